@@ -1,0 +1,80 @@
+{#
+    Which nodes of a build are green. Recorded per node and build, because a build may take several invocations: a retry,
+    a selection, or one process per node under Airflow.
+#}
+
+{# Whether this invocation ran any node of the pipeline. #}
+{% macro ran_here(pipeline, results) -%}
+{%- set ids = nodes_of(pipeline) | map(attribute='unique_id') | list -%}
+{{ return((results | map(attribute='node.unique_id') | select('in', ids) | list | length) > 0) }}
+{%- endmacro %}
+
+{# The build whose days are frozen in the pipeline's worklist, or none if there is no work. #}
+{% macro build_of(pipeline) -%}
+{%- set worklist = relation_of(pipeline.worklist) -%}
+{%- if load_relation(worklist) is none -%}{{ return(none) }}{%- endif -%}
+{%- set found = run_query(
+    'select build_id, based_on, is_full, count(*) as day_count, max(day) as last_day from ' ~ worklist ~ ' group by 1, 2, 3'
+) -%}
+{%- if found.rows | length == 0 -%}{{ return(none) }}{%- endif -%}
+{%- set row = found.rows[0] -%}
+{%- set published = run_query(
+    "select 1 from " ~ source('ops', 'publications')
+    ~ " where pipeline = '" ~ pipeline.name ~ "' and build_id = '" ~ row['build_id'] ~ "'"
+) -%}
+{%- if published.rows | length > 0 -%}{{ return(none) }}{%- endif -%}
+{{ return({
+    'build_id': row['build_id'],
+    'based_on': row['based_on'] | int,
+    'is_full': row['is_full'],
+    'day_count': row['day_count'] | int,
+    'last_day': row['last_day'],
+}) }}
+{%- endmacro %}
+
+{# Write down how each node of the pipeline fared; what earlier builds wrote about the pipeline goes. #}
+{% macro record_results(pipeline, results) -%}
+{%- set build = build_of(pipeline) -%}
+{%- if build is none -%}{{ return(none) }}{%- endif -%}
+{%- set ids = nodes_of(pipeline) | map(attribute='unique_id') | list -%}
+{%- set rows = [] -%}
+{%- for result in results if result.node.unique_id in ids -%}
+    {%- set finished_at = (result.timing | map(attribute='completed_at') | select | list | last) or modules.datetime.datetime.utcnow() -%}
+    {%- do rows.append(
+        "('" ~ build.build_id ~ "', '" ~ result.node.unique_id ~ "', '" ~ result.status ~ "', timestamp '" ~ finished_at ~ "')"
+    ) -%}
+{%- endfor -%}
+{%- call statement('record_results', auto_begin=true) -%}
+delete from ops.build_results
+where node = any({{ text_array(ids) }}) and build_id <> '{{ build.build_id }}';
+insert into ops.build_results (build_id, node, status, finished_at)
+values {{ rows | join(', ') }}
+on conflict (build_id, node) do update set status = excluded.status, finished_at = excluded.finished_at;
+{%- endcall -%}
+{%- do adapter.commit() -%}
+{%- endmacro %}
+
+{# The first reason why the build must not be published, or none: every node green, and no model older than its parents. #}
+{% macro obstacle_to(pipeline, build) -%}
+{%- set fared = {} -%}
+{%- for row in run_query(
+    "select node, status, finished_at from ops.build_results where build_id = '" ~ build.build_id ~ "'"
+).rows -%}
+    {%- do fared.update({row['node']: row}) -%}
+{%- endfor -%}
+{%- set nodes = nodes_of(pipeline) -%}
+{%- for node in nodes -%}
+    {%- if node.unique_id not in fared -%}{{ return(node.name ~ ' has not run in this build') }}{%- endif -%}
+    {%- if fared[node.unique_id]['status'] not in ('success', 'pass', 'warn') -%}
+        {{ return(node.name ~ ' is ' ~ fared[node.unique_id]['status']) }}
+    {%- endif -%}
+{%- endfor -%}
+{%- for node in nodes -%}
+    {%- for parent in node.depends_on.nodes if parent in fared -%}
+        {%- if fared[parent]['finished_at'] > fared[node.unique_id]['finished_at'] -%}
+            {{ return(node.name ~ ' is older than ' ~ parent.split('.')[-1]) }}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endfor -%}
+{{ return(none) }}
+{%- endmacro %}

@@ -1,0 +1,110 @@
+{# How staging reads the exact text of raw. Each macro is one rule, written once for all datasets. #}
+
+{# Text without white space at its ends: what Unicode calls white space, whatever the database's locale says. #}
+{% macro trimmed(text) -%}
+btrim({{ text }}, e' \t\n\x0B\f\r\u001C\u001D\u001E\u001F\u0085\u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u2028\u2029\u202F\u205F\u3000')
+{%- endmacro %}
+
+{# True where a field says nothing: absent, null, or only white space. The first branch is the fast one: most text
+   begins with a printable ASCII character. #}
+{% macro is_missing(text) -%}
+case when {{ text }} collate "C" between '!' and '~' then false else coalesce({{ trimmed(text) }} = '', true) end
+{%- endmacro %}
+
+{# The value of a plain decimal literal, else null. Postgres alone would also take `1_000`, `0x1F`, `NaN` and `Infinity`.
+   The first branch is the fast one: the usual amount. #}
+{% macro decimal_value(text) -%}
+case
+    when {{ text }} ~ '^[0-9]+([.][0-9]+)?$' and octet_length({{ text }}) < 100 then {{ text }}::numeric
+    when
+        {{ trimmed(text) }} ~ '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$'
+        and pg_input_is_valid({{ trimmed(text) }}, 'numeric')
+        then {{ trimmed(text) }}::numeric
+end
+{%- endmacro %}
+
+{#
+    The date of an ISO date or timestamp, else null. A timestamp with an offset is moved to `time_zone`; one without is
+    in it already. Fractions of a second are cut before the cast, which would round 23:59:59.9999999 into the next day. `usual` is the date that most rows have: they are not parsed at all.
+#}
+{% macro date_value(text, time_zone, usual) -%}
+{%- set value = trimmed(text) -%}
+{%- set day = '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]' -%}
+{%- set clock = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?' -%}
+{%- set offset = ' ?([zZ]|[+-][0-9][0-9](:?[0-9][0-9])?)' -%}
+case
+    when {{ text }} = {{ usual }}::text then {{ usual }}
+    when not pg_input_is_valid(left({{ value }}, 10), 'date') then null
+    when {{ value }} ~ '^{{ day }}([tT ]{{ clock }})?$' then left({{ value }}, 10)::date
+    when
+        {{ value }} ~ '^{{ day }}[tT ]{{ clock }}{{ offset }}$'
+        and pg_input_is_valid(regexp_replace({{ value }}, '[.,][0-9]+', ''), 'timestamptz')
+        then (regexp_replace({{ value }}, '[.,][0-9]+', '')::timestamptz at time zone {{ time_zone }})::date
+end
+{%- endmacro %}
+
+{# The declared fields of a raw table: all of its columns but our own, which begin with an underscore. #}
+{% macro declared_fields(relation) -%}
+{%- set fields = [] -%}
+{%- for column in (adapter.get_columns_in_relation(relation) if execute else []) if not column.name.startswith('_') -%}
+    {%- do fields.append(column.name) -%}
+{%- endfor -%}
+{{ return(fields) }}
+{%- endmacro %}
+
+{#
+    The rows of a raw table with three marks that depend on other rows of the same load:
+    is_identical_copy  the same row stands later in the load; the last one counts
+    is_last_of_id      no later row has this id
+    Every window is partitioned by load and day, so that a filter on them reaches the index of the raw table.
+#}
+{% macro with_duplicates_marked(relation, id) -%}
+select
+    compared.*,
+    row_number() over (
+        partition by compared._day, compared._load_id, compared.{{ id }}, compared.content
+        order by compared._row_number desc
+    ) > 1 as is_identical_copy
+from (
+    select
+        rows_of_load.*,
+        lead(rows_of_load._row_number) over same_id is null as is_last_of_id,
+        case
+            when
+                lead(rows_of_load._row_number) over same_id is not null
+                or lag(rows_of_load._row_number) over same_id is not null
+                then md5((to_jsonb(rows_of_load) - '_row_number')::text)
+        end as content
+    from {{ relation }} as rows_of_load
+    window
+        same_id as (
+            partition by rows_of_load._day, rows_of_load._load_id, rows_of_load.{{ id }}
+            order by rows_of_load._row_number
+        )
+) as compared
+{%- endmacro %}
+
+{# True for a list item that is no JSON object: nothing of it could be a field, so all of it stands in _extra. #}
+{% macro is_no_object(extra) -%}
+coalesce(left({{ extra }}, 1) <> '{', false)
+{%- endmacro %}
+
+{% macro longest_text_bytes(relation, row_alias) -%}
+greatest(
+    {%- for field in declared_fields(relation) %}
+    octet_length({{ row_alias }}.{{ field }}),
+    {%- endfor %}
+    0
+)
+{%- endmacro %}
+
+{# Reasons that every dataset shares, as elements of the array of reasons. #}
+{% macro common_reasons(relation, id) -%}
+case when is_item_no_object then 'not_an_object' end,
+            {%- for field in declared_fields(relation) %}
+            case when '{{ field }}' = any(required_fields) and {{ is_missing(field) }} then 'missing_{{ field }}' end,
+            {%- endfor %}
+            case when _escaped is not null then 'unstorable_text' end,
+            case when longest_text_bytes > max_text_bytes then 'text_too_long' end,
+            case when not is_last_of_id and not {{ is_missing(id) }} then 'superseded' end
+{%- endmacro %}

@@ -1,0 +1,86 @@
+{#
+    Marts are published, not built: a model `x` with materialized='published' is the table that readers see, and its
+    SQL is the change to it (`select * from {{ ref('x__changes') }}`). Running the model sees to it that the table exists
+    with the columns of its contract; the contents change only in publish (macros/publish.sql), all marts of a pipeline
+    in one transaction. So `ref('x')` means the published table to everybody, and the table is never dropped.
+
+    Config, in meta: `touched` names the model with the keys that this build replaces, `key` the column of both.
+    A new column of the contract is added, empty; a changed type is refused.
+#}
+{% materialization published, adapter='postgres' %}
+    {%- set mart = this.incorporate(type='table') -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {%- do get_assert_columns_equivalent(sql) -%}
+
+    {% call statement('main') %}
+        {% if existing is none %}
+            create table if not exists {{ mart }} {{ get_table_columns_and_constraints() }}
+        {% else %}
+            {%- set present = adapter.get_columns_in_relation(existing) | map(attribute='name') | list %}
+            {%- for column in model.columns.values() if column.name not in present %}
+            alter table {{ mart }} add column {{ column.name }} {{ column.data_type }};
+            {%- endfor %}
+            select 1
+        {% endif %}
+    {% endcall %}
+
+    {% if existing is none %}{% do create_indexes(mart) %}{% endif %}
+    {% do persist_docs(mart, model) %}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {% do adapter.commit() %}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [mart]}) }}
+{% endmaterialization %}
+
+{#
+    A view that readers see: replaced in place, and only if its definition changed, so that grants and readers' own
+    views on it survive and no reader is waited for.
+#}
+{% materialization published_view, adapter='postgres' %}
+    {%- set view = this.incorporate(type='view') -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set candidate = api.Relation.create(
+        database=this.database, schema=target.schema, identifier=this.identifier ~ '__candidate', type='view'
+    ) -%}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {%- do get_assert_columns_equivalent(sql) -%}
+
+    {% set is_unchanged = namespace(value=false) %}
+    {% if existing is not none %}
+        {% do run_query('create or replace view ' ~ candidate ~ ' as (' ~ sql ~ ')') %}
+        {% set same = "select pg_get_viewdef('" ~ candidate ~ "'::regclass) = pg_get_viewdef('" ~ view ~ "'::regclass)" %}
+        {% set is_unchanged.value = run_query(same).columns[0].values()[0] %}
+        {% do run_query('drop view ' ~ candidate) %}
+    {% endif %}
+
+    {% call statement('main') %}
+        {% if is_unchanged.value %}select 1{% else %}create or replace view {{ view }} as ({{ sql }}){% endif %}
+    {% endcall %}
+
+    {% if not is_unchanged.value %}{% do persist_docs(view, model) %}{% endif %}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {% do adapter.commit() %}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [view]}) }}
+{% endmaterialization %}
+
+{#
+    The rows of a mart before this build: what the changes start from. Not a ref, which would be a cycle; used by the
+    int_*_published models alone, so that everybody else (unit tests too) has a ref. Before the first build: no rows, typed.
+#}
+{% macro published_rows(model_name) -%}
+{%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ model_name] if execute else none -%}
+{%- set relation = adapter.get_relation(node.database, node.schema, node.alias) if node else none -%}
+{%- if node is none -%}
+select 1 as parsing
+{%- else -%}
+select
+    {%- for column in node.columns.values() %}
+    {% if relation is none %}null::{{ column.data_type }} as {% endif %}{{ column.name }}{{ "," if not loop.last }}
+    {%- endfor %}
+{% if relation is none %}where false{% else %}from {{ relation }}{% endif %}
+{%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,50 @@
+{#
+    The worklist of a build: which days, from which loads. It is frozen in a table by the first model of a pipeline, and
+    every model, test and publish of that build reads it there, so that a day admitted meanwhile waits for the next build.
+
+    Pending is what is admitted and not published. `--vars '{from: 2026-01-01, to: 2026-01-31}'` builds those days again,
+    published or not; `--full-refresh` builds every admitted day, and its publish replaces all contents.
+    build_id and based_on let the publish refuse what is half-built or based on marts that have changed since.
+#}
+{% macro worklist(dataset, pipeline) %}
+select
+    day,
+    admitted_load_id as load_id,
+    '{{ invocation_id }}' as build_id,
+    {{ 'true' if flags.FULL_REFRESH else 'false' }} as is_full,
+    coalesce({{ newest_publication(pipeline) }}, 0) as based_on
+from {{ source('ops', 'day_ledger') }}
+where
+    dataset = '{{ dataset }}'
+    and admitted_load_id is not null
+    {%- if flags.FULL_REFRESH %}
+    {%- elif var('from', none) or var('to', none) %}
+    and day between {{ date_literal(var('from')) }} and {{ date_literal(var('to')) }}
+    {%- else %}
+    and admitted_load_id is distinct from published_load_id
+    {%- endif %}
+{% endmacro %}
+
+{# The newest publication of a pipeline: null before the first. #}
+{% macro newest_publication(pipeline) -%}
+(select max(publication_id) from {{ source('ops', 'publications') }} where pipeline = '{{ pipeline }}')
+{%- endmacro %}
+
+{# The day up to which readers see a pipeline's marts: null before the first publication. #}
+{% macro as_of_date(pipeline) -%}
+(
+    select as_of_date
+    from {{ source('ops', 'publications') }}
+    where pipeline = '{{ pipeline }}'
+    order by publication_id desc
+    limit 1
+)
+{%- endmacro %}
+
+{# A date given by the caller, parsed before it reaches SQL: vars are pasted into it as they are. #}
+{% macro date_literal(value) -%}
+{%- if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}', value | string) -%}
+    {{ exceptions.raise_compiler_error("vars from and to must be dates like 2026-01-31, not '" ~ value ~ "'") }}
+{%- endif -%}
+date '{{ value }}'
+{%- endmacro %}

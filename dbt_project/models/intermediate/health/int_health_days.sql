@@ -1,0 +1,54 @@
+-- One row, or none: the newest day that both pipelines have published, if customer_health is behind it.
+-- In a build that publishes orders or reviews too, their days count as published: health then waits for their publish.
+with
+
+orders_worklist as (
+    select day, build_id from {{ ref('int_order_days') }} where build_id = '{{ invocation_id }}'
+),
+
+reviews_worklist as (
+    select day, build_id from {{ ref('int_review_days') }} where build_id = '{{ invocation_id }}'
+),
+
+order_days as (
+    select day from {{ source('ops', 'day_ledger') }} where dataset = 'orders' and published_load_id is not null
+    union
+    select day from orders_worklist
+),
+
+review_days as (
+    select day from {{ source('ops', 'day_ledger') }} where dataset = 'reviews' and published_load_id is not null
+    union
+    select day from reviews_worklist
+),
+
+newest as (
+    select max(order_days.day) as day
+    from order_days
+    inner join review_days on order_days.day = review_days.day
+),
+
+worklist as (
+    select
+        newest.day,
+        {{ as_of_date('customer_health_pipeline') }} as former_day,
+        '{{ invocation_id }}' as build_id,
+        (select max(build_id) from orders_worklist) as orders_build_id,
+        (select max(build_id) from reviews_worklist) as reviews_build_id,
+        {{ 'true' if flags.FULL_REFRESH else 'false' }} as is_full,
+        coalesce({{ newest_publication('customer_health_pipeline') }}, 0) as based_on
+    from newest
+    where newest.day is not null
+),
+
+behind as (
+    select * from worklist
+    where
+        is_full
+        or day is distinct from former_day
+        or orders_build_id is not null
+        or reviews_build_id is not null
+        or exists (select from {{ source('ops', 'customer_changes') }})
+)
+
+select * from behind

@@ -1,0 +1,11 @@
+-- One row per touched order, as readers will see it.
+select
+    order_id,
+    customer_id,
+    order_date,
+    total_amount,
+    status,
+    is_revenue,
+    is_large
+from {{ ref('int_orders_resolved') }}
+where is_current

@@ -1,0 +1,31 @@
+-- One row per order that the gate accepted on a day of this build: an order may stand on several days.
+{{ config(indexes=[{'columns': ['order_id']}]) }}
+
+with
+
+days as (
+    select * from {{ ref('int_order_days') }}
+),
+
+orders as (
+    select * from {{ ref('stg_shop__orders') }}
+),
+
+accepted as (
+    select
+        order_id,
+        customer_id,
+        order_date,
+        total_amount,
+        status,
+        not status = any({{ text_array(var('non_revenue_statuses')) }}) as is_revenue,
+        total_amount > {{ var('large_order_amount') }} as is_large
+    from orders
+    where
+        is_valid
+        -- arrays, not a join: they reach the index below the view's windows, so that only these loads are read
+        and _day = any(array(select days.day from days))
+        and _load_id = any(array(select days.load_id from days))
+)
+
+select * from accepted

@@ -1,0 +1,3 @@
+-- One row per order that readers see before this build.
+{{ config(materialized='view') }}
+{{ published_rows('fct_orders') }}

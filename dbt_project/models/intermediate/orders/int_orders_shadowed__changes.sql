@@ -1,0 +1,11 @@
+-- One row per touched order and day on which it is accepted although it belongs to a later one.
+select
+    order_id,
+    customer_id,
+    order_date,
+    total_amount,
+    status,
+    is_revenue,
+    is_large
+from {{ ref('int_orders_resolved') }}
+where not is_current

@@ -1,0 +1,3 @@
+-- One row per review that readers see before this build.
+{{ config(materialized='view') }}
+{{ published_rows('fct_reviews') }}

@@ -1,0 +1,3 @@
+-- One row per review and day that is accepted there but belongs to a later day, as of the last publication.
+{{ config(materialized='view') }}
+{{ published_rows('int_reviews_shadowed') }}

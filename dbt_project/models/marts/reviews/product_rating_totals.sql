@@ -1,0 +1,3 @@
+-- One row per product with a review: what product_metrics is computed from at read. Published.
+{{ config(materialized='published', meta={'key': 'product_id', 'touched': 'int_products_touched'}) }}
+select * from {{ ref('product_rating_totals__changes') }}

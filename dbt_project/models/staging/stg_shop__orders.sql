@@ -1,0 +1,69 @@
+-- One row per order item of a load, as the API sent it: typed, judged, with the reasons for a rejection.
+{% set raw_orders = source('raw', 'orders') %}
+
+with
+
+source as (
+    {{ with_duplicates_marked(raw_orders, 'order_id') }}
+),
+
+settings as (
+    select * from {{ source('ops', 'dataset_settings') }} where dataset = 'orders'
+),
+
+parsed as (
+    select
+        source.*,
+        settings.required_fields,
+        settings.max_text_bytes,
+        typed.*
+    from source
+    cross join settings
+    -- offset 0 keeps Postgres from pasting these expressions into every rule below
+    cross join lateral (
+        select
+            {{ decimal_value('source.total_amount') }} as amount,
+            {{ date_value('source.order_date', 'settings.time_zone', 'source._day') }} as local_order_date,
+            {{ is_no_object('source._extra') }} as is_item_no_object,
+            {{ longest_text_bytes(raw_orders, 'source') }} as longest_text_bytes
+        offset 0
+    ) as typed
+),
+
+judged as (
+    select
+        parsed.*,
+        verdict.rejection_reasons
+    from parsed
+    cross join lateral (
+        select
+            array_remove(array[
+                {{ common_reasons(raw_orders, 'order_id') }},
+                case when amount is null and not {{ is_missing('total_amount') }} then 'amount_not_a_number' end,
+                case when amount < 0 then 'amount_negative' end,
+                case when amount <> round(amount, 2) then 'amount_too_precise' end,
+                case when abs(amount) >= 1e16 then 'amount_too_large' end,
+                case when local_order_date is null and not {{ is_missing('order_date') }} then 'order_date_unreadable' end,
+                case when local_order_date <> _day then 'order_date_not_the_day' end
+            ], null) as rejection_reasons
+        offset 0
+    ) as verdict
+),
+
+renamed as (
+    select
+        _load_id,
+        _day,
+        _row_number,
+        order_id,
+        customer_id,
+        local_order_date as order_date,
+        case when abs(amount) < 1e16 then amount::numeric(18, 2) end as total_amount,
+        status,
+        is_identical_copy,
+        case when is_identical_copy then '{}'::text[] else rejection_reasons end as rejection_reasons,
+        not is_identical_copy and cardinality(rejection_reasons) = 0 as is_valid
+    from judged
+)
+
+select * from renamed

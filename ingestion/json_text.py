@@ -1,0 +1,51 @@
+"""JSON read and written without losing how it was spelled: 1.50 stays 1.50, and differs from "1.50"."""
+
+import json
+import re
+from json.encoder import encode_basestring
+from typing import Any
+
+# What UTF-8, and so Postgres, cannot hold: a surrogate without its partner. NUL is UTF-8, but not text to Postgres.
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class Number(str):
+    """A JSON number literal, as it was spelled. A str, so that columns take it as it is."""
+
+    __slots__ = ()
+
+
+def parse_json(body: bytes | bytearray) -> Any:
+    """Parse JSON; numbers become `Number`, NaN and Infinity too.
+
+    Raises ValueError if the body is no JSON, RecursionError if it nests too deep.
+    """
+    return json.loads(body, parse_float=Number, parse_int=Number, parse_constant=Number)
+
+
+def json_text(value: Any) -> str:
+    """A parsed value as JSON text: keys sorted, no spaces, numbers as they were spelled, valid UTF-8."""
+    if type(value) is str:
+        return LONE_SURROGATE.sub(_escape, encode_basestring(value))
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json_text(key)}:{json_text(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(json_text, value)) + "]"
+    return {None: "null", True: "true", False: "false"}[value]
+
+
+def field_text(value: Any) -> str | None:
+    """The text of a declared field: strings without their quotes, null as None, anything else as JSON text."""
+    return value if value is None or isinstance(value, str) else json_text(value)
+
+
+def storable(text: str) -> str:
+    """The text with NUL and lone surrogates written as JSON escapes: what Postgres can hold of it."""
+    return UNSTORABLE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match.group()):04x}"

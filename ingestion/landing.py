@@ -1,0 +1,191 @@
+"""Landing of one day: from the shop's API into raw, whole or not at all, with a receipt."""
+
+import logging
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import dlt
+import psycopg2
+from dlt.common.destination.exceptions import DestinationException
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
+
+from ingestion.day_file import DayFile
+from ingestion.day_pipeline import day_pipeline, day_resource
+from ingestion.deadline import Deadline
+from ingestion.load_directory import load_directory
+from ingestion.page_check import PageCheck
+from ingestion.raw_tables import prepared_table, require_row_count, take_back
+from ingestion.shop_config import ShopConfig, shop_config
+from ingestion.shop_session import ShopSession
+from ingestion.source import shop_source
+from pipeline_errors import ConfigurationError, DaybreakError, ShopError, WarehouseError
+from pipeline_settings import settings
+
+logger = logging.getLogger(__name__)
+
+HEALTH_CHECK_SECONDS = 5.0
+READINGS = 2  # of a day whose rows are not as many as the shop says
+
+
+@dataclass(frozen=True)
+class LoadReceipt:
+    """What landed: a load of a dataset's day that stands in raw whole, and that nobody sees before the ledger says so."""
+
+    dataset: str
+    day: date
+    load_id: str
+    rows: int
+    pages: int
+    seconds: float
+    fingerprint: str
+    undeclared_fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    file: DayFile
+    pages: int
+    pipeline: dlt.Pipeline
+
+
+def land(dataset: str, day: date) -> LoadReceipt:
+    """Read a day of a dataset from the shop and land it in raw under a new load id.
+
+    Raises ShopError if the shop cannot be read or believed, WarehouseError if Postgres fails, ConfigurationError if
+    settings or shop.toml are wrong. After an error nothing of the load stands in raw, or nothing that counts.
+    """
+    config = shop_config()
+    fields = config.dataset(dataset).fields
+    base_url, token = shop_access()
+    started = time.monotonic()
+    load_id = new_load_id()
+    with load_directory(settings().daybreak_home, load_id) as directory, _plain_errors(directory):
+        reading = _read_day(config, dataset, day, load_id, directory, base_url, token)
+        if reading.file.row_count:
+            _load(reading, dataset, day, load_id, fields)
+    seconds = time.monotonic() - started
+    logger.info("%s of %s: %d rows landed in %.2f s as %s", dataset, day, reading.file.row_count, seconds, load_id)
+    return LoadReceipt(
+        dataset=dataset,
+        day=day,
+        load_id=load_id,
+        rows=reading.file.row_count,
+        pages=reading.pages,
+        seconds=seconds,
+        fingerprint=reading.file.fingerprint(),
+        undeclared_fields=reading.file.undeclared_fields,
+    )
+
+
+def wait_for_shop(seconds: float) -> None:
+    """Return when the shop's health check answers 200; ShopError with the last answer if it does not in time."""
+    config = shop_config()
+    base_url, token = shop_access()
+    url = f"{base_url.rstrip('/')}/{config.health_path.lstrip('/')}"
+    patient = config.model_copy(update={"max_attempts": 1, "timeout_seconds": HEALTH_CHECK_SECONDS})
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if token and config.api_key_header:
+        headers = {config.api_key_header: token}
+    waiting = Retrying(
+        retry=retry_if_exception_type(ShopError),
+        stop=stop_after_delay(seconds),
+        wait=wait_exponential(multiplier=0.1, max=2),
+        reraise=True,
+    )
+    with Deadline(seconds) as deadline:
+        waiting(ShopSession(base_url, patient, deadline).get, url, headers=headers)
+
+
+def shop_access() -> tuple[str, str | None]:
+    """Where the shop is, and the token for it. Raises ConfigurationError if either cannot be used."""
+    base_url = (settings().shop_api_url or "").strip()
+    if not base_url:
+        raise ConfigurationError("SHOP_API_URL is not set", "Set it to the shop's API, such as https://shop.example.")
+    if not base_url.startswith(("http://", "https://")):
+        raise ConfigurationError("SHOP_API_URL is no http or https URL", "Set it to one.")
+    secret = settings().shop_api_token
+    token = secret.get_secret_value().strip() if secret else None
+    if token and not (token.isascii() and token.isprintable()):
+        raise ConfigurationError("SHOP_API_TOKEN holds characters that no HTTP header can carry", "Correct it.")
+    return base_url, token or None
+
+
+def new_load_id() -> str:
+    """A unique id that sorts by time: `20171101T020003.123456Z-ab12cd`, in UTC."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(3)}"
+
+
+def _read_day(
+    config: ShopConfig, dataset: str, day: date, load_id: str, directory: Path, base_url: str, token: str | None
+) -> _Reading:
+    declared = config.dataset(dataset)
+    with Deadline(config.deadline_seconds) as deadline:
+        for attempt in range(1, READINGS + 1):
+            home = directory / str(attempt)
+            home.mkdir()
+            check = PageCheck(declared, config.max_pages)
+            session = ShopSession(base_url, config, deadline)
+            source = shop_source(config, dataset, day, base_url, token, session, check.check)
+            pipeline = day_pipeline(source.name, home, settings())
+            with DayFile(home / "rows.csv", load_id, day, declared.fields, declared.json_keys()) as file:
+                pages = source.resources[f"{dataset}_pages"]
+                pipeline.extract(day_resource(dataset, pages, file), schema=source.schema, workers=1)
+            told = check.totals_differ_from(file.row_count)
+            if not told:
+                return _Reading(file, check.pages, pipeline)
+            logger.warning("%s of %s: %d rows came, the shop tells %s", dataset, day, file.row_count, told)
+    raise ShopError(
+        f"The shop tells a total of {told} rows, and gave {file.row_count} in {check.pages} pages, twice",
+        "Run again when the day no longer changes; if the total means something else, drop total_selector in shop.toml.",
+    )
+
+
+def _load(reading: _Reading, dataset: str, day: date, load_id: str, fields: tuple[str, ...]) -> None:
+    with prepared_table(dataset, fields) as connection:
+        try:
+            reading.pipeline.normalize(workers=1)
+            reading.pipeline.load(workers=1)
+            require_row_count(connection, dataset, day, load_id, reading.file.row_count)
+        except BaseException:
+            with suppress(WarehouseError):
+                take_back(dataset, day, load_id)
+            raise
+
+
+@contextmanager
+def _plain_errors(directory: Path) -> Iterator[None]:
+    """Raise what went wrong itself, out of dlt's wrappers, which would show a customer's data or hide our own errors."""
+    try:
+        yield
+    except Exception as error:
+        for cause in _causes(error):
+            if isinstance(cause, DaybreakError | KeyboardInterrupt):
+                raise cause from None
+            if isinstance(cause, psycopg2.Error):
+                reason = cause.diag.message_primary or str(cause).partition("\n")[0]
+                raise WarehouseError(f"Postgres refused the load: {reason}", "Run the same command again.") from None
+            if isinstance(cause, RecursionError):
+                raise ShopError("The shop sent a row that nests too deep", "Report it to the shop.") from None
+            if type(cause) is OSError:
+                raise ConfigurationError(f"{directory} cannot be written: {cause}", "Free space, or set DAYBREAK_HOME.")
+        if any(isinstance(cause, DestinationException) for cause in _causes(error)):
+            raise WarehouseError("Postgres refused the load", "Run the same command again.") from error
+        raise
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and everything that it was raised for."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        current = waiting.pop(0)
+        if id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            related = (current.__cause__, current.__context__, getattr(current, "exception", None), *current.args)
+            waiting += [other for other in related if isinstance(other, BaseException)]

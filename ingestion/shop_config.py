@@ -1,0 +1,165 @@
+"""What shop.toml declares: the API's shape, and what its rows are held to. Checked whole before anything runs."""
+
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from pipeline_errors import ConfigurationError
+from pipeline_settings import settings
+
+# The columns that the staging models read of each dataset, its id first. Further fields land in raw and stay there.
+STAGED_FIELDS = {
+    "orders": ("order_id", "customer_id", "total_amount", "order_date", "status"),
+    "reviews": ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date"),
+}
+
+# Every Postgres table has these columns already.
+SYSTEM_COLUMNS = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError):  # unknown names raise ZoneInfoNotFoundError or, for a folder's name, IsADirectoryError
+        raise ValueError(f"{name!r} is no IANA time zone, such as 'Europe/Berlin'") from None
+    return name
+
+
+def _compiling_pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+    return pattern
+
+
+def _free_column(name: str) -> str:
+    if name in SYSTEM_COLUMNS:
+        raise ValueError(f"{name!r} is a system column of Postgres; land it under another name with keys")
+    return name
+
+
+# Names that dlt, Postgres and dbt all leave as they are; no leading underscore, since those columns are ours.
+FieldName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=63),
+    AfterValidator(_free_column),
+]
+Selector = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
+RowsSelector = Annotated[str, StringConstraints(pattern=r"^(\$|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)$")]
+UrlPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~%/-]+$")]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
+PlainText = Annotated[str, StringConstraints(pattern=r"^[^{}]*$")]  # dlt expands braces
+
+
+class DatasetConfig(BaseModel):
+    """One endpoint of the shop: how a day is asked for, where its rows stand, and which fields they have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    path: UrlPath
+    day_param: Annotated[str, Field(min_length=1)]
+    page_size_param: Annotated[str, Field(min_length=1)] | None = None
+    params: dict[str, PlainText] = {}
+    data_selector: RowsSelector
+    next_selector: Selector | None = None
+    total_selector: Selector | None = None
+    fields: Annotated[tuple[FieldName, ...], Field(min_length=1, strict=False)]
+    keys: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    required: Annotated[tuple[str, ...], Field(strict=False)]
+    product_id_pattern: Annotated[str, AfterValidator(_compiling_pattern)] | None = None
+    max_bad_rate: Annotated[float, Field(ge=0, le=1)]
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Self:
+        if len(set(self.fields)) < len(self.fields):
+            raise ValueError("fields names a field twice")
+        for key, names in (("required", set(self.required)), ("keys", set(self.keys))):
+            if unknown := sorted(names - set(self.fields)):
+                raise ValueError(f"{key} names {', '.join(unknown)}, which fields does not declare")
+        if len(set(self.json_keys())) < len(self.fields):
+            raise ValueError("keys gives two fields the same JSON key")
+        return self
+
+    def json_keys(self) -> tuple[str, ...]:
+        """The JSON key of each field, in the order of `fields`."""
+        return tuple(self.keys.get(field, field) for field in self.fields)
+
+
+class ShopConfig(BaseModel):
+    """shop.toml as a whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    time_zone: Annotated[str, AfterValidator(_known_zone)]
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+    health_path: UrlPath
+    max_text_bytes: Annotated[int, Field(ge=1, le=1_000_000_000)]
+    page_size: Annotated[int, Field(ge=1)] = 5_000
+    max_pages: Annotated[int, Field(ge=1)] = 100_000
+    max_page_bytes: Annotated[int, Field(ge=1)] = 512_000_000
+    timeout_seconds: Annotated[float, Field(gt=0)] = 60
+    deadline_seconds: Annotated[float, Field(gt=0)] = 3_600
+    max_attempts: Annotated[int, Field(ge=1)] = 5
+    backoff_seconds: Annotated[float, Field(ge=0)] = 0.5
+    api_key_header: HeaderName | None = None
+    datasets: Annotated[dict[str, DatasetConfig], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _staging_is_served(self) -> Self:
+        for name, dataset in self.datasets.items():
+            if name not in STAGED_FIELDS:
+                raise ValueError(f"datasets.{name} has no staging model; there are {', '.join(STAGED_FIELDS)}")
+            if missing := [field for field in STAGED_FIELDS[name] if field not in dataset.fields]:
+                raise ValueError(f"datasets.{name}.fields lacks {', '.join(missing)}, which staging reads")
+            if (id_field := STAGED_FIELDS[name][0]) not in dataset.required:
+                raise ValueError(f"datasets.{name}.required lacks {id_field}: a row without an id is never valid")
+        return self
+
+    def dataset(self, name: str) -> DatasetConfig:
+        """The declaration of a dataset; ConfigurationError if shop.toml has none of that name."""
+        try:
+            return self.datasets[name]
+        except KeyError:
+            raise ConfigurationError(
+                f"shop.toml declares no dataset {name!r}", f"It declares {', '.join(self.datasets)}."
+            ) from None
+
+
+def load_shop_config(path: Path) -> ShopConfig:
+    """Read and check a shop.toml.
+
+    Raises ConfigurationError naming the file, every key that is wrong, and what it should be.
+    """
+    try:
+        declared = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read: {error.strerror}", "Set SHOP_CONFIG to a shop.toml, or unset it for ours."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is no TOML: {error}", "Correct the file.") from None
+    try:
+        return ShopConfig.model_validate(declared)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {_explain(error)}", "ingestion/shop.toml shows every key.") from None
+
+
+@cache
+def shop_config() -> ShopConfig:
+    """The configuration that SHOP_CONFIG names, read once. `shop_config.cache_clear()` after a change of it."""
+    return load_shop_config(settings().shop_config)
+
+
+def _explain(error: ValidationError) -> str:
+    wrong = []
+    for detail in error.errors(include_url=False):
+        key = ".".join(str(part) for part in detail["loc"])
+        message = "is unknown" if detail["type"] == "extra_forbidden" else detail["msg"].removeprefix("Value error, ")
+        wrong.append(f"{key}: {message}" if key else message)
+    return "; ".join(wrong)

@@ -1,0 +1,187 @@
+"""The embedded Postgres: a durable server on the loopback interface that only the password opens.
+
+Root may not run Postgres. As root it runs as `nobody`, in the state directory if `nobody` can get there, and below
+/var/lib/daybreak if not: no directory of anybody's is opened up for it.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from local import postgres_files, process, state
+from local.process import Account
+from local.state import Endpoint
+from pipeline_errors import WarehouseError
+
+logger = logging.getLogger(__name__)
+
+NAME = "Postgres"
+USER = "postgres"
+DATABASE = "daybreak"
+OUTSIDE = Path("/var/lib/daybreak")  # where root's Postgres lives if its account cannot enter the state directory
+START_SECONDS = 300.0  # recovery after a crash replays up to max_wal_size
+LEFTOVER_SECONDS = 30.0  # for the sessions of a server that was just killed
+ATTEMPTS = 3  # another program may take the port between our look at it and the server's start
+SIGNALS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 20.0))  # fast, then immediate shutdown: both keep what is committed
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """The Postgres of one state directory."""
+
+    directory: Path
+
+    def remembered(self) -> Endpoint | None:
+        """Port and password of its last start."""
+        return state.read_endpoint(self.directory / "postgres.json")
+
+    def endpoint(self) -> Endpoint | None:
+        """Where it takes requests, or None if it does not (yet)."""
+        endpoint = self.remembered()
+        place = self._place()
+        if endpoint is None or place is None or self.pid() is None:
+            return None
+        return endpoint if postgres_files.says_ready(place / "data") else None
+
+    def pid(self) -> int | None:
+        """Its process, if it runs."""
+        place = self._place()
+        if place is None:
+            return None
+        pid = postgres_files.noted_pid(place / "data")
+        return pid if pid and process.is_alive(pid, str(place / "data")) else None
+
+    def data_directory(self) -> Path | None:
+        """Where its data are, if it was ever started."""
+        place = self._place()
+        return place / "data" if place else None
+
+    def start(self) -> Endpoint:
+        """Start it, making its data first if there are none. The caller holds the start lock.
+
+        Raises WarehouseError with the last log lines, ConfigurationError if this machine cannot run it.
+        """
+        if self.remembered() is None:
+            self.stop()  # it may run, but nobody knows its password any more
+        elif self.pid() is not None:  # on its way up, started by a process that did not wait for it
+            self._wait(None)
+        for attempt in range(1, ATTEMPTS + 1):
+            endpoint = self.endpoint()
+            if endpoint is not None:
+                return endpoint
+            port = self._try_start(raise_if_free=attempt == ATTEMPTS)
+            if port is not None:
+                logger.warning("Port %d was taken while Postgres started: another one is tried", port)
+        raise WarehouseError("Postgres did not start", f"See {self.directory / 'postgres.log'}.")
+
+    def stop(self) -> bool:
+        """Stop it, ending open sessions; whether there was something to stop."""
+        pid, data = self.pid(), self.data_directory()
+        if pid is None or data is None:
+            return False
+        process.stop(pid, str(data), NAME, SIGNALS)
+        return True
+
+    def _try_start(self, raise_if_free: bool) -> int | None:
+        """Start it once; returns the port if that is what it failed on."""
+        account = self._account()
+        programs = postgres_files.programs(account, OUTSIDE)
+        place = self._place() or self._choose_place(account)
+        with self._held(place) as held:
+            endpoint = self._prepare(place, account, programs, held)
+            arguments = ["-D", str(place / "data"), "-c", f"config_file={place / 'postgresql.conf'}"]
+            started = process.detach(
+                [programs / "postgres", *arguments], account, self.directory / "postgres.log", held
+            )
+        try:
+            self._wait(started)
+        except WarehouseError:
+            if raise_if_free or state.is_free(endpoint.port):
+                raise
+            return endpoint.port
+        return None
+
+    def _prepare(self, place: Path, account: Account, programs: Path, held: int) -> Endpoint:
+        """Data, password, port and configuration, each made if it is not there."""
+        data, record = place / "data", self.directory / "postgres.json"
+        if not data.exists():
+            record.unlink(missing_ok=True)  # its password belonged to other data
+            self._initialise(place, account, programs, held)
+        postgres_files.disown_pid_file(data)
+        endpoint = self.remembered()
+        if endpoint is None:
+            endpoint = state.new_endpoint()
+            statement = f"alter role {USER} password '{endpoint.password}'"
+            postgres_files.single_user(programs, data, account, statement, held)
+        if not state.is_free(endpoint.port):
+            endpoint = replace(endpoint, port=state.free_port())
+        state.write_endpoint(record, endpoint)
+        postgres_files.configure(place, endpoint.port, account)
+        return endpoint
+
+    def _initialise(self, place: Path, account: Account, programs: Path, held: int) -> None:
+        """Make the data beside their place and move them there when complete: `data` is never half-made."""
+        draft = place / "data.draft"
+        if draft.exists():
+            logger.warning("The making of %s had been interrupted: it starts again", place / "data")
+            shutil.rmtree(draft)
+        draft.mkdir(mode=0o700)
+        os.chown(draft, account.uid, account.gid)
+        postgres_files.initialise(programs, draft, account, USER, held)
+        postgres_files.single_user(programs, draft, account, f"create database {DATABASE}", held)
+        draft.rename(place / "data")
+        logger.info("New Postgres data in %s", place / "data")
+
+    @contextmanager
+    def _held(self, place: Path) -> Iterator[int]:
+        """The lock that the server inherits; we let go of it without unlocking it."""
+        data = place / "data"
+        held = state.locked(place / "run.lock", LEFTOVER_SECONDS, lambda: postgres_files.end_orphans(data))
+        try:
+            with state.writing(place):
+                yield held
+        finally:
+            os.close(held)
+
+    def _wait(self, started: process.Process | None) -> None:
+        log = self.directory / "postgres.log"
+        process.wait_until_ready(started, lambda: self.endpoint() is not None, START_SECONDS, NAME, log)
+
+    def _account(self) -> Account:
+        """Who owns the data, or else who may: root running a user's checkout must not take it from them."""
+        account = process.unprivileged_account()
+        data = self.data_directory()
+        if os.geteuid() == 0 and data is not None:
+            with suppress(FileNotFoundError):
+                owner = data.stat()
+                account = Account(owner.st_uid, owner.st_gid)
+        return account
+
+    def _place(self) -> Path | None:
+        """The directory that holds its data, or None before they are made."""
+        inside, outside = self.directory / "postgres", self._outside()
+        if inside.joinpath("data").exists():
+            return inside
+        return outside if os.geteuid() == 0 and outside.joinpath("data").exists() else None
+
+    def _choose_place(self, account: Account) -> Path:
+        """Create the directory for new data: in the state directory, or outside if the account cannot enter that."""
+        inside, outside = self.directory / "postgres", self._outside()
+        group = None if account.uid == os.geteuid() else account.gid
+        with state.writing(outside):
+            state.make_private_directory(inside, group)
+            if process.can_enter(inside, account):
+                return inside
+            OUTSIDE.mkdir(mode=0o711, parents=True, exist_ok=True)
+            state.make_private_directory(outside, group)
+        logger.warning("The account of Postgres cannot enter %s: its data go to %s", self.directory, outside)
+        return outside
+
+    def _outside(self) -> Path:
+        return OUTSIDE / hashlib.sha256(str(self.directory).encode()).hexdigest()[:16]

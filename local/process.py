@@ -1,0 +1,192 @@
+"""Processes that outlive us: start them detached, recognise them later, stop them within a bound."""
+
+import logging
+import os
+import pwd
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.state import POLL_SECONDS, open_private
+from pipeline_errors import ConfigurationError, WarehouseError
+
+logger = logging.getLogger(__name__)
+
+PROC = Path("/proc")
+LOG_LINES = 5
+LOG_LIMIT_BYTES = 10_000_000
+
+Command = Sequence[str | Path]
+Process = subprocess.Popen[bytes]
+
+
+@dataclass(frozen=True)
+class Account:
+    """The system account that a server runs under."""
+
+    uid: int
+    gid: int
+
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of subprocess that drop our privileges to this account; none if it is our own."""
+        return {} if self.uid == os.geteuid() else {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+
+def own_account() -> Account:
+    """The account that we run under."""
+    return Account(os.geteuid(), os.getegid())
+
+
+def unprivileged_account() -> Account:
+    """Our own account, or `nobody` if we are root."""
+    if os.geteuid() != 0:
+        return own_account()
+    try:
+        entry = pwd.getpwnam("nobody")
+    except KeyError:
+        raise ConfigurationError(
+            "Embedded Postgres refuses to run as root, and this system has no account `nobody`",
+            "Run Daybreak as a normal user, or set PGHOST to a Postgres of yours.",
+        ) from None
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def surroundings(account: Account) -> dict[str, Any]:
+    """Arguments of subprocess common to all our servers.
+
+    They see no variable of ours: another account could read our secrets there, and PGPORT and its like change Postgres.
+    """
+    environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+    return {"env": environment, "cwd": "/", "umask": 0o077, **account.arguments()}
+
+
+def run(command: Command, account: Account, held: Sequence[int] = (), text: str = "") -> str:
+    """Run a command to its end and return what it printed, errors included; it inherits the locks in `held`.
+
+    Raises WarehouseError with its last lines if it fails, OSError if it cannot be started.
+    """
+    finished: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 - our own programs
+        command,
+        input=text,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        pass_fds=held,
+        **surroundings(account),
+    )
+    if finished.returncode != 0:
+        name = Path(command[0]).name
+        raise WarehouseError(f"{name} ended with {finished.returncode}: {last_lines(finished.stdout)}")
+    return finished.stdout
+
+
+def detach(command: Command, account: Account, log: Path, held: int) -> Process:
+    """Start a server in a session of its own, with its output in `log`; it inherits the lock `held`."""
+    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
+        log.replace(log.with_suffix(".log.old"))
+    output = open_private(log, os.O_WRONLY | os.O_APPEND)
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own programs
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(held,),
+            **surroundings(account),
+        )
+    finally:
+        os.close(output)
+
+
+def wait_until_ready(
+    process: Process | None, is_ready: Callable[[], bool], wait_seconds: float, name: str, log: Path
+) -> None:
+    """Wait for a server that we started (or another process did: None) to take requests.
+
+    Raises WarehouseError with its last log lines if it ends first, or is not ready in time.
+    """
+    deadline = time.monotonic() + wait_seconds
+    try:
+        while not is_ready():
+            if process is not None and process.poll() is not None:
+                raise WarehouseError(f"{name} did not start: {log_tail(log)}", f"See {log}.")
+            if time.monotonic() > deadline:
+                raise WarehouseError(
+                    f"{name} is not ready after {wait_seconds:.0f} s: {log_tail(log)}",
+                    f"It may still be recovering: try again in a minute, and see {log}.",
+                )
+            time.sleep(POLL_SECONDS)
+    finally:
+        if process is not None and process.returncode is None:
+            process.returncode = 0  # it outlives us on purpose: without this, Popen warns when it is collected
+
+
+def can_enter(directory: Path, account: Account) -> bool:
+    """Whether the account gets into a directory: asked of the system, which knows more than mode bits."""
+    try:
+        run(["/bin/sh", "-c", 'cd "$1"', "sh", directory], account)
+    except WarehouseError:
+        return False
+    return True
+
+
+def is_alive(pid: int, mark: str) -> bool:
+    """Whether the process is there and its command line holds `mark`: ids are given out again."""
+    _reap(pid)
+    try:
+        if PROC.joinpath("self").exists():
+            return mark in PROC.joinpath(str(pid), "cmdline").read_bytes().decode(errors="replace").split("\0")
+        listing = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
+        shown = subprocess.run(listing, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+        return mark in shown.stdout
+    except OSError:
+        return False
+
+
+def stop(pid: int, mark: str, name: str, signals: Sequence[tuple[signal.Signals, float]]) -> None:
+    """Send the signals one after the other, each with its seconds to work, until the process is gone."""
+    for number, seconds in signals:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+        except PermissionError:
+            raise WarehouseError(
+                f"{name} (process {pid}) belongs to another account", "Stop it as the account that started it."
+            ) from None
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not is_alive(pid, mark):
+                return
+            time.sleep(POLL_SECONDS)
+        logger.warning("%s (process %d) did not stop within %.0f s of %s", name, pid, seconds, number.name)
+    raise WarehouseError(f"{name} (process {pid}) does not stop", f"End process {pid} by hand.")
+
+
+def log_tail(log: Path) -> str:
+    """The last lines of a log, in one."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4096))
+            return last_lines(file.read().decode(errors="replace"))
+    except OSError:
+        return "no log"
+
+
+def last_lines(text: str) -> str:
+    """The last lines of a text, in one."""
+    return " / ".join(line.strip() for line in text.splitlines()[-LOG_LINES:] if line.strip())
+
+
+def _reap(pid: int) -> None:
+    """If the process was a child of ours and is dead, let the system forget it."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass

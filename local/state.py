@@ -1,0 +1,180 @@
+"""Where the embedded servers keep their state: private files, remembered ports and passwords, and locks.
+
+    DAYBREAK_HOME/servers/
+        lock                             held by whoever starts or stops a server
+        postgres.json, valkey.json       port and password of each server
+        postgres.log, valkey.log
+        postgres/                        data directory, configuration and run.lock of Postgres
+        valkey.conf, valkey.pid, valkey.run.lock
+
+A running server holds its run.lock: it inherits the locked file, so the lock ends with its last process, whatever kills
+it. A process id in a file cannot tell that, for the system gives ids out again.
+"""
+
+import fcntl
+import json
+import os
+import random
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipeline_errors import ConfigurationError, WarehouseError
+
+LOOPBACK = "127.0.0.1"
+PORTS = range(20_000, 32_000)  # below the range that systems take for outgoing connections
+POLL_SECONDS = 0.02
+START_LOCK_SECONDS = 180.0  # somebody else may be initialising, or recovering after a crash
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a server listens, and the password that it wants."""
+
+    port: int
+    password: str
+
+    @property
+    def address(self) -> str:
+        """Host and port, as a reader expects them."""
+        return f"{LOOPBACK}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.address})"  # tracebacks print fields, the password must not be one
+
+
+def new_endpoint() -> Endpoint:
+    """A free port and a random password."""
+    return Endpoint(port=free_port(), password=secrets.token_urlsafe(24))
+
+
+def read_endpoint(path: Path) -> Endpoint | None:
+    """The endpoint that was remembered, or None if there is none or it cannot be understood."""
+    try:
+        return Endpoint(**json.loads(path.read_text()))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, TypeError):
+        return None  # cut short by a full disk: the caller makes a new one
+
+
+def write_endpoint(path: Path, endpoint: Endpoint) -> None:
+    """Remember an endpoint."""
+    write_private(path, json.dumps(asdict(endpoint)))
+
+
+def state_directory(home: Path, group: int | None = None) -> Path:
+    """Create the servers' directory below `home`; `group` may walk through it, nobody else.
+
+    A directory that is there already keeps its mode: it is not ours to change.
+    Raises ConfigurationError naming the path that cannot be written.
+    """
+    directory = home / "servers"
+    with writing(directory):
+        home.parent.mkdir(parents=True, exist_ok=True)
+        make_private_directory(home, group)
+        make_private_directory(directory, group)
+        os.close(open_private(directory / "lock", os.O_RDWR))
+    return directory
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write into a ConfigurationError that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"The state directory cannot be used: {error.filename or path}: {error.strerror}",
+            "Set DAYBREAK_HOME to a directory that you may write to, on a disk with room.",
+        ) from error
+
+
+def make_private_directory(path: Path, group: int | None = None) -> None:
+    """Create a directory that only its owner may read; members of `group` may walk through it."""
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    if group is not None:
+        os.chown(path, -1, group)
+        path.chmod(0o710)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file that only its owner may read, creating it if needed; never through a symbolic link."""
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    if os.geteuid() == 0:  # sudo must not lock the owner of a checkout out of it
+        os.fchown(descriptor, path.parent.stat().st_uid, -1)
+    return descriptor
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a private file as a whole: a reader sees the old text or the new one."""
+    draft = path.with_name(f"{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(open_private(draft, os.O_WRONLY), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def free_port() -> int:
+    """A port on the loopback interface that nothing listens on."""
+    for port in random.sample(PORTS, 100):
+        if is_free(port):
+            return port
+    raise ConfigurationError(
+        f"No free port between {PORTS.start} and {PORTS.stop} on {LOOPBACK}",
+        "Stop what listens there, or set PGHOST and REDIS_URL.",
+    )
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the port; connections that are only fading away do not count."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def locked(path: Path, wait_seconds: float, on_wait: Callable[[], None] | None = None) -> int:
+    """Lock a file for ourselves and the processes that inherit its descriptor; the lock ends when the last closes it.
+
+    `on_wait` is called before each further attempt. Raises WarehouseError after `wait_seconds`.
+    """
+    descriptor = open_private(path, os.O_RDWR)
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                raise WarehouseError(
+                    f"{path} has been held by another process for {wait_seconds:.0f} s",
+                    "Wait for other runs of Daybreak to end, and for what a killed server left behind; try again.",
+                ) from None
+        if on_wait is not None:
+            on_wait()
+        time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def start_lock(directory: Path) -> Iterator[None]:
+    """Be the only process that starts or stops servers of this state directory."""
+    with writing(directory):
+        descriptor = locked(directory / "lock", START_LOCK_SECONDS)
+    try:
+        yield
+    finally:
+        os.close(descriptor)

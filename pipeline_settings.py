@@ -1,0 +1,57 @@
+"""Settings that several tools share, read once from the environment. dlt, dbt and Airflow own what is theirs alone."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline_errors import ConfigurationError
+
+PROJECT_ROOT = Path(__file__).resolve().parent
+
+
+class Settings(BaseSettings):
+    """The environment's variables under their standard names; see README for what each one means.
+
+    `pghost` or `redis_url` unset means that the embedded server is used: `local.servers` fills them in.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    shop_api_url: str | None = None
+    shop_api_token: SecretStr | None = None
+    shop_config: Path = PROJECT_ROOT / "ingestion" / "shop.toml"
+
+    pghost: str | None = None
+    pgport: Annotated[int, Field(ge=1, le=65535)] = 5432
+    pguser: str = "postgres"
+    pgpassword: SecretStr | None = None
+    pgdatabase: str = "daybreak"
+    pgsslmode: str = "prefer"
+
+    redis_url: SecretStr | None = None
+
+    daybreak_home: Path = PROJECT_ROOT / ".daybreak"
+
+    def postgres_uri(self) -> str:
+        """Connection URI of the warehouse, password included: for drivers only, never for a message."""
+        password = quote(self.pgpassword.get_secret_value(), safe="") if self.pgpassword else ""
+        credentials = quote(self.pguser, safe="") + (f":{password}" if password else "")
+        host = quote(self.pghost or "", safe="")
+        return f"postgresql://{credentials}@{host}:{self.pgport}/{quote(self.pgdatabase)}?sslmode={self.pgsslmode}"
+
+
+@cache
+def settings() -> Settings:
+    """The settings in force. Call `settings.cache_clear()` after a change of the environment.
+
+    Raises ConfigurationError naming the variable, never its value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        raise ConfigurationError(f"The environment is not usable: {wrong}", "Correct or unset it.") from None

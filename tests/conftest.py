@@ -1,0 +1,106 @@
+"""Real servers for the tests: one embedded Postgres and Valkey per run, one fresh database per test.
+
+`warehouse` and `cache` point the environment at them; a test without these sees no server, whatever the developer's
+shell says.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from local import servers as local_servers
+from pipeline_settings import Settings, settings
+from warehouse.connection import connect, create_schemas
+
+TEMPLATE = "daybreak_template"
+# Everything that Daybreak, libpq or a tool reads: a test must not reach a real warehouse, cache, shop or channel.
+FOREIGN_PREFIXES = ("PG", "DAYBREAK_", "REDIS_URL", "SHOP_", "ALERT_URLS", "METRICS_URL", "SPARK_REMOTE", "DBT_")
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """State directory of this run. Root's Postgres runs as another account, which must be able to walk through it."""
+    path = Path(tempfile.mkdtemp(prefix="daybreak-"))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(autouse=True)
+def environment(home: Path) -> Iterator[None]:
+    """Each test starts without the developer's variables, and leaves none of its own behind."""
+    before = dict(os.environ)
+    _clear_environment(home)
+    yield
+    _restore_environment(before)
+
+
+@pytest.fixture(scope="session")
+def servers(home: Path) -> Iterator[Settings]:
+    """The embedded servers of this run, started by the first test that needs them. Sets no variable."""
+    before = dict(os.environ)
+    _clear_environment(home)
+    running = local_servers.ensure()
+    try:
+        with connect(autocommit=True) as connection:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
+        with connect(using=running.model_copy(update={"pgdatabase": TEMPLATE})) as connection:
+            create_schemas(connection)
+        _restore_environment(before)
+        yield running
+    finally:
+        _clear_environment(home)
+        local_servers.down()
+        _restore_environment(before)
+
+
+@pytest.fixture
+def warehouse(servers: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """A fresh warehouse with all schemas, in force for this test and the processes that it starts."""
+    database = f"test_{next(_numbers)}"
+    name = sql.Identifier(database)
+    with _administrator(servers) as connection:
+        connection.execute(sql.SQL("create database {} template {}").format(name, sql.Identifier(TEMPLATE)))
+    monkeypatch.setenv("PGDATABASE", database)
+    local_servers.ensure()  # they run already: this writes the variables, and `environment` takes them away again
+    yield settings()
+    with _administrator(servers) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(name))
+
+
+@pytest.fixture
+def cache(servers: Settings) -> Iterator["redis.Redis"]:
+    """A client of the empty Valkey that REDIS_URL names; it answers in text."""
+    local_servers.ensure()
+    assert servers.redis_url is not None
+    with redis.Redis.from_url(servers.redis_url.get_secret_value(), decode_responses=True) as client:
+        client.flushall()
+        yield client
+
+
+def _administrator(servers: Settings) -> psycopg.Connection:
+    return psycopg.connect(servers.postgres_uri(), autocommit=True)
+
+
+def _clear_environment(home: Path) -> None:
+    for variable in [name for name in os.environ if name.startswith(FOREIGN_PREFIXES)]:
+        del os.environ[variable]
+    os.environ["DAYBREAK_HOME"] = str(home)
+    settings.cache_clear()
+
+
+def _restore_environment(before: dict[str, str]) -> None:
+    for variable in [name for name in os.environ if name not in before]:
+        del os.environ[variable]
+    os.environ.update(before)
+    settings.cache_clear()

@@ -1,0 +1,184 @@
+-- Schemas, the ledger of days, and what every step writes about itself. Idempotent; run before each use.
+-- dlt fills raw.*, dbt makes staging.*, build.*, marts.* and quarantine.*; everything here belongs to neither.
+
+create schema if not exists raw;
+create schema if not exists staging;
+create schema if not exists build;
+create schema if not exists marts;
+create schema if not exists quarantine;
+create schema if not exists ops;
+
+-- Rows as the shop's API sent them: declared fields as exact text, versioned by load. dlt would make these tables too;
+-- they stand here for the index, and so that staging has its columns before the first load.
+create table if not exists raw.orders (
+    _load_id text not null,
+    _day date not null,
+    _row_number integer not null,
+    order_id text,
+    customer_id text,
+    total_amount text,
+    order_date text,
+    status text,
+    _extra text,   -- JSON of the undeclared fields, keys sorted; of the whole item if it is no object; null if none
+    _escaped text  -- names of declared fields with text that Postgres cannot hold (landed escaped), comma-separated
+);
+create index if not exists orders_day_load on raw.orders (_day, _load_id);
+
+create table if not exists raw.reviews (
+    _load_id text not null,
+    _day date not null,
+    _row_number integer not null,
+    review_id text,
+    product_id text,
+    customer_id text,
+    rating text,
+    review_text text,
+    review_date text,
+    _extra text,
+    _escaped text
+);
+create index if not exists reviews_day_load on raw.reviews (_day, _load_id);
+
+-- What of shop.toml the staging views judge rows by; one row per dataset, replaced when the file changes.
+create table if not exists ops.dataset_settings (
+    dataset text primary key,
+    time_zone text not null,
+    required_fields text[] not null,
+    product_id_pattern text,
+    max_text_bytes integer not null,
+    max_bad_rate numeric not null,
+    language text not null
+);
+
+-- One row per load that landed whole. A load without a row here is half-landed: invisible, and pruned.
+create table if not exists ops.loads (
+    load_id text primary key,
+    dataset text not null,
+    day date not null,
+    row_count integer not null,
+    page_count integer not null,
+    seconds numeric(12, 3) not null,
+    fingerprint text not null,
+    landed_at timestamptz not null default clock_timestamp(),
+    scored_at timestamptz,
+    pruned_at timestamptz
+);
+create index if not exists loads_dataset_day on ops.loads (dataset, day, landed_at);
+
+-- Which load counts for a day, and which one readers see.
+create table if not exists ops.day_ledger (
+    dataset text not null,
+    day date not null,
+    admitted_load_id text references ops.loads (load_id),
+    admitted_at timestamptz,
+    published_load_id text references ops.loads (load_id),
+    published_at timestamptz,
+    primary key (dataset, day)
+);
+
+create index if not exists day_ledger_pending on ops.day_ledger (dataset, day)
+where admitted_load_id is distinct from published_load_id;
+
+-- The gate's decision on a load, with the counts and the settings that it followed from.
+create table if not exists ops.gate_results (
+    load_id text primary key references ops.loads (load_id),
+    dataset text not null,
+    day date not null,
+    row_count integer not null,
+    identical_copies integer not null,
+    accepted integer not null,
+    rejected integer not null,
+    rejected_by_reason jsonb not null,
+    bad_rate numeric not null,
+    max_bad_rate numeric not null,
+    decision text not null check (decision in ('passed', 'empty', 'refused')),
+    settings jsonb not null,
+    decided_at timestamptz not null default clock_timestamp(),
+    check (row_count = accepted + rejected + identical_copies)
+);
+create index if not exists gate_results_dataset_day on ops.gate_results (dataset, day, decided_at);
+
+-- Sentiment of review texts, scored once per load.
+create table if not exists staging.review_sentiment (
+    _load_id text not null,
+    _day date not null,
+    _row_number integer not null,
+    sentiment text not null check (sentiment in ('positive', 'neutral', 'negative')),
+    sentiment_method text not null,
+    primary key (_load_id, _row_number)
+);
+
+-- What each publish changed. The newest row of a pipeline is the state that readers see.
+create table if not exists ops.publications (
+    publication_id bigint generated always as identity primary key,
+    pipeline text not null,
+    build_id text not null,
+    as_of_date date,
+    day_count integer not null,
+    rows_published jsonb not null,
+    published_at timestamptz not null default clock_timestamp(),
+    unique (pipeline, build_id)
+);
+create index if not exists publications_pipeline on ops.publications (pipeline, publication_id desc);
+
+-- Which nodes of a build are green or red: publish looks here, so that retries and single nodes add up.
+create table if not exists ops.build_results (
+    build_id text not null,
+    node text not null,
+    status text not null,
+    finished_at timestamptz not null,
+    primary key (build_id, node)
+);
+
+-- Customers whose orders or reviews were published since customer_health last followed.
+create table if not exists ops.customer_changes (
+    customer_id text primary key,
+    build_id text not null  -- the build that changed the customer last
+);
+
+-- One row per step of a pipeline's logical date: the latest run of it.
+create table if not exists ops.pipeline_runs (
+    pipeline text not null,
+    step text not null,
+    logical_date date not null,
+    run_id text not null,
+    status text not null check (status in ('running', 'success', 'warning', 'failed')),
+    records integer,
+    seconds numeric(12, 3),
+    error text,
+    started_at timestamptz not null default clock_timestamp(),
+    finished_at timestamptz,
+    primary key (pipeline, step, logical_date)
+);
+
+create table if not exists ops.pipeline_metrics (
+    pipeline text not null,
+    logical_date date not null,
+    run_id text not null,
+    records_processed integer not null,
+    records_accepted integer not null,
+    records_rejected integer not null,
+    data_quality_score numeric(7, 6),
+    processing_duration_minutes numeric(12, 4) not null,
+    measured_at timestamptz not null default clock_timestamp(),
+    primary key (pipeline, logical_date, run_id)
+);
+
+-- Readers may select from marts, and from nothing else. The role belongs to the cluster: it is made where we may.
+do $$
+begin
+    if not exists (select from pg_roles where rolname = 'daybreak_reader') then
+        create role daybreak_reader nologin;
+    end if;
+exception
+    when insufficient_privilege or duplicate_object or unique_violation then null;
+end
+$$;
+do $$
+begin
+    if exists (select from pg_roles where rolname = 'daybreak_reader') then
+        grant usage on schema marts to daybreak_reader;
+        alter default privileges in schema marts grant select on tables to daybreak_reader;
+    end if;
+end
+$$;
