@@ -6,24 +6,41 @@
     ├── WarehouseError          4  Postgres cannot be reached, is too old, or refuses us
     ├── GateRefusedError        5  the day's error rate is above its threshold
     ├── DayBusyError            6  another run holds this day
-    └── ModelError              7  a dbt model or data test failed, nothing was published
+    ├── ModelError              7  a dbt model or data test failed, nothing was published
+    └── CacheUnavailableError   –  Redis is down: a warning, the marts are right and the next run heals the cache
 
 An error is one line: day, step, cause, remedy. It never carries a secret or a customer's data.
 """
 
+from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from expectations.gate import GateDecision
+
 
 class DaybreakError(Exception):
-    """What went wrong, and the remedy.
-
-    `str()` gives "cause. remedy"; the step that raised it and the logical day are added by whoever runs the step.
-    """
+    """What went wrong, and the remedy. `str()` is the one line: "day step: cause. remedy"."""
 
     exit_code = 1
 
     def __init__(self, cause: str, remedy: str = "") -> None:
         self.cause = " ".join(cause.split())
         self.remedy = " ".join(remedy.split())
-        super().__init__(f"{self.cause.rstrip('.')}. {self.remedy}".strip())
+        self.day: date | None = None
+        self.step: str | None = None
+        super().__init__(self.cause, self.remedy)
+
+    def place(self, day: date | None, step: str) -> None:
+        """Say where it happened; the innermost place stays."""
+        if self.step is None:
+            self.day, self.step = day, step
+
+    def __str__(self) -> str:
+        place = " ".join(str(part) for part in (self.day, self.step) if part is not None)
+        return " ".join(
+            part for part in (f"{place}:" if place else "", f"{self.cause.rstrip('.')}.", self.remedy) if part
+        )
 
 
 class ConfigurationError(DaybreakError):
@@ -45,9 +62,13 @@ class WarehouseError(DaybreakError):
 
 
 class GateRefusedError(DaybreakError):
-    """The day's error rate is above its threshold; readers see nothing of it."""
+    """The day's error rate is above its threshold; readers see nothing of it. `decision` has the counts."""
 
     exit_code = 5
+
+    def __init__(self, cause: str, remedy: str = "", *, decision: "GateDecision | None" = None) -> None:
+        super().__init__(cause, remedy)
+        self.decision = decision
 
 
 class DayBusyError(DaybreakError):
@@ -60,3 +81,7 @@ class ModelError(DaybreakError):
     """A dbt model or data test failed; nothing was published."""
 
     exit_code = 7
+
+
+class CacheUnavailableError(DaybreakError):
+    """Redis is down: a warning, since the marts are right and the next run heals the cache."""

@@ -10,22 +10,13 @@ from dlt.common.schema.typing import TColumnSchema
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from dlt.extract import DltResource
 
+from ingestion import dlt_settings
 from ingestion.day_file import DayFile
 from ingestion.raw_tables import RAW
 from pipeline_settings import Settings
 from warehouse.connection import SESSION_OPTIONS
 
-# What dlt would do per load beyond loading, and we have no use for. Each directory serves one load, so there is no state
-# to restore; the row counts and errors that a trace keeps are in our ledger, where a trace may hold personal data.
-for _key, _value in {
-    "restore_from_destination": False,
-    "enable_runtime_trace": False,
-    "runtime.dlthub_telemetry": False,
-    "runtime.intercept_signals": False,
-    "runtime.log_level": "ERROR",
-    "load.delete_completed_jobs": True,
-}.items():
-    dlt.config[_key] = _value
+dlt_settings.apply()
 
 DLT_TYPES = {pa.string(): "text", pa.date32(): "date", pa.int32(): "bigint"}
 
@@ -51,16 +42,24 @@ def day_pipeline(name: str, directory: Path, warehouse: Settings) -> dlt.Pipelin
     )
 
 
-def day_resource(dataset: str, pages: DltResource, file: DayFile) -> DltResource:
-    """The resource that writes pages into the file as they come, and gives dlt the file after the last one."""
+def write_pages(pages: DltResource, file: DayFile) -> None:
+    """Pull the pages of a source and write each into the file."""
 
-    @dlt.transformer(name=dataset, data_from=pages, write_disposition="append", columns=_columns(file))
-    def rows(page: Any) -> Iterator[Any]:
+    # A transformer sees a page as a whole, where add_map, or a loop over the resource, would take it row by row.
+    @dlt.transformer(name=f"{pages.name}_written")
+    def written(page: list[Any]) -> None:
         file.write(page)
-        if not page.paginator.has_next_page:
-            file.close()
-            if file.row_count:
-                yield dlt.mark.with_file_import(str(file.path), "csv", file.row_count)
+
+    for _ in pages | written:
+        pass
+
+
+def file_resource(dataset: str, file: DayFile) -> DltResource:
+    """The finished file as a resource: dlt takes it as it is, and loads it by COPY."""
+
+    @dlt.resource(name=dataset, write_disposition="append", columns=_columns(file))
+    def rows() -> Iterator[Any]:
+        yield dlt.mark.with_file_import(str(file.path), "csv", file.row_count)
 
     return rows
 

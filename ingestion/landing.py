@@ -15,7 +15,7 @@ from dlt.common.destination.exceptions import DestinationException
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from ingestion.day_file import DayFile
-from ingestion.day_pipeline import day_pipeline, day_resource
+from ingestion.day_pipeline import day_pipeline, file_resource, write_pages
 from ingestion.deadline import Deadline
 from ingestion.load_directory import load_directory
 from ingestion.page_check import PageCheck
@@ -46,13 +46,6 @@ class LoadReceipt:
     undeclared_fields: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Reading:
-    file: DayFile
-    pages: int
-    pipeline: dlt.Pipeline
-
-
 def land(dataset: str, day: date) -> LoadReceipt:
     """Read a day of a dataset from the shop and land it in raw under a new load id.
 
@@ -65,20 +58,20 @@ def land(dataset: str, day: date) -> LoadReceipt:
     started = time.monotonic()
     load_id = new_load_id()
     with load_directory(settings().daybreak_home, load_id) as directory, _plain_errors(directory):
-        reading = _read_day(config, dataset, day, load_id, directory, base_url, token)
-        if reading.file.row_count:
-            _load(reading, dataset, day, load_id, fields)
+        file, pages = _read_day(config, dataset, day, load_id, directory / "rows.csv", base_url, token)
+        if file.row_count:
+            _load(dataset, day, load_id, file, directory)
     seconds = time.monotonic() - started
-    logger.info("%s of %s: %d rows landed in %.2f s as %s", dataset, day, reading.file.row_count, seconds, load_id)
+    logger.info("%s of %s: %d rows landed in %.2f s as %s", dataset, day, file.row_count, seconds, load_id)
     return LoadReceipt(
         dataset=dataset,
         day=day,
         load_id=load_id,
-        rows=reading.file.row_count,
-        pages=reading.pages,
+        rows=file.row_count,
+        pages=pages,
         seconds=seconds,
-        fingerprint=reading.file.fingerprint(),
-        undeclared_fields=reading.file.undeclared_fields,
+        fingerprint=file.fingerprint(),
+        undeclared_fields=file.undeclared_fields,
     )
 
 
@@ -121,23 +114,20 @@ def new_load_id() -> str:
 
 
 def _read_day(
-    config: ShopConfig, dataset: str, day: date, load_id: str, directory: Path, base_url: str, token: str | None
-) -> _Reading:
+    config: ShopConfig, dataset: str, day: date, load_id: str, path: Path, base_url: str, token: str | None
+) -> tuple[DayFile, int]:
+    """The day in a file, and how many pages it was; read once more if the rows are not as many as the shop says."""
     declared = config.dataset(dataset)
     with Deadline(config.deadline_seconds) as deadline:
-        for attempt in range(1, READINGS + 1):
-            home = directory / str(attempt)
-            home.mkdir()
+        for _ in range(READINGS):
             check = PageCheck(declared, config.max_pages)
             session = ShopSession(base_url, config, deadline)
             source = shop_source(config, dataset, day, base_url, token, session, check.check)
-            pipeline = day_pipeline(source.name, home, settings())
-            with DayFile(home / "rows.csv", load_id, day, declared.fields, declared.json_keys()) as file:
-                pages = source.resources[f"{dataset}_pages"]
-                pipeline.extract(day_resource(dataset, pages, file), schema=source.schema, workers=1)
+            with DayFile(path, load_id, day, declared.fields, declared.json_keys()) as file:
+                write_pages(source.resources[f"{dataset}_pages"], file)
             told = check.totals_differ_from(file.row_count)
             if not told:
-                return _Reading(file, check.pages, pipeline)
+                return file, check.pages
             logger.warning("%s of %s: %d rows came, the shop tells %s", dataset, day, file.row_count, told)
     raise ShopError(
         f"The shop tells a total of {told} rows, and gave {file.row_count} in {check.pages} pages, twice",
@@ -145,12 +135,11 @@ def _read_day(
     )
 
 
-def _load(reading: _Reading, dataset: str, day: date, load_id: str, fields: tuple[str, ...]) -> None:
-    with prepared_table(dataset, fields) as connection:
+def _load(dataset: str, day: date, load_id: str, file: DayFile, directory: Path) -> None:
+    with prepared_table(dataset, file.columns) as connection:
         try:
-            reading.pipeline.normalize(workers=1)
-            reading.pipeline.load(workers=1)
-            require_row_count(connection, dataset, day, load_id, reading.file.row_count)
+            day_pipeline(f"shop_{dataset}", directory, settings()).run(file_resource(dataset, file))
+            require_row_count(connection, dataset, day, load_id, file.row_count)
         except BaseException:
             with suppress(WarehouseError):
                 take_back(dataset, day, load_id)

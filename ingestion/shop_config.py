@@ -25,7 +25,7 @@ SYSTEM_COLUMNS = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):  # unknown names raise ZoneInfoNotFoundError or, for a folder's name, IsADirectoryError
+    except (KeyError, ValueError, OSError):  # an unknown name, a malformed one, the name of a folder
         raise ValueError(f"{name!r} is no IANA time zone, such as 'Europe/Berlin'") from None
     return name
 

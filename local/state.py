@@ -105,6 +105,13 @@ def make_private_directory(path: Path, group: int | None = None) -> None:
         path.chmod(0o710)
 
 
+def make_passable_directory(path: Path) -> None:
+    """Create a directory that every account may walk through and only its owner may read, whatever our umask."""
+    if not path.exists():
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o711)
+
+
 def open_private(path: Path, flags: int) -> int:
     """Open a file that only its owner may read, creating it if needed; never through a symbolic link."""
     descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

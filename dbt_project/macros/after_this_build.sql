@@ -6,13 +6,13 @@
 #}
 {% macro after_this_build(published, touched, changes, key, build_id, columns) -%}
 select {{ columns | join(', ') }}
-from {{ ref(published) }}
+from {{ ref(published) }} as published
 where
-    customer_id in (select customer_id from {{ ref('int_health_customers_touched') }})
+    published.customer_id in (select customer_id from {{ ref('int_health_customers_touched') }})
     and not exists (
         select from {{ ref(touched) }} as touched
         inner join {{ ref('int_health_days') }} as days on days.{{ build_id }} is not null
-        where touched.{{ key }} = {{ published }}.{{ key }}
+        where touched.{{ key }} = published.{{ key }}
     )
     and not exists (
         select from {{ ref('int_health_days') }} as days

@@ -54,7 +54,8 @@ on conflict (build_id, node) do update set status = excluded.status, finished_at
 {%- do adapter.commit() -%}
 {%- endmacro %}
 
-{# The first reason why the build must not be published, or none: every node green, and no model older than its parents. #}
+{# The first reason why the build must not be published, or none: every node green, no model older than its parents, and
+   what the build counted as published is published. #}
 {% macro obstacle_to(pipeline, build) -%}
 {%- set fared = {} -%}
 {%- for row in run_query(
@@ -75,6 +76,14 @@ on conflict (build_id, node) do update set status = excluded.status, finished_at
             {{ return(node.name ~ ' is older than ' ~ parent.split('.')[-1]) }}
         {%- endif -%}
     {%- endfor -%}
+{%- endfor -%}
+{%- for upstream, build_column in pipeline.counts_on.items() -%}
+    {%- set unpublished = run_query(
+        'select 1 from ' ~ relation_of(pipeline.worklist) ~ ' as days where days.' ~ build_column ~ ' is not null'
+        ~ ' and not exists (select from ' ~ source('ops', 'publications') ~ " as publications where pipeline = '"
+        ~ upstream ~ "' and publications.build_id = days." ~ build_column ~ ')'
+    ) -%}
+    {%- if unpublished.rows | length > 0 -%}{{ return(upstream ~ ' is not published') }}{%- endif -%}
 {%- endfor -%}
 {{ return(none) }}
 {%- endmacro %}

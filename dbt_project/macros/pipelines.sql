@@ -1,6 +1,8 @@
 {#
     The pipelines in the order in which they publish. `worklist` is the model with the days of a build, `dataset` the
     one whose days its publish marks in the ledger, `customers` the model with the customers whose health may change.
+    `counts_on` are pipelines whose changes of the same build it counts as published, each with the worklist's column that
+    holds that build.
     Which nodes belong to a pipeline is told by their tag (dbt_project.yml).
 #}
 {% macro pipelines() -%}
@@ -10,18 +12,24 @@
         'worklist': 'int_order_days',
         'dataset': 'orders',
         'customers': 'int_order_customers_touched',
+        'counts_on': {},
     },
     {
         'name': 'customer_feedback_pipeline',
         'worklist': 'int_review_days',
         'dataset': 'reviews',
         'customers': 'int_review_customers_touched',
+        'counts_on': {},
     },
     {
         'name': 'customer_health_pipeline',
         'worklist': 'int_health_days',
         'dataset': none,
         'customers': none,
+        'counts_on': {
+            'ecommerce_order_pipeline': 'orders_build_id',
+            'customer_feedback_pipeline': 'reviews_build_id',
+        },
     },
 ]) }}
 {%- endmacro %}

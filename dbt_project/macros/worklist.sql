@@ -2,11 +2,11 @@
     The worklist of a build: which days, from which loads. It is frozen in a table by the first model of a pipeline, and
     every model, test and publish of that build reads it there, so that a day admitted meanwhile waits for the next build.
 
-    Pending is what is admitted and not published. `--vars '{from: 2026-01-01, to: 2026-01-31}'` builds those days again,
+    Pending is what is admitted and not published; with `needs_scores`, what is also scored for sentiment. `--vars '{from: 2026-01-01, to: 2026-01-31}'` builds those days again,
     published or not; `--full-refresh` builds every admitted day, and its publish replaces all contents.
     build_id and based_on let the publish refuse what is half-built or based on marts that have changed since.
 #}
-{% macro worklist(dataset, pipeline) %}
+{% macro worklist(dataset, pipeline, needs_scores=false) %}
 select
     day,
     admitted_load_id as load_id,
@@ -17,6 +17,12 @@ from {{ source('ops', 'day_ledger') }}
 where
     dataset = '{{ dataset }}'
     and admitted_load_id is not null
+    {%- if needs_scores %}
+    and exists (
+        select from {{ source('ops', 'loads') }} as loads
+        where loads.load_id = admitted_load_id and loads.scored_at is not null
+    )
+    {%- endif %}
     {%- if flags.FULL_REFRESH %}
     {%- elif var('from', none) or var('to', none) %}
     and day between {{ date_literal(var('from')) }} and {{ date_literal(var('to')) }}

@@ -7,14 +7,14 @@ days as (
 
 orders as (
     {{ after_this_build(
-        'int_orders_published', 'int_orders_touched', 'fct_orders__changes', 'order_id', 'orders_build_id',
+        'fct_orders', 'int_orders_touched', 'fct_orders__changes', 'order_id', 'orders_build_id',
         ['order_id', 'customer_id', 'order_date', 'total_amount', 'is_revenue']
     ) }}
 ),
 
 reviews as (
     {{ after_this_build(
-        'int_reviews_published', 'int_reviews_touched', 'fct_reviews__changes', 'review_id', 'reviews_build_id',
+        'fct_reviews', 'int_reviews_touched', 'fct_reviews__changes', 'review_id', 'reviews_build_id',
         ['review_id', 'customer_id', 'logical_date', 'review_date', 'rating']
     ) }}
 ),

@@ -17,12 +17,12 @@ changed as (
 
 reached as (
     select orders.customer_id
-    from {{ ref('int_orders_published') }} as orders
+    from {{ ref('fct_orders') }} as orders
     cross join days
     where orders.order_date > days.former_day and orders.order_date <= days.day
     union
     select reviews.customer_id
-    from {{ ref('int_reviews_published') }} as reviews
+    from {{ ref('fct_reviews') }} as reviews
     cross join days
     where reviews.logical_date > days.former_day and reviews.logical_date <= days.day
 ),
@@ -39,7 +39,7 @@ changed_here as (
 
 everybody as (
     select orders.customer_id
-    from {{ ref('int_orders_published') }} as orders
+    from {{ ref('fct_orders') }} as orders
     inner join days on days.is_full or days.former_day is null
 ),
 

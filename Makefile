@@ -1,0 +1,55 @@
+# Everything that people and CI run. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup lock demo test check format docs bench clean
+SHELL := /bin/bash
+
+PYTHON ?= python3
+BIN := .venv/bin
+# dbt only parses here; profiles.yml asks for a host all the same.
+DBT := PGHOST=127.0.0.1 $(BIN)/dbt
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.complete ## everything that is needed, into .venv
+
+# Built again only when what it is built from has changed. uv comes from pip, whichever Python there is.
+.venv/.complete: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --require-hashes --compile-bytecode -r requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: setup ## resolve requirements.lock again from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --group dev --group airflow --universal --generate-hashes \
+		--no-emit-index-url --quiet --output-file requirements.lock
+
+demo: setup ## six weeks of a simulated shop, from its API to published marts
+	$(BIN)/daybreak demo
+
+test: setup ## unit and integration tests; starts the servers that it needs
+	$(BIN)/python -m pytest -m "not slow"
+
+check: setup ## lint, types, SQL style, dbt parse
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+	$(DBT) --warn-error --quiet parse --no-partial-parse --show-all-deprecations --project-dir dbt_project --profiles-dir . --target-path .daybreak/check
+
+format: setup ## format Python and SQL
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
+
+docs: setup ## the dbt docs site, one page without network: .daybreak/docs/static_index.html
+	$(BIN)/daybreak up
+	eval "$$($(BIN)/daybreak env)" && $(BIN)/dbt docs generate --static --project-dir dbt_project --profiles-dir . --target-path .daybreak/docs
+
+bench: setup ## speed and memory against hand-written minimums
+	$(BIN)/python -m benchmarks
+
+clean: ## stop the embedded servers and remove everything that was generated
+	@test ! -x $(BIN)/daybreak || $(BIN)/daybreak down
+	rm -rf .venv .daybreak dbt_project/target dbt_project/logs logs build *.egg-info

@@ -1,0 +1,80 @@
+-- One row per total that this build moves by another number of orders, or another amount, than it moves fct_orders:
+-- what customers and days gain or lose must be what their revenue orders gain or lose. Costs the touched rows only.
+with
+
+replaced_keys as (
+    select not coalesce(bool_or(is_full), false) as is_partial from {{ ref('int_order_days') }}
+),
+
+orders_before as (
+    select
+        count(*) as orders,
+        sum(before.total_amount) as amount
+    from {{ ref('int_orders_touched') }} as touched
+    inner join {{ ref('fct_orders') }} as before on touched.order_id = before.order_id
+    cross join replaced_keys
+    where before.is_revenue and replaced_keys.is_partial
+),
+
+orders_after as (
+    select
+        count(*) as orders,
+        sum(total_amount) as amount
+    from {{ ref('fct_orders__changes') }}
+    where is_revenue
+),
+
+customers_before as (
+    select
+        sum(before.total_orders) as orders,
+        sum(before.total_spent) as amount
+    from {{ ref('int_order_customers_touched') }} as touched
+    inner join {{ ref('customer_order_totals') }} as before on touched.customer_id = before.customer_id
+    cross join replaced_keys
+    where replaced_keys.is_partial
+),
+
+customers_after as (
+    select
+        sum(total_orders) as orders,
+        sum(total_spent) as amount
+    from {{ ref('customer_order_totals__changes') }}
+),
+
+days_before as (
+    select
+        sum(before.orders) as orders,
+        sum(before.revenue) as amount
+    from {{ ref('int_order_dates_touched') }} as touched
+    inner join {{ ref('daily_sales') }} as before on touched.order_date = before.order_date
+    cross join replaced_keys
+    where replaced_keys.is_partial
+),
+
+days_after as (
+    select
+        sum(orders) as orders,
+        sum(revenue) as amount
+    from {{ ref('daily_sales__changes') }}
+),
+
+moved as (
+{%- for total in ['orders', 'customers', 'days'] %}
+    select
+        '{{ total }}' as total,
+        coalesce({{ total }}_after.orders, 0) - coalesce({{ total }}_before.orders, 0) as orders,
+        coalesce({{ total }}_after.amount, 0) - coalesce({{ total }}_before.amount, 0) as amount
+    from {{ total }}_before
+    cross join {{ total }}_after
+    {{ "union all" if not loop.last }}
+{%- endfor %}
+),
+
+unbalanced as (
+    select totals.*
+    from moved as totals
+    inner join moved as of_orders on of_orders.total = 'orders'
+    where totals.orders <> of_orders.orders or totals.amount <> of_orders.amount
+)
+
+select * from unbalanced

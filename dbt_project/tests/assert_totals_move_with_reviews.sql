@@ -1,0 +1,70 @@
+-- One row if this build moves the products' totals by another number of reviews, stars or positive reviews than it moves
+-- fct_reviews. The totals are carried on from build to build, so that a miscount would stay. Costs the touched rows only.
+with
+
+replaced_keys as (
+    select not coalesce(bool_or(is_full), false) as is_partial from {{ ref('int_review_days') }}
+),
+
+reviews_before as (
+    select
+        count(*) as reviews,
+        sum(before.rating) as stars,
+        count(*) filter (where before.sentiment = 'positive') as positive
+    from {{ ref('int_reviews_touched') }} as touched
+    inner join {{ ref('fct_reviews') }} as before on touched.review_id = before.review_id
+    cross join replaced_keys
+    where replaced_keys.is_partial
+),
+
+reviews_after as (
+    select
+        count(*) as reviews,
+        sum(rating) as stars,
+        count(*) filter (where sentiment = 'positive') as positive
+    from {{ ref('fct_reviews__changes') }}
+),
+
+products_before as (
+    select
+        sum(before.review_count) as reviews,
+        sum(before.rating_1 + 2 * before.rating_2 + 3 * before.rating_3 + 4 * before.rating_4 + 5 * before.rating_5) as stars,
+        sum(before.sentiment_positive) as positive
+    from {{ ref('int_products_touched') }} as touched
+    inner join {{ ref('product_rating_totals') }} as before on touched.product_id = before.product_id
+    cross join replaced_keys
+    where replaced_keys.is_partial
+),
+
+products_after as (
+    select
+        sum(review_count) as reviews,
+        sum(rating_1 + 2 * rating_2 + 3 * rating_3 + 4 * rating_4 + 5 * rating_5) as stars,
+        sum(sentiment_positive) as positive
+    from {{ ref('product_rating_totals__changes') }}
+),
+
+moved as (
+{%- for total in ['reviews', 'products'] %}
+    select
+        '{{ total }}' as total,
+        coalesce({{ total }}_after.reviews, 0) - coalesce({{ total }}_before.reviews, 0) as reviews,
+        coalesce({{ total }}_after.stars, 0) - coalesce({{ total }}_before.stars, 0) as stars,
+        coalesce({{ total }}_after.positive, 0) - coalesce({{ total }}_before.positive, 0) as positive
+    from {{ total }}_before
+    cross join {{ total }}_after
+    {{ "union all" if not loop.last }}
+{%- endfor %}
+),
+
+unbalanced as (
+    select totals.*
+    from moved as totals
+    inner join moved as of_reviews on of_reviews.total = 'reviews'
+    where
+        totals.reviews <> of_reviews.reviews
+        or totals.stars <> of_reviews.stars
+        or totals.positive <> of_reviews.positive
+)
+
+select * from unbalanced

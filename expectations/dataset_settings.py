@@ -1,0 +1,98 @@
+"""What of shop.toml rows are judged by, kept in the warehouse: the staging views and the gate read it there."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import psycopg
+from psycopg.rows import class_row
+
+from ingestion.shop_config import ShopConfig
+from pipeline_errors import ConfigurationError
+from warehouse.connection import Connection, connect
+
+
+@dataclass(frozen=True)
+class DatasetSettings:
+    """One row of ops.dataset_settings."""
+
+    dataset: str
+    time_zone: str
+    required_fields: list[str]
+    product_id_pattern: str | None
+    max_text_bytes: int
+    max_bad_rate: Decimal  # fraction 0–1
+    language: str
+
+
+def save_settings(config: ShopConfig) -> None:
+    """Bring ops.dataset_settings in line with shop.toml. Writes nothing, and waits for nobody, if they agree already.
+
+    Raises ConfigurationError for a pattern or time zone that Python knows and Postgres does not.
+    """
+    with connect() as connection:
+        for wanted in _declared(config):
+            if read_settings(connection, wanted.dataset) != wanted:
+                _require_usable(connection, wanted)
+                _write(connection, wanted)
+
+
+def read_settings(connection: Connection, dataset: str) -> DatasetSettings | None:
+    """The settings of a dataset, None before they were saved."""
+    with connection.cursor(row_factory=class_row(DatasetSettings)) as cursor:
+        query = """
+            select dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language
+            from ops.dataset_settings where dataset = %s
+        """
+        return cursor.execute(query, [dataset]).fetchone()
+
+
+def _declared(config: ShopConfig) -> list[DatasetSettings]:
+    return [
+        DatasetSettings(
+            dataset=name,
+            time_zone=config.time_zone,
+            required_fields=list(dataset.required),
+            product_id_pattern=dataset.product_id_pattern,
+            max_text_bytes=config.max_text_bytes,
+            max_bad_rate=Decimal(str(dataset.max_bad_rate)),  # what shop.toml says, not the float nearest to it
+            language=config.language,
+        )
+        for name, dataset in config.datasets.items()
+    ]
+
+
+def _require_usable(connection: Connection, wanted: DatasetSettings) -> None:
+    try:
+        with connection.transaction():
+            connection.execute(
+                "select '' ~ %s::text, timestamptz 'epoch' at time zone %s",
+                [wanted.product_id_pattern, wanted.time_zone],
+            )
+    except psycopg.errors.InvalidRegularExpression:
+        raise ConfigurationError(
+            f"product_id_pattern {wanted.product_id_pattern!r} is no regular expression of Postgres",
+            "Write it without what only Python knows; Postgres' manual, 9.7.3, lists what there is.",
+        ) from None
+    except psycopg.errors.InvalidParameterValue:
+        raise ConfigurationError(
+            f"Postgres does not know the time zone {wanted.time_zone!r}", "Use an older name of the zone."
+        ) from None
+
+
+def _write(connection: Connection, wanted: DatasetSettings) -> None:
+    connection.execute(
+        """
+        insert into ops.dataset_settings
+            (dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language)
+        values (%(dataset)s, %(time_zone)s, %(required_fields)s, %(product_id_pattern)s, %(max_text_bytes)s,
+            %(max_bad_rate)s, %(language)s)
+        on conflict (dataset) do update set
+            time_zone = excluded.time_zone,
+            required_fields = excluded.required_fields,
+            product_id_pattern = excluded.product_id_pattern,
+            max_text_bytes = excluded.max_text_bytes,
+            max_bad_rate = excluded.max_bad_rate,
+            language = excluded.language
+        """,
+        vars(wanted),
+    )

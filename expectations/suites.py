@@ -1,0 +1,69 @@
+"""Great Expectations suites as code: what a load is held to. The first expectation decides, the others tell why.
+
+Both read a table with one row per judged row of a load: `is_valid`, and a column of 0 and 1 for each rule, 1 where it is
+broken. No value that the shop sent is in it, so none can reach GX's results.
+"""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from expectations.rules import Rule, rules
+from ingestion.shop_config import STAGED_FIELDS
+from pipeline_errors import ConfigurationError
+
+if TYPE_CHECKING:  # imported where it is used: it takes seconds
+    import great_expectations as gx
+
+
+def orders_suite(max_bad_rate: Decimal, required_fields: tuple[str, ...] = STAGED_FIELDS["orders"]) -> "gx.ExpectationSuite":
+    """What a load of orders is held to; `max_bad_rate` is a fraction 0–1."""
+    return _suite("orders", max_bad_rate, rules("orders", required_fields))
+
+
+def reviews_suite(
+    max_bad_rate: Decimal, required_fields: tuple[str, ...] = STAGED_FIELDS["reviews"]
+) -> "gx.ExpectationSuite":
+    """What a load of reviews is held to; `max_bad_rate` is a fraction 0–1."""
+    return _suite("reviews", max_bad_rate, rules("reviews", required_fields))
+
+
+SUITES = {"orders": orders_suite, "reviews": reviews_suite}
+
+
+def suite(dataset: str, max_bad_rate: Decimal, required_fields: tuple[str, ...]) -> "gx.ExpectationSuite":
+    """The suite of a dataset. Raises ConfigurationError if there is none."""
+    if dataset not in SUITES:
+        raise ConfigurationError(f"There is no suite for dataset {dataset!r}", f"Use {' or '.join(SUITES)}.")
+    return SUITES[dataset](max_bad_rate, required_fields)
+
+
+def least_valid_share(max_bad_rate: Decimal) -> float:
+    """GX's `mostly` for a threshold. Subtracted as decimals: 1 - 0.1 is not the float nearest to 0.9 for every rate."""
+    return float(1 - Decimal(str(max_bad_rate)))
+
+
+def column_name(rule: Rule) -> str:
+    """Name of a rule's column; Postgres cuts longer names."""
+    return rule.code[:63]
+
+
+def _suite(dataset: str, max_bad_rate: Decimal, judged_by: tuple[Rule, ...]) -> "gx.ExpectationSuite":
+    import great_expectations as gx  # noqa: PLC0415
+    from great_expectations import expectations as gxe  # noqa: PLC0415
+
+    decides = gxe.ExpectColumnValuesToBeInSet(
+        column="is_valid",
+        value_set=[True],
+        mostly=least_valid_share(max_bad_rate),
+        severity="critical",
+        notes=f"The gate: more than {max_bad_rate:%} bad rows refuse the day.",
+    )
+    # A rule's share of rows is never above the bad rate, so none of these fails unless the first one does: the result is
+    # red exactly when the day is refused, and then names the rules that would have been enough to refuse it.
+    tell_why = [
+        gxe.ExpectColumnMeanToBeBetween(
+            column=column_name(rule), max_value=float(max_bad_rate), severity="info", notes=rule.meaning
+        )
+        for rule in judged_by
+    ]
+    return gx.ExpectationSuite(name=dataset, expectations=[decides, *tell_why])

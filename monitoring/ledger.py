@@ -1,0 +1,185 @@
+"""The ledger of days: which loads landed, which one counts for a day, which one readers see, and which may go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from warehouse.connection import Connection
+
+if TYPE_CHECKING:  # importing dlt takes a second, and who asks for the state of a day needs none of it
+    from ingestion.landing import LoadReceipt
+
+LOADS_KEPT = 2  # of each day, besides the admitted and the published one
+
+
+@dataclass(frozen=True)
+class LedgerDay:
+    """A dataset's day in the ledger."""
+
+    dataset: str
+    day: date
+    admitted_load_id: str | None
+    published_load_id: str | None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether readers do not see yet what was admitted."""
+        return self.admitted_load_id != self.published_load_id
+
+
+def record_load(connection: Connection, receipt: "LoadReceipt") -> None:
+    """Make a load visible: from here on it has landed whole."""
+    connection.execute(
+        """
+        insert into ops.loads (load_id, dataset, day, row_count, page_count, seconds, fingerprint)
+        values (%s, %s, %s, %s, %s, %s, %s)
+        """,
+        [
+            receipt.load_id,
+            receipt.dataset,
+            receipt.day,
+            receipt.rows,
+            receipt.pages,
+            round(receipt.seconds, 3),
+            receipt.fingerprint,
+        ],
+    )
+
+
+def day_state(connection: Connection, dataset: str, day: date) -> LedgerDay:
+    """The ledger's entry of a day; one without loads if there is none yet."""
+    row = connection.execute(
+        "select admitted_load_id, published_load_id from ops.day_ledger where dataset = %s and day = %s", [dataset, day]
+    ).fetchone()
+    return LedgerDay(dataset, day, **(row or {"admitted_load_id": None, "published_load_id": None}))
+
+
+def newest_load(connection: Connection, dataset: str, day: date) -> str | None:
+    """The load of a day that landed last and is still in raw."""
+    row = connection.execute(
+        """
+        select load_id from ops.loads
+        where dataset = %s and day = %s and pruned_at is null
+        order by landed_at desc limit 1
+        """,
+        [dataset, day],
+    ).fetchone()
+    return row["load_id"] if row else None
+
+
+def admitted_twin(connection: Connection, receipt: "LoadReceipt") -> str | None:
+    """The day's admitted load, if it has the same rows as this one and was judged by the settings in force."""
+    row = connection.execute(
+        """
+        select loads.load_id
+        from ops.day_ledger as ledger
+        inner join ops.loads as loads on ledger.admitted_load_id = loads.load_id
+        inner join ops.gate_results as results on loads.load_id = results.load_id
+        inner join ops.dataset_settings as settings on ledger.dataset = settings.dataset
+        where
+            ledger.dataset = %s and ledger.day = %s and loads.fingerprint = %s
+            and results.settings = to_jsonb(settings)
+        """,
+        [receipt.dataset, receipt.day, receipt.fingerprint],
+    ).fetchone()
+    return row["load_id"] if row else None
+
+
+def is_scored(connection: Connection, load_id: str) -> bool:
+    """Whether a load's texts have been scored for sentiment."""
+    row = connection.execute("select scored_at from ops.loads where load_id = %s", [load_id]).fetchone()
+    return row is not None and row["scored_at"] is not None
+
+
+def is_health_behind(connection: Connection) -> bool:
+    """Whether customer_health lacks customers that were published since, or a day that both datasets have published."""
+    row = connection.execute(
+        """
+        select
+            exists (select from ops.customer_changes)
+            or (
+                select max(orders.day)
+                from ops.day_ledger as orders
+                inner join ops.day_ledger as reviews on orders.day = reviews.day and reviews.dataset = 'reviews'
+                where
+                    orders.dataset = 'orders'
+                    and orders.published_load_id is not null
+                    and reviews.published_load_id is not null
+            ) > coalesce((
+                select as_of_date from ops.publications
+                where pipeline = 'customer_health_pipeline'
+                order by publication_id desc limit 1
+            ), date '0001-01-01') as is_behind
+        """
+    ).fetchone()
+    return bool(row and row["is_behind"])
+
+
+def pending_days(connection: Connection, dataset: str) -> list[date]:
+    """The days whose admitted load readers do not see yet, in order."""
+    rows = connection.execute(
+        """
+        select day from ops.day_ledger
+        where dataset = %s and admitted_load_id is distinct from published_load_id
+        order by day
+        """,
+        [dataset],
+    )
+    return [row["day"] for row in rows]
+
+
+def newest_publication(connection: Connection) -> int:
+    """The number of the newest publication of any pipeline; 0 before the first."""
+    row = connection.execute("select coalesce(max(publication_id), 0) as newest from ops.publications").fetchone()
+    return int(row["newest"]) if row else 0
+
+
+def rows_published_since(connection: Connection, publication_id: int, pipelines: Sequence[str]) -> dict[str, int]:
+    """Rows written per mart by these pipelines' publications after this one."""
+    rows = connection.execute(
+        "select rows_published from ops.publications where publication_id > %s and pipeline = any(%s)",
+        [publication_id, list(pipelines)],
+    )
+    written: dict[str, int] = {}
+    for row in rows:
+        for mart, count in row["rows_published"].items():
+            written[mart] = written.get(mart, 0) + count
+    return written
+
+
+def prune_loads(connection: Connection, dataset: str, day: date) -> int:
+    """Remove a day's loads that no longer count from raw; returns how many went.
+
+    The admitted and the published load stay, and the newest LOADS_KEPT. Their rows in ops stay as the day's history.
+    """
+    rows = connection.execute(
+        """
+        with ranked as (
+            select load_id, row_number() over (order by landed_at desc) as age
+            from ops.loads
+            where dataset = %(dataset)s and day = %(day)s and pruned_at is null
+        )
+        update ops.loads set pruned_at = clock_timestamp()
+        where load_id in (select load_id from ranked where age > %(kept)s)
+            and load_id not in (
+                select unnest(array_remove(array[admitted_load_id, published_load_id], null))
+                from ops.day_ledger where dataset = %(dataset)s and day = %(day)s
+            )
+        returning load_id
+        """,
+        {"dataset": dataset, "day": day, "kept": LOADS_KEPT},
+    ).fetchall()
+    for row in rows:
+        _remove_rows(connection, dataset, day, row["load_id"])
+    return len(rows)
+
+
+def _remove_rows(connection: Connection, dataset: str, day: date, load_id: str) -> None:
+    tables = [sql.Identifier("raw", dataset)]
+    if dataset == "reviews":
+        tables.append(sql.Identifier("staging", "review_sentiment"))
+    for table in tables:
+        connection.execute(sql.SQL("delete from {} where _day = %s and _load_id = %s").format(table), [day, load_id])

@@ -1,0 +1,94 @@
+"""The log of steps in ops.pipeline_runs: how each step of a pipeline's logical date fared, the latest run of it."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+
+from pipeline_errors import CacheUnavailableError, DaybreakError
+from warehouse.connection import connect
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class StepRecord:
+    """What a step says about itself while it runs. `records`: rows it handled; `warning`: why its success is a limited one."""
+
+    records: int | None = None
+    warning: str | None = None
+    seconds: float = field(default=0.0, init=False)
+
+
+@contextmanager
+def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str) -> Iterator[StepRecord]:
+    """Run the block as a step: logged when it ends, whether well or not.
+
+    An error that passes through is given the day and the step. A CacheUnavailableError ends here as a warning. With
+    several pipelines or days (a backfill's build) each of them gets the step's row.
+    """
+    record = StepRecord()
+    started = time.monotonic()
+    status, error = "success", None
+    try:
+        yield record
+    except CacheUnavailableError as unavailable:
+        record.warning = str(unavailable)
+    except BaseException as failure:
+        status, error = "failed", str(failure) or type(failure).__name__
+        if isinstance(failure, DaybreakError):
+            failure.place(days[-1] if days else None, name)
+        raise
+    finally:
+        record.seconds = time.monotonic() - started
+        if record.warning and status == "success":
+            status, error = "warning", record.warning
+        logger.info(
+            "pipeline=%s step=%s day=%s status=%s records=%s seconds=%.3f run_id=%s",
+            ",".join(pipelines), name, days[-1] if days else "-", status, record.records, record.seconds, run_id,
+        )  # fmt: skip
+        _write(pipelines, name, days, run_id, status, error, record)
+
+
+def _write(
+    pipelines: Sequence[str],
+    name: str,
+    days: Sequence[date],
+    run_id: str,
+    status: str,
+    error: str | None,
+    record: StepRecord,
+) -> None:
+    """Monitoring never breaks the pipeline: what cannot be written is logged."""
+    try:
+        with connect() as connection:
+            connection.cursor().executemany(
+                """
+                insert into ops.pipeline_runs
+                    (pipeline, step, logical_date, run_id, status, records, seconds, error, started_at, finished_at)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp() - %s * interval '1 second', clock_timestamp())
+                on conflict (pipeline, step, logical_date) do update set
+                    run_id = excluded.run_id, status = excluded.status, records = excluded.records,
+                    seconds = excluded.seconds, error = excluded.error,
+                    started_at = excluded.started_at, finished_at = excluded.finished_at
+                """,
+                [
+                    (
+                        pipeline,
+                        name,
+                        day,
+                        run_id,
+                        status,
+                        record.records,
+                        round(record.seconds, 3),
+                        error,
+                        record.seconds,
+                    )
+                    for pipeline in pipelines
+                    for day in days
+                ],
+            )
+    except Exception as failure:
+        logger.warning("The run log could not be written: %s", failure)

@@ -1,0 +1,212 @@
+"""Whole runs of the command line: the days of a range landed and gated one by one, then one build, one publish."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from monitoring import ledger
+from orchestration import steps
+from orchestration.pipelines import BY_NAME, HEALTH, PIPELINES, REVIEWS
+from pipeline_errors import DaybreakError, GateRefusedError, ShopError
+from warehouse.connection import connect
+from warehouse.locks import day_lock, pipeline_lock
+
+if TYPE_CHECKING:
+    from expectations.gate import GateDecision
+    from serving.product_cache import CacheReceipt
+
+Say = Callable[[str], None]  # told what is being done, for a progress bar
+
+
+@dataclass
+class DayOutcome:
+    """What became of a dataset's day. `state`: admitted, unchanged, empty, refused or failed."""
+
+    dataset: str
+    day: date
+    state: str
+    row_count: int | None = None
+    decision: "GateDecision | None" = None
+    error: DaybreakError | None = None
+
+
+@dataclass
+class RunOutcome:
+    """What a run did. `rows_published`: rows written per mart; `seconds` per step, summed over days."""
+
+    run_id: str
+    days: list[DayOutcome] = field(default_factory=list)
+    rows_published: dict[str, int] = field(default_factory=dict)
+    cache: "CacheReceipt | None" = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    errors: list[DaybreakError] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or the code of the error that matters most: what stopped us comes before what the gate refused."""
+        codes = [error.exit_code for error in self.errors]
+        return next((code for code in codes if code != GateRefusedError.exit_code), codes[0] if codes else 0)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Add the block's seconds to a step."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+
+
+def run_days(days: Sequence[date], pipelines: Sequence[str], say: Say = lambda _: None) -> RunOutcome:
+    """Load, gate, build and publish these days, in order. What fails is in the outcome; the rest goes on.
+
+    A refused day keeps nobody else from being published. A shop that is down ends the loading, not the publishing.
+    """
+    outcome = RunOutcome(_new_run_id())
+    with outcome.timed("prepare"):
+        steps.prepare()
+    with ExitStack() as held:
+        for name in pipelines:
+            if dataset := BY_NAME[name].dataset:
+                _load_days(dataset, days, outcome, held, say)
+        _build_and_publish(pipelines, days, outcome, say)
+    return outcome
+
+
+def replay_days(days: Sequence[date], pipelines: Sequence[str], say: Say = lambda _: None) -> RunOutcome:
+    """Judge, build and publish these days again from what is in raw; the shop is not asked."""
+    outcome = RunOutcome(_new_run_id())
+    with outcome.timed("prepare"):
+        steps.prepare()
+    for name in pipelines:
+        for day in days if BY_NAME[name].dataset else []:
+            _judge_again(str(BY_NAME[name].dataset), day, outcome, say)
+    _build_and_publish(pipelines, days, outcome, say, day_range=(days[0], days[-1]))
+    return outcome
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """All days from first to last, both included."""
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _load_days(dataset: str, days: Sequence[date], outcome: RunOutcome, held: ExitStack, say: Say) -> None:
+    """A single day stays locked until it is published; in a range each day is held while it is loaded and judged."""
+    for day in days:
+        say(f"{day} {dataset}")
+        try:
+            with ExitStack() as briefly:
+                (held if len(days) == 1 else briefly).enter_context(day_lock(dataset, day))
+                if day == days[0]:
+                    with outcome.timed("wait_for_shop"):
+                        steps.wait_for_shop(dataset, day, outcome.run_id)
+                outcome.days.append(_load_day(dataset, day, outcome))
+        except GateRefusedError as error:
+            outcome.errors.append(error)
+            outcome.days.append(_refused(dataset, day, error))
+        except ShopError as error:
+            outcome.errors.append(error)
+            outcome.days.append(DayOutcome(dataset, day, "failed", error=error))
+            return
+        except DaybreakError as error:
+            outcome.errors.append(error)
+            outcome.days.append(DayOutcome(dataset, day, "failed", error=error))
+
+
+def _load_day(dataset: str, day: date, outcome: RunOutcome) -> DayOutcome:
+    with outcome.timed("extract_load"):
+        receipt = steps.extract_load(dataset, day, outcome.run_id)
+        admitted = steps.unchanged_load(receipt)
+    if admitted:
+        _score(dataset, day, admitted, outcome)
+        return DayOutcome(dataset, day, "unchanged", receipt.rows)
+    with outcome.timed("gate"):
+        decision = steps.gate(dataset, day, receipt.load_id, outcome.run_id)
+    _score(dataset, day, receipt.load_id, outcome)
+    state = "empty" if decision.decision == "empty" else "admitted"
+    return DayOutcome(dataset, day, state, receipt.rows, decision)
+
+
+def _judge_again(dataset: str, day: date, outcome: RunOutcome, say: Say) -> None:
+    say(f"{day} {dataset}")
+    try:
+        with day_lock(dataset, day), connect() as connection:
+            load_id = ledger.newest_load(connection, dataset, day)
+        if load_id is None:
+            return
+        with day_lock(dataset, day), outcome.timed("gate"):
+            decision = steps.gate(dataset, day, load_id, outcome.run_id)
+            _score(dataset, day, load_id, outcome, again=True)
+        outcome.days.append(DayOutcome(dataset, day, "admitted", decision.row_count, decision))
+    except GateRefusedError as error:
+        outcome.errors.append(error)
+        outcome.days.append(_refused(dataset, day, error))
+
+
+def _score(dataset: str, day: date, load_id: str, outcome: RunOutcome, *, again: bool = False) -> None:
+    if dataset != REVIEWS.dataset:
+        return
+    with connect() as connection:
+        is_scored = ledger.is_scored(connection, load_id)
+    if again or not is_scored:
+        with outcome.timed("score_sentiment"):
+            steps.score_sentiment(day, load_id, outcome.run_id)
+
+
+def _build_and_publish(
+    pipelines: Sequence[str],
+    days: Sequence[date],
+    outcome: RunOutcome,
+    say: Say,
+    *,
+    day_range: tuple[date, date] | None = None,
+) -> None:
+    """One build and one publish for everything that is pending, these days' or left over from a run that was killed."""
+    try:
+        with ExitStack() as locks:
+            for name in pipelines:
+                locks.enter_context(pipeline_lock(name, steps.BUILD_WAIT_SECONDS))
+            if day_range or _has_work(pipelines):
+                say("transform")
+                with outcome.timed("transform"):
+                    steps.transform(
+                        pipelines, days, outcome.run_id, day_range=day_range,
+                        on_progress=lambda name, number, total: say(f"transform {number}/{total} {name}"),
+                    )  # fmt: skip
+                say("publish")
+                with outcome.timed("publish"):
+                    outcome.rows_published = steps.publish(pipelines, days, outcome.run_id)
+    except DaybreakError as error:
+        outcome.errors.append(error)
+        return
+    _follow_up(pipelines, days, outcome, say)
+
+
+def _follow_up(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, say: Say) -> None:
+    if REVIEWS.name in pipelines:
+        say("update_cache")
+        with outcome.timed("update_cache"):
+            outcome.cache = steps.update_cache(days[-1], outcome.run_id)
+    with outcome.timed("measure"):
+        for result in outcome.days:
+            steps.measure(next(p.name for p in PIPELINES if p.dataset == result.dataset), result.day, outcome.run_id)
+
+
+def _has_work(pipelines: Sequence[str]) -> bool:
+    with connect() as connection:
+        datasets = [dataset for name in pipelines if (dataset := BY_NAME[name].dataset)]
+        return any(ledger.pending_days(connection, dataset) for dataset in datasets) or (
+            HEALTH.name in pipelines and ledger.is_health_behind(connection)
+        )
+
+
+def _refused(dataset: str, day: date, error: GateRefusedError) -> DayOutcome:
+    return DayOutcome(dataset, day, "refused", decision=error.decision, error=error)
+
+
+def _new_run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

@@ -1,0 +1,101 @@
+"""dbt in this process: the same commands as people type, quietly, with errors that name the node."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import cache
+from typing import Any
+
+from pipeline_errors import ModelError
+from pipeline_settings import PROJECT_ROOT, settings
+from warehouse.connection import connect
+
+Progress = Callable[[str, int, int], None]  # name of a finished node, its number, how many there are
+
+
+def build(tags: Sequence[str], *, full_refresh: bool = False, day_range: tuple[date, date] | None = None,
+          on_progress: Progress | None = None) -> int:  # fmt: skip
+    """Build and test the models with these tags without publishing them; returns how many nodes ran.
+
+    Raises ModelError naming the first node that failed, WarehouseError if Postgres is the cause.
+    """
+    variables = ["publish: false"]
+    if day_range:
+        variables += [f"from: {day_range[0].isoformat()}", f"to: {day_range[1].isoformat()}"]
+    arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", "{" + ", ".join(variables) + "}"]
+    arguments += ["--select", *(f"tag:{tag}" for tag in tags)]
+    if full_refresh:
+        arguments.append("--full-refresh")
+    return len(_invoke(arguments, on_progress).results)
+
+
+def publish(pipelines: Sequence[str]) -> None:
+    """Publish what the last build of these pipelines made ready, one transaction each.
+
+    Raises ModelError if a build is not green or was based on marts that have changed since.
+    """
+    _invoke(["run-operation", "publish", "--args", "{names: [" + ", ".join(pipelines) + "]}"])
+
+
+def build_staging() -> None:
+    """Create the staging and quarantine views again."""
+    _invoke(["run", "--select", "tag:staging"])
+
+
+def _invoke(arguments: list[str], on_progress: Progress | None = None) -> Any:
+    from dbt.cli.main import dbtRunner
+
+    callbacks = [_progress_callback(on_progress)] if on_progress else []
+    result = dbtRunner(_manifest(), callbacks).invoke([*arguments, *_common_options()])
+    if not result.success:
+        raise _failure(arguments[0], result)
+    return result.result
+
+
+@cache
+def _manifest() -> Any:
+    """The parsed project, once per process: parsing takes longer than a small build. Our vars matter to SQL alone."""
+    from dbt.cli.main import dbtRunner
+
+    result = dbtRunner().invoke(["parse", *_common_options()])
+    if not result.success:
+        raise ModelError(f"dbt cannot read the project: {result.exception}", "Correct it; dbt parse shows the place.")
+    return result.result
+
+
+def _common_options() -> list[str]:
+    state = str(settings().daybreak_home / "dbt")
+    project = ["--project-dir", str(PROJECT_ROOT / "dbt_project"), "--profiles-dir", str(PROJECT_ROOT)]
+    return [
+        *project,
+        "--target-path",
+        state,
+        "--log-path",
+        state,
+        "--log-level",
+        "none",
+        "--no-version-check",
+        "--quiet",
+    ]
+
+
+def _progress_callback(on_progress: Progress) -> Callable[[Any], None]:
+    def on_event(event: Any) -> None:
+        if event.info.name in ("LogModelResult", "LogTestResult"):
+            on_progress(event.data.node_info.node_name, event.data.index, event.data.total)
+
+    return on_event
+
+
+def _failure(command: str, result: Any) -> Exception:
+    with connect():
+        pass  # if Postgres is what failed, this says so better than dbt's message
+    nodes = getattr(result.result, "results", None) or []
+    failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
+    if failed:
+        message = " ".join(str(failed[0].message).split())[:300]
+        more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+        return ModelError(
+            f"{failed[0].node.name}{more} failed: {message}",
+            "Nothing was published. Correct it and run the same command again.",
+        )
+    return ModelError(f"dbt {command} failed: {result.exception}", "Nothing was published.")

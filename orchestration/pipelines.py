@@ -1,0 +1,21 @@
+"""The pipelines: their names, which are also the dbt tags and the dag_ids, and the dataset that each one loads."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A pipeline. `dataset` is none for one that only builds on what others have published."""
+
+    name: str
+    dataset: str | None
+    marts: tuple[str, ...]
+
+
+ORDERS = Pipeline("ecommerce_order_pipeline", "orders", ("fct_orders", "customer_ltv", "daily_sales"))
+REVIEWS = Pipeline("customer_feedback_pipeline", "reviews", ("fct_reviews", "product_metrics"))
+HEALTH = Pipeline("customer_health_pipeline", None, ("customer_health",))
+
+PIPELINES = (ORDERS, REVIEWS, HEALTH)
+BY_NAME = {pipeline.name: pipeline for pipeline in PIPELINES}
+BY_DATASET = {pipeline.dataset: pipeline for pipeline in PIPELINES if pipeline.dataset}

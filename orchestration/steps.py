@@ -1,0 +1,209 @@
+"""The steps of a pipeline's day: plain functions, called alike by the command line and by the DAGs.
+
+wait_for_shop → extract_load → gate → (score_sentiment) → transform → publish → (update_cache) → measure
+
+Each step can be run again for its day with the same result. What it did stands in ops.pipeline_runs; what goes on to the
+next step is small: a receipt or a decision. Heavy libraries are imported by the step that needs them, so that a command
+which ends early never pays for them.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from ingestion.shop_config import shop_config
+from monitoring import ledger
+from monitoring.metrics import record_metrics
+from monitoring.run_log import step
+from orchestration.pipelines import BY_DATASET, BY_NAME, REVIEWS
+from pipeline_errors import GateRefusedError, ModelError
+from pipeline_settings import PROJECT_ROOT
+from warehouse.connection import Connection, connect, create_schemas
+from warehouse.locks import pipeline_lock
+
+if TYPE_CHECKING:
+    from expectations.gate import GateDecision
+    from ingestion.landing import LoadReceipt
+    from orchestration.dbt_runner import Progress
+    from serving.product_cache import CacheReceipt
+
+SHOP_WAIT_SECONDS = 300.0
+BUILD_WAIT_SECONDS = 1800.0  # how long a build waits for another one of the same pipeline
+
+
+def prepare() -> None:
+    """See to it that the warehouse has its schemas, the settings of shop.toml, and staging views that fit both."""
+    from expectations.gate import save_settings
+
+    with connect() as connection:
+        create_schemas(connection)
+    save_settings(shop_config())
+    with connect() as connection:
+        wanted = _staging_fingerprint(connection)
+        if _staging_comment(connection) == wanted:
+            return
+    from orchestration import dbt_runner
+
+    with pipeline_lock("staging", BUILD_WAIT_SECONDS):
+        dbt_runner.build_staging()
+        with connect() as connection:
+            connection.execute(f"comment on schema staging is '{wanted}'")
+
+
+def wait_for_shop(dataset: str, day: date, run_id: str, seconds: float = SHOP_WAIT_SECONDS) -> None:
+    """Wait until the shop says that it is well. Raises ShopError after `seconds`."""
+    from ingestion.landing import wait_for_shop as wait
+
+    with step([BY_DATASET[dataset].name], "wait_for_shop", [day], run_id):
+        wait(seconds)
+
+
+def extract_load(dataset: str, day: date, run_id: str) -> "LoadReceipt":
+    """Land a day of a dataset in raw under a new load id and write it into the ledger of loads.
+
+    Raises ShopError or WarehouseError; then nothing of it counts.
+    """
+    from ingestion.landing import land
+
+    with step([BY_DATASET[dataset].name], "extract_load", [day], run_id) as record:
+        receipt = land(dataset, day)
+        with connect() as connection:
+            ledger.record_load(connection, receipt)
+        record.records = receipt.rows
+    return receipt
+
+
+def unchanged_load(receipt: "LoadReceipt") -> str | None:
+    """The day's admitted load, if it has the same rows and was judged by the same settings: then it goes on counting."""
+    with connect() as connection:
+        load_id = ledger.admitted_twin(connection, receipt)
+        if load_id:
+            ledger.prune_loads(connection, receipt.dataset, receipt.day)
+    return load_id
+
+
+def gate(dataset: str, day: date, load_id: str, run_id: str) -> "GateDecision":
+    """Judge a load, store the decision, and admit it to its day unless it is refused.
+
+    Raises GateRefusedError if more rows are bad than allowed; the load admitted before stays.
+    """
+    from expectations.gate import judge, save_decision
+
+    with step([BY_DATASET[dataset].name], "gate", [day], run_id) as record:
+        decision = judge(dataset, day, load_id)
+        with connect() as connection:
+            save_decision(connection, decision)
+            ledger.prune_loads(connection, dataset, day)
+        record.records = decision.row_count
+        if decision.decision == "empty":
+            record.warning = f"The shop has no {dataset} for this day."
+        if decision.decision == "refused":
+            reasons = ", ".join(f"{code} {count}" for code, count in decision.rejected_by_reason.items())
+            raise GateRefusedError(
+                f"{decision.rejected} of {decision.row_count - decision.identical_copies} {dataset} are bad "
+                f"({decision.bad_rate:.2%}, allowed {decision.max_bad_rate:.2%}): {reasons}",
+                f"Readers keep the day as it was. See quarantine.{dataset}, have the shop correct it, run the day again.",
+                decision=decision,
+            )
+    return decision
+
+
+def score_sentiment(day: date, load_id: str, run_id: str) -> int:
+    """Score the sentiment of a load's accepted review texts; returns how many were scored."""
+    from ingestion.sentiment import score_sentiment as score
+
+    with step([REVIEWS.name], "score_sentiment", [day], run_id) as record:
+        record.records = score(day, load_id, shop_config().language)
+        return record.records
+
+
+def transform(
+    pipelines: Sequence[str],
+    days: Sequence[date],
+    run_id: str,
+    *,
+    full_refresh: bool = False,
+    day_range: tuple[date, date] | None = None,
+    on_progress: "Progress | None" = None,
+) -> None:
+    """Build and test what the pending days (or a range, or all) change in the marts, without publishing it.
+
+    Raises ModelError naming the model or test that failed. The caller holds the pipelines' build locks.
+    """
+    from orchestration import dbt_runner
+
+    with step(pipelines, "transform", list(days), run_id) as record:
+        record.records = dbt_runner.build(
+            pipelines, full_refresh=full_refresh, day_range=day_range, on_progress=on_progress
+        )
+
+
+def publish(pipelines: Sequence[str], days: Sequence[date], run_id: str) -> dict[str, int]:
+    """Publish what the last build of these pipelines made ready: one transaction each. Returns rows written per mart.
+
+    Raises ModelError if a build is not green, if the marts changed since it began, or if a day is still unpublished.
+    """
+    from orchestration import dbt_runner
+
+    with step(pipelines, "publish", list(days), run_id) as record:
+        with connect() as connection:
+            before = ledger.newest_publication(connection)
+        dbt_runner.publish(pipelines)
+        with connect() as connection:
+            rows_published = ledger.rows_published_since(connection, before, pipelines)
+            for name in pipelines:
+                dataset = BY_NAME[name].dataset
+                left = set(ledger.pending_days(connection, dataset)) & set(days) if dataset else set()
+                if left:
+                    raise ModelError(f"{name} has not published {min(left)}", "Run the same command again.")
+        record.records = sum(rows_published.values())
+    return rows_published
+
+
+def update_cache(day: date, run_id: str) -> "CacheReceipt | None":
+    """Bring Redis up to the published product metrics; none if Redis is down, which is a warning."""
+    from serving.product_cache import refresh
+
+    with step([REVIEWS.name], "update_cache", [day], run_id) as record:
+        receipt = refresh()
+        record.records = receipt.written
+        return receipt
+    return None
+
+
+def measure(pipeline: str, day: date, run_id: str) -> None:
+    """Write the metrics of this run of the day."""
+    dataset = BY_NAME[pipeline].dataset
+    if dataset:
+        with step([pipeline], "measure", [day], run_id), connect() as connection:
+            record_metrics(connection, pipeline, dataset, day, run_id)
+
+
+def _staging_fingerprint(connection: Connection) -> str:
+    """What the staging views are made of: their files, and the columns that raw has."""
+    project = PROJECT_ROOT / "dbt_project"
+    files = sorted([*project.glob("models/staging/*.sql"), *project.glob("models/quarantine/*.sql")])
+    digest = hashlib.sha256()
+    for file in [*files, project / "macros" / "judging.sql", project / "macros" / "rejected_rows.sql"]:
+        digest.update(file.read_bytes())
+    columns = connection.execute(
+        """
+        select table_name, column_name from information_schema.columns
+        where table_schema = 'raw' and table_name in ('orders', 'reviews')
+        order by 1, 2
+        """
+    ).fetchall()
+    digest.update(repr([tuple(column.values()) for column in columns]).encode())
+    return digest.hexdigest()
+
+
+def _staging_comment(connection: Connection) -> str | None:
+    row = connection.execute(
+        """
+        select obj_description('staging'::regnamespace) as fingerprint
+        where to_regclass('staging.stg_shop__orders') is not null
+            and to_regclass('staging.stg_shop__reviews') is not null
+        """
+    ).fetchone()
+    return row["fingerprint"] if row else None

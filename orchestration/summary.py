@@ -1,0 +1,92 @@
+"""The summary at the end of a run: per day what landed and how it was judged, per mart what changed, per step the seconds."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.day_run import DayOutcome, RunOutcome
+
+COLOURS = {"admitted": "green", "unchanged": "dim", "empty": "yellow", "refused": "red", "failed": "red"}
+
+
+def as_data(outcome: RunOutcome) -> dict[str, Any]:
+    """The outcome as plain data: days ISO, rates as fractions, seconds per step."""
+    return {
+        "run_id": outcome.run_id,
+        "exit_code": outcome.exit_code,
+        "days": [_day_data(day) for day in outcome.days],
+        "rows_published": outcome.rows_published,
+        "cache_writes": outcome.cache.written if outcome.cache else None,
+        "seconds": {name: round(seconds, 3) for name, seconds in outcome.seconds.items()},
+        "errors": [str(error) for error in outcome.errors],
+    }
+
+
+def print_tables(outcome: RunOutcome) -> None:
+    """Print the outcome for people."""
+    console = Console()
+    console.print(_days_table(outcome))
+    if outcome.rows_published:
+        marts = Table(title="Published", title_justify="left")
+        marts.add_column("mart")
+        marts.add_column("rows written", justify="right")
+        for mart, count in sorted(outcome.rows_published.items()):
+            marts.add_row(mart, f"{count:,}")
+        console.print(marts)
+    steps = Table(title="Time", title_justify="left")
+    steps.add_column("step")
+    steps.add_column("seconds", justify="right")
+    for name, seconds in outcome.seconds.items():
+        steps.add_row(name, f"{seconds:.2f}")
+    steps.add_row("total", f"{sum(outcome.seconds.values()):.2f}", style="bold")
+    console.print(steps)
+    if outcome.cache:
+        console.print(f"Redis: {outcome.cache.written:,} products written, {outcome.cache.unchanged:,} unchanged.")
+
+
+def _days_table(outcome: RunOutcome) -> Table:
+    table = Table(title=f"Run {outcome.run_id}", title_justify="left")
+    for name in ("day", "dataset", "state"):
+        table.add_column(name, no_wrap=True)
+    for name in ("rows", "accepted", "rejected", "copies", "rate", "allowed"):
+        table.add_column(name, justify="right")
+    table.add_column("rejected by reason")
+    for day in outcome.days:
+        table.add_row(*_day_cells(day))
+    return table
+
+
+def _day_cells(outcome: DayOutcome) -> list[str]:
+    colour = COLOURS[outcome.state]
+    cells = [str(outcome.day), outcome.dataset, f"[{colour}]{outcome.state}[/]"]
+    decision = outcome.decision
+    if decision is None:
+        return [*cells, "" if outcome.row_count is None else f"{outcome.row_count:,}", "", "", "", "", "", ""]
+    return [
+        *cells,
+        f"{decision.row_count:,}",
+        f"{decision.accepted:,}",
+        f"{decision.rejected:,}",
+        f"{decision.identical_copies:,}",
+        f"{decision.bad_rate:.2%}",
+        f"{decision.max_bad_rate:.0%}",
+        ", ".join(f"{code} {count}" for code, count in decision.rejected_by_reason.items()),
+    ]
+
+
+def _day_data(outcome: DayOutcome) -> dict[str, Any]:
+    data: dict[str, Any] = {"dataset": outcome.dataset, "day": outcome.day.isoformat(), "state": outcome.state}
+    decision = outcome.decision
+    if decision is None:
+        return {**data, "rows": outcome.row_count}
+    return {
+        **data,
+        "rows": decision.row_count,
+        "accepted": decision.accepted,
+        "rejected": decision.rejected,
+        "identical_copies": decision.identical_copies,
+        "rejected_by_reason": decision.rejected_by_reason,
+        "bad_rate": float(decision.bad_rate),
+        "max_bad_rate": float(decision.max_bad_rate),
+    }

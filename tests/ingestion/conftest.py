@@ -1,0 +1,95 @@
+"""A shop that answers what a test tells it to."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from ingestion.landing import LoadReceipt, land
+from ingestion.shop_config import shop_config
+from pipeline_settings import PROJECT_ROOT, settings
+
+OURS = (PROJECT_ROOT / "ingestion" / "shop.toml").read_text()
+IMPATIENT = {
+    "page_size": 3,
+    "max_pages": 20,
+    "timeout_seconds": 2,
+    "deadline_seconds": 5,
+    "max_attempts": 3,
+    "backoff_seconds": 0.01,
+}
+
+Answer = Callable[[Request], Response]
+
+
+class Shop:
+    """A shop on 127.0.0.1: set `answer`, look at `requests` afterwards."""
+
+    day = date(2024, 2, 29)
+    token = "canary-4f1c"
+
+    def __init__(self, server: HTTPServer, config_file: Path) -> None:
+        self.config_file = config_file
+        self.url = server.url_for("").rstrip("/")
+        self.answer: Answer = lambda _: Response(status=404)
+        self.health: Answer = lambda _: Response("ok")
+        self.requests: list[Request] = []
+        server.expect_request("/health").respond_with_handler(lambda request: self.health(request))
+        server.expect_request("/api/v1/orders").respond_with_handler(self._respond)
+        server.expect_request("/api/v1/reviews").respond_with_handler(self._respond)
+
+    def land(self, dataset: str = "orders") -> LoadReceipt:
+        """Land the shop's day."""
+        return land(dataset, self.day)
+
+    def configure(self, text: str = OURS, **changes: object) -> None:
+        """Put a shop.toml in force: ours, with these keys of its top changed."""
+        lines = text.splitlines()
+        for key, value in changes.items():
+            at = next(i for i, line in enumerate(lines) if line.startswith(f"{key} "))
+            lines[at] = f"{key} = {value}"
+        self.config_file.write_text("\n".join(lines))
+        shop_config.cache_clear()
+
+    def serve(self, body: bytes | str, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        """Answer every request alike."""
+        self.answer = lambda _: Response(body, status, headers)
+
+    def serve_in_turn(self, *answers: Response) -> None:
+        """Answer the first request with the first, and so on; the last one again and again."""
+        waiting = list(answers)
+        self.answer = lambda _: waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+    def serve_rows(self, *items: str, dataset: str = "orders", total: bool = True) -> None:
+        """Serve these JSON texts as rows, in pages as long as the request's limit."""
+
+        def page(request: Request) -> Response:
+            limit, start = int(request.args["limit"]), int(request.args.get("start", 0))
+            following = f'"/api/v1/{dataset}?start={start + limit}&limit={limit}"'
+            rows = ",".join(items[start : start + limit])
+            told = f', "total": {len(items)}' if total else ""
+            return Response(
+                f'{{"{dataset}": [{rows}], "next": {following if start + limit < len(items) else "null"}{told}}}'
+            )
+
+        self.answer = page
+
+    def _respond(self, request: Request) -> Response:
+        self.requests.append(request)
+        return self.answer(request)
+
+
+@pytest.fixture
+def shop(httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """A shop in force for this test, with our shop.toml made impatient."""
+    shop = Shop(httpserver, tmp_path / "shop.toml")
+    shop.configure(**IMPATIENT)
+    monkeypatch.setenv("SHOP_API_URL", shop.url)
+    monkeypatch.setenv("SHOP_API_TOKEN", shop.token)
+    monkeypatch.setenv("SHOP_CONFIG", str(shop.config_file))
+    settings.cache_clear()
+    yield shop
+    shop_config.cache_clear()

@@ -1,0 +1,108 @@
+"""A page's rows as columns, the file, and its fingerprint."""
+
+import csv
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.day_file import MAX_UNDECLARED_NAMES, DayFile
+from ingestion.json_text import Number, field_text, storable
+from ingestion.page_columns import page_columns
+
+FIELDS = ("id", "amount")
+DAY = date(2024, 2, 29)
+anything = st.text(st.characters(), max_size=5)
+values = st.none() | st.booleans() | anything | anything.map(Number) | st.lists(anything, max_size=2)
+items = st.lists(st.dictionaries(st.sampled_from([*FIELDS, "note", "x"]), values, max_size=4) | values, max_size=12)
+
+
+def write(path: Path, *pages: list[Any]) -> DayFile:
+    with DayFile(path, "load-1", DAY, FIELDS, FIELDS) as file:
+        for page in pages:
+            file.write(page)
+    return file
+
+
+@given(items)
+def test_every_declared_value_lands_as_its_text(rows: list[Any]) -> None:
+    columns = page_columns(rows, FIELDS, FIELDS)
+    for field, column in zip(FIELDS, columns.fields, strict=True):
+        expected = [field_text(row.get(field)) if isinstance(row, dict) else None for row in rows]
+        assert column.to_pylist() == [text if text is None else storable(text) for text in expected]
+    for row, escaped in zip(rows, columns.escaped.to_pylist(), strict=True):
+        texts = {field: field_text(row.get(field)) or "" for field in FIELDS} if isinstance(row, dict) else {}
+        assert escaped == (",".join(field for field, text in texts.items() if storable(text) != text) or None)
+
+
+@given(items)
+def test_nothing_undeclared_is_lost(rows: list[Any]) -> None:
+    extra = page_columns(rows, FIELDS, FIELDS).extra.to_pylist()
+    for row, text in zip(rows, extra, strict=True):
+        has_extra = not isinstance(row, dict) or bool(row.keys() - set(FIELDS))
+        assert (text is not None) == has_extra
+
+
+def test_an_item_that_is_no_object_is_extra_as_a_whole() -> None:
+    columns = page_columns([None, "x", [Number("1.0")], {}], FIELDS, FIELDS)
+    assert columns.extra.to_pylist() == ["null", '"x"', "[1.0]", None]
+    assert columns.fields[0].null_count == 4
+    assert columns.undeclared == set()
+
+
+def test_the_file_tells_empty_text_from_null(tmp_path: Path) -> None:
+    file = write(tmp_path / "rows.csv", [{"id": "", "amount": Number("1.50")}], [{"id": None, "note": "n"}])
+    assert file.path.read_text().splitlines() == [
+        '"_load_id","_day","_row_number","id","amount","_extra","_escaped"',
+        '"load-1",2024-02-29,1,"","1.50",,',
+        '"load-1",2024-02-29,2,,,"{""note"":""n""}",',
+    ]
+    assert (file.row_count, file.undeclared_fields) == (2, ("note",))
+
+
+@given(items, st.data())
+def test_the_fingerprint_does_not_see_pages(tmp_path_factory: Any, rows: list[Any], data: st.DataObject) -> None:
+    cut = data.draw(st.integers(0, len(rows)))
+    path = tmp_path_factory.mktemp("rows") / "rows.csv"
+    whole = write(path, rows).fingerprint()
+    with path.open(newline="") as lines:
+        assert len(list(csv.reader(lines))) == len(rows) + 1
+    assert write(path, rows[:cut], rows[cut:]).fingerprint() == whole
+
+
+def test_the_fingerprint_sees_everything_else(tmp_path: Path) -> None:
+    days: list[list[Any]] = [
+        [],
+        [{"id": "a", "amount": "b"}],
+        [{"id": "ab", "amount": ""}],
+        [{"id": "ab"}],
+        [{"id": "a"}, {"id": "b"}],
+        [{"id": "b"}, {"id": "a"}],
+        [{"id": "ab"}, {"id": ""}],
+        [{"id": "ab"}, {}],
+        [{"id": "ab", "note": None}],
+        [{"id": "\0"}],
+        [{"id": "\\u0000"}],
+        [{"id": "a", "x": Number("1")}],
+        [{"id": "a", "x": "1"}],
+    ]
+    assert len({write(tmp_path / "rows.csv", day).fingerprint() for day in days}) == len(days)
+
+
+def test_the_fingerprint_takes_a_number_for_its_text(tmp_path: Path) -> None:
+    text, number = ([{"id": value}] for value in ("12.5", Number("12.5")))
+    assert write(tmp_path / "a", text).fingerprint() == write(tmp_path / "b", number).fingerprint()
+
+
+def test_names_made_up_per_row_do_not_pile_up(tmp_path: Path) -> None:
+    file = write(tmp_path / "rows.csv", *([{f"f{page}_{row}": 1 for row in range(90)}] for page in range(9)))
+    assert len(file.undeclared_fields) == MAX_UNDECLARED_NAMES
+
+
+def test_columns_are_what_the_table_has(tmp_path: Path) -> None:
+    file = write(tmp_path / "rows.csv")
+    assert list(file.columns) == ["_load_id", "_day", "_row_number", "id", "amount", "_extra", "_escaped"]
+    assert file.columns["_day"] == pa.date32()

@@ -1,0 +1,78 @@
+"""shop.toml: what is accepted, and that a wrong file says which key is wrong and how."""
+
+from pathlib import Path
+
+import pytest
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from ingestion.shop_config import STAGED_FIELDS, FieldName, load_shop_config, shop_config
+from pipeline_errors import ConfigurationError
+from pipeline_settings import PROJECT_ROOT
+
+OURS = (PROJECT_ROOT / "ingestion" / "shop.toml").read_text()
+
+
+def test_ours_declares_what_staging_reads() -> None:
+    config = shop_config()
+    assert {name: dataset.fields for name, dataset in config.datasets.items()} == STAGED_FIELDS
+    assert config.dataset("orders").max_bad_rate == 0.05
+    assert config.dataset("reviews").max_bad_rate == 0.10
+
+
+@pytest.mark.parametrize(
+    ("replace", "by", "said"),
+    [
+        ('language = "en"', 'langauge = "en"', "langauge: is unknown"),
+        ('"UTC" ', '"Mars/Olympus" ', "time_zone: 'Mars/Olympus' is no IANA time zone"),
+        ('"UTC" ', '"Europe" ', "time_zone: 'Europe' is no IANA time zone"),
+        ('"^[A-Za-z0-9][A-Za-z0-9_-]*$"', '"["', "datasets.reviews.product_id_pattern: '[' is no regular expression"),
+        ("max_bad_rate = 0.05", "max_bad_rate = 5", "datasets.orders.max_bad_rate: Input should be less than"),
+        ("max_bad_rate = 0.05", 'max_bad_rate = "5%"', "datasets.orders.max_bad_rate: Input should be a valid number"),
+        ('required = ["order_id"', 'required = ["oder_id"', "datasets.orders: required names oder_id"),
+        ('required = ["order_id", ', "required = [", "datasets.orders.required lacks order_id"),
+        ('"status"]\nreq', '"state"]\nreq', "datasets.orders: required names status, which fields does not declare"),
+        (', "review_date"]', "]", "datasets.reviews.fields lacks review_date, which staging reads"),
+        ('fields = ["order_id"', 'fields = ["Order ID", "order_id"', "datasets.orders.fields.0: "),
+        ('fields = ["order_id"', 'fields = ["xmin", "order_id"', "'xmin' is a system column of Postgres"),
+        ('fields = ["order_id"', 'fields = ["order_id", "order_id"', "fields names a field twice"),
+        ("[datasets.reviews]", "[datasets.returns]", "datasets.returns has no staging model"),
+        ("page_size = 5_000", "page_size = 0", "page_size: Input should be greater than"),
+        ('"api/v1/orders"', '"http://evil/{x}"', "datasets.orders.path: "),
+        ("time_zone =", "time_zone", "is no TOML"),
+    ],
+)
+def test_a_wrong_key_is_named_with_the_file(tmp_path: Path, replace: str, by: str, said: str) -> None:
+    path = tmp_path / "shop.toml"
+    assert replace in OURS
+    path.write_text(OURS.replace(replace, by, 1))
+    with pytest.raises(ConfigurationError) as error:
+        load_shop_config(path)
+    assert said in str(error.value)
+    assert str(path) in error.value.cause
+    assert error.value.remedy
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"nowhere\.toml cannot be read: No such file"):
+        load_shop_config(tmp_path / "nowhere.toml")
+
+
+def test_an_unknown_dataset_says_which_there_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"no dataset 'returns'\. It declares orders, reviews"):
+        shop_config().dataset("returns")
+
+
+def test_keys_give_fields_another_name_in_json(tmp_path: Path) -> None:
+    path = tmp_path / "shop.toml"
+    path.write_text(OURS.replace("[datasets.reviews]", '[datasets.orders.keys]\norder_id = "Nr."\n\n[datasets.reviews]'))
+    orders = load_shop_config(path).dataset("orders")
+    assert orders.json_keys() == ("Nr.", "customer_id", "total_amount", "order_date", "status")
+
+
+@given(st.from_regex(r"[a-z][a-z0-9]{0,5}(_[a-z0-9]{1,5}){0,4}", fullmatch=True))
+def test_dlt_keeps_the_names_that_we_allow(name: str) -> None:
+    assert TypeAdapter(FieldName).validate_python(name) == name
+    assert NamingConvention().normalize_path(name) == name

@@ -1,0 +1,89 @@
+"""A shop, a warehouse, and the comparison of its marts with the oracle's."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import redis
+
+from ingestion.shop_config import shop_config
+from local.shop_contract import ListedShop
+from local.shop_server import ShopServer
+from orchestration.day_run import RunOutcome, run_days
+from orchestration.pipelines import PIPELINES
+from pipeline_settings import Settings, settings
+from tests.laws import oracle
+from warehouse.connection import connect
+
+KEYS = {
+    "fct_orders": "order_id",
+    "daily_sales": "order_date",
+    "customer_ltv": "customer_id",
+    "fct_reviews": "review_id",
+    "product_metrics": "product_id",
+    "customer_health": "customer_id",
+}
+
+
+class World:
+    """A shop and a warehouse, with a memory of what the shop had said whenever a day was admitted."""
+
+    def __init__(self, shop: ListedShop) -> None:
+        self.shop = shop
+        self.admitted: dict[tuple[str, date], list[dict[str, Any]]] = {}
+
+    def run(self, days: list[date], pipelines: list[str] | None = None) -> RunOutcome:
+        """Run the days, and check each load's counts and decision against the oracle's."""
+        names = pipelines or [pipeline.name for pipeline in PIPELINES]
+        outcome = run_days(days, names)
+        for result in outcome.days:
+            config = shop_config().dataset(result.dataset)
+            judged = oracle.judge(
+                result.dataset, result.day, self.shop.rows(result.dataset, result.day), set(config.required)
+            )
+            is_refused = judged.is_refused_above(Decimal(str(config.max_bad_rate)))
+            assert (result.state == "refused") == is_refused, (result, judged)
+            if result.decision:
+                counted = (result.decision.accepted, result.decision.rejected, result.decision.identical_copies)
+                assert counted == (len(judged.accepted), judged.rejected, judged.copies)
+            if not is_refused:
+                self.admitted[result.dataset, result.day] = judged.accepted
+        return outcome
+
+    def assert_marts_are_right(self) -> None:
+        """Every mart equals what the oracle makes of the admitted loads."""
+        for mart, expected in oracle.marts(self.admitted).items():
+            found = {row[KEYS[mart]]: row for row in rows_of(mart)}
+            assert found.keys() == expected.keys(), mart
+            for key, row in expected.items():
+                assert {column: found[key][column] for column in row if column in found[key]} == {
+                    column: value for column, value in row.items() if column in found[key]
+                }, (mart, key)
+
+
+def rows_of(mart: str) -> list[dict[str, Any]]:
+    """All rows of a mart."""
+    with connect() as connection:
+        return connection.execute(f"select * from marts.{mart} order by {KEYS[mart]}").fetchall()
+
+
+@pytest.fixture
+def world(
+    warehouse: Settings, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[ListedShop], World]]:
+    """Serve a shop and get the world in which it is loaded."""
+    running: list[ShopServer] = []
+
+    def make(shop: ListedShop) -> World:
+        server = ShopServer(shop)
+        server.start()
+        running.append(server)
+        monkeypatch.setenv("SHOP_API_URL", server.url)
+        settings.cache_clear()
+        return World(shop)
+
+    yield make
+    for server in running:
+        server.stop()
