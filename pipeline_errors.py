@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from expectations.gate import GateDecision
 
 
+LONGEST_CAUSE = 600  # characters: a driver's message can be a page long
+
+
 class DaybreakError(Exception):
     """What went wrong, and the remedy. `str()` is the one line: "day step: cause. remedy"."""
 
     exit_code = 1
 
     def __init__(self, cause: str, remedy: str = "") -> None:
-        self.cause = " ".join(cause.split())
+        self.cause = " ".join(cause.split())[:LONGEST_CAUSE]
         self.remedy = " ".join(remedy.split())
         self.day: date | None = None
         self.step: str | None = None

@@ -12,7 +12,7 @@ from pathlib import Path
 import dlt
 import psycopg2
 from dlt.common.destination.exceptions import DestinationException
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
+from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
 from ingestion.day_file import DayFile
 from ingestion.day_pipeline import day_pipeline, file_resource, write_pages
@@ -86,7 +86,7 @@ def wait_for_shop(seconds: float) -> None:
         headers = {config.api_key_header: token}
     waiting = Retrying(
         retry=retry_if_exception_type(ShopError),
-        stop=stop_after_delay(seconds),
+        stop=stop_before_delay(seconds),
         wait=wait_exponential(multiplier=0.1, max=2),
         reraise=True,
     )

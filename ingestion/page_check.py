@@ -6,7 +6,7 @@ import requests
 
 from ingestion.json_text import Number, parse_json
 from ingestion.shop_config import DatasetConfig
-from ingestion.shop_session import printable, readable
+from ingestion.shop_session import NO_ORIGIN, origin, printable, readable
 from pipeline_errors import ShopError
 
 ABSENT = object()
@@ -112,7 +112,7 @@ def _settle_next(body: Any, selector: str, where: str) -> None:
     if not following:
         if isinstance(parent, dict):
             parent[key] = None
-    elif type(following) is not str:
+    elif type(following) is not str or origin(following) == NO_ORIGIN:
         raise ShopError(f"{where} has {_kind(following)} as {selector!r}, not a URL", WRONG_SHAPE)
 
 

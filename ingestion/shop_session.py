@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 CHUNK_BYTES = 65_536
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
+Origin = tuple[str, str | None, int | None]
+NO_ORIGIN: Origin = ("unreadable", None, None)
+
 
 class TransientShopError(ShopError):
     """A failure that the next attempt may not meet."""
@@ -107,13 +110,13 @@ class ShopSession(Session):
         )
 
 
-def origin(url: str) -> tuple[str, str | None, int | None]:
+def origin(url: str) -> Origin:
     """Scheme, host and port of a URL: what must not change between two requests with a token."""
     try:
         parts = urlsplit(url)
         return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
     except ValueError:
-        return "", None, None
+        return NO_ORIGIN
 
 
 def readable(url: str) -> str:

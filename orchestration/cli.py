@@ -20,11 +20,15 @@ from pipeline_errors import ConfigurationError, DaybreakError
 if TYPE_CHECKING:
     from orchestration.day_run import RunOutcome, Say
 
+logger = logging.getLogger(__name__)
+
+OWN_PACKAGES = ("warehouse", "ingestion", "expectations", "serving", "monitoring", "orchestration", "local")
+
 app = typer.Typer(
     name="daybreak",
     help="A daily ELT for online shops that is right by daybreak.",
-    epilog="Start with: daybreak demo. Exit codes: 0 done, 1 unexpected, 2 usage or configuration, 3 shop, 4 warehouse, "
-    "5 gate refused, 6 day is busy, 7 model or data test failed.",
+    epilog="Start with: daybreak demo. Exit codes: 0 done, 1 unexpected, 2 usage or configuration, 3 shop, "
+    "4 warehouse, 5 gate refused, 6 day is busy, 7 model or data test failed.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -141,8 +145,9 @@ def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step on standard error.")] = False,
 ) -> None:
     """A daily ELT for online shops that is right by daybreak."""
-    level = logging.INFO if verbose else logging.ERROR
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    for package in OWN_PACKAGES:
+        logging.getLogger(package).setLevel(logging.INFO if verbose else logging.ERROR)
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
@@ -210,3 +215,12 @@ def _errors_as_exit_codes() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("daybreak: interrupted. Run the same command again: it goes on from here.", err=True)
         raise typer.Exit(130) from None
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:
+        logger.info("unexpected", exc_info=True)
+        first_line = str(error).strip().splitlines()[:1]
+        typer.echo(
+            f"daybreak: unexpected {type(error).__name__}: {' '.join(first_line)} (daybreak -v shows where)", err=True
+        )
+        raise typer.Exit(1) from None

@@ -80,7 +80,7 @@ def _common_options() -> list[str]:
 
 def _progress_callback(on_progress: Progress) -> Callable[[Any], None]:
     def on_event(event: Any) -> None:
-        if event.info.name in ("LogModelResult", "LogTestResult"):
+        if event.info.name == "LogModelResult":
             on_progress(event.data.node_info.node_name, event.data.index, event.data.total)
 
     return on_event

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -57,18 +58,19 @@ def _days() -> list[dict[str, Any]]:
 
 
 def _servers_table(found: list[servers.ServerStatus]) -> Table:
-    table = Table()
-    for name in ("server", "state", "address", "version", "data"):
-        table.add_column(name)
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("server", "state", "address", "version"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("data", overflow="fold")
     for server in found:
         state = "[green]running[/green]" if server.running else "[yellow]stopped[/yellow]"
-        where = str(server.data_directory) if server.embedded else "not ours"
+        where = str(server.data_directory or "in memory") if server.embedded else "not ours"
         table.add_row(server.name, state, server.address, server.version or "", where)
     return table
 
 
 def _days_table(days: list[dict[str, Any]]) -> Table:
-    table = Table(title="Newest days", title_justify="left")
+    table = Table(title="Newest days", title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("day", "dataset", "state"):
         table.add_column(name, no_wrap=True)
     for name in ("accepted", "rejected", "rate"):

@@ -2,9 +2,9 @@
 
 wait_for_shop → extract_load → gate → (score_sentiment) → transform → publish → (update_cache) → measure
 
-Each step can be run again for its day with the same result. What it did stands in ops.pipeline_runs; what goes on to the
-next step is small: a receipt or a decision. Heavy libraries are imported by the step that needs them, so that a command
-which ends early never pays for them.
+Each step can be run again for its day with the same result. What it did stands in ops.pipeline_runs; what goes on to
+the next step is small: a receipt or a decision. Heavy libraries are imported by the step that needs them, so that a
+command which ends early never pays for them.
 """
 
 import hashlib
@@ -23,10 +23,11 @@ from warehouse.connection import Connection, connect, create_schemas
 from warehouse.locks import pipeline_lock
 
 if TYPE_CHECKING:
+    from serving.product_cache import CacheReceipt
+
     from expectations.gate import GateDecision
     from ingestion.landing import LoadReceipt
     from orchestration.dbt_runner import Progress
-    from serving.product_cache import CacheReceipt
 
 SHOP_WAIT_SECONDS = 300.0
 BUILD_WAIT_SECONDS = 1800.0  # how long a build waits for another one of the same pipeline
@@ -34,7 +35,7 @@ BUILD_WAIT_SECONDS = 1800.0  # how long a build waits for another one of the sam
 
 def prepare() -> None:
     """See to it that the warehouse has its schemas, the settings of shop.toml, and staging views that fit both."""
-    from expectations.gate import save_settings
+    from expectations.dataset_settings import save_settings
 
     with connect() as connection:
         create_schemas(connection)
@@ -75,7 +76,7 @@ def extract_load(dataset: str, day: date, run_id: str) -> "LoadReceipt":
 
 
 def unchanged_load(receipt: "LoadReceipt") -> str | None:
-    """The day's admitted load, if it has the same rows and was judged by the same settings: then it goes on counting."""
+    """The day's admitted load, if it has the same rows and was judged by the same settings: it goes on counting."""
     with connect() as connection:
         load_id = ledger.admitted_twin(connection, receipt)
         if load_id:
@@ -99,11 +100,11 @@ def gate(dataset: str, day: date, load_id: str, run_id: str) -> "GateDecision":
         if decision.decision == "empty":
             record.warning = f"The shop has no {dataset} for this day."
         if decision.decision == "refused":
-            reasons = ", ".join(f"{code} {count}" for code, count in decision.rejected_by_reason.items())
+            reasons = ", ".join(f"{code} {count}" for code, count in decision.rejected_by_reason.items() if count)
             raise GateRefusedError(
                 f"{decision.rejected} of {decision.row_count - decision.identical_copies} {dataset} are bad "
                 f"({decision.bad_rate:.2%}, allowed {decision.max_bad_rate:.2%}): {reasons}",
-                f"Readers keep the day as it was. See quarantine.{dataset}, have the shop correct it, run the day again.",
+                f"Readers keep the day as it was. See quarantine.{dataset}; run the day again once it is corrected.",
                 decision=decision,
             )
     return decision

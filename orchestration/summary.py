@@ -1,7 +1,9 @@
-"""The summary at the end of a run: per day what landed and how it was judged, per mart what changed, per step the seconds."""
+"""The summary at the end of a run: per day what landed and its verdict, per mart what changed, per step the seconds."""
 
+from collections import Counter
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -27,14 +29,16 @@ def print_tables(outcome: RunOutcome) -> None:
     """Print the outcome for people."""
     console = Console()
     console.print(_days_table(outcome))
+    if rejections := _rejections_table(outcome):
+        console.print(rejections)
     if outcome.rows_published:
-        marts = Table(title="Published", title_justify="left")
+        marts = Table(title="Published", title_justify="left", box=box.SIMPLE_HEAD)
         marts.add_column("mart")
         marts.add_column("rows written", justify="right")
         for mart, count in sorted(outcome.rows_published.items()):
             marts.add_row(mart, f"{count:,}")
         console.print(marts)
-    steps = Table(title="Time", title_justify="left")
+    steps = Table(title="Time", title_justify="left", box=box.SIMPLE_HEAD)
     steps.add_column("step")
     steps.add_column("seconds", justify="right")
     for name, seconds in outcome.seconds.items():
@@ -46,12 +50,11 @@ def print_tables(outcome: RunOutcome) -> None:
 
 
 def _days_table(outcome: RunOutcome) -> Table:
-    table = Table(title=f"Run {outcome.run_id}", title_justify="left")
+    table = Table(title=f"Run {outcome.run_id}", title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("day", "dataset", "state"):
         table.add_column(name, no_wrap=True)
-    for name in ("rows", "accepted", "rejected", "copies", "rate", "allowed"):
-        table.add_column(name, justify="right")
-    table.add_column("rejected by reason")
+    for name in ("rows", "accepted", "rejected", "rate"):
+        table.add_column(name, justify="right", no_wrap=True)
     for day in outcome.days:
         table.add_row(*_day_cells(day))
     return table
@@ -62,17 +65,31 @@ def _day_cells(outcome: DayOutcome) -> list[str]:
     cells = [str(outcome.day), outcome.dataset, f"[{colour}]{outcome.state}[/]"]
     decision = outcome.decision
     if decision is None:
-        return [*cells, "" if outcome.row_count is None else f"{outcome.row_count:,}", "", "", "", "", "", ""]
+        return [*cells, "" if outcome.row_count is None else f"{outcome.row_count:,}", "", "", ""]
     return [
         *cells,
         f"{decision.row_count:,}",
         f"{decision.accepted:,}",
         f"{decision.rejected:,}",
-        f"{decision.identical_copies:,}",
-        f"{decision.bad_rate:.2%}",
-        f"{decision.max_bad_rate:.0%}",
-        ", ".join(f"{code} {count}" for code, count in decision.rejected_by_reason.items()),
+        f"{decision.bad_rate:.2%} of {decision.max_bad_rate:.0%}",
     ]
+
+
+def _rejections_table(outcome: RunOutcome) -> Table | None:
+    """Rows by dataset and reason over all days; a row may have several reasons."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for day in outcome.days:
+        if day.decision:
+            counts.update({(day.dataset, code): count for code, count in day.decision.rejected_by_reason.items()})
+            counts[day.dataset, "(identical copies, counted once)"] += day.decision.identical_copies
+    table = Table(title="Rejected", title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("dataset", "reason"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("rows", justify="right")
+    for (dataset, reason), count in sorted(counts.items()):
+        if count:
+            table.add_row(dataset, reason, f"{count:,}")
+    return table if table.row_count else None
 
 
 def _day_data(outcome: DayOutcome) -> dict[str, Any]:

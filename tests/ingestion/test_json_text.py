@@ -50,7 +50,14 @@ def test_storable_text_can_be_stored(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("", ""), ("12.5", "12.5"), (Number("12.5"), "12.5"), (True, "true"), (None, None), ([Number("1.0"), "x"], '[1.0,"x"]')],
+    [
+        ("", ""),
+        ("12.5", "12.5"),
+        (Number("12.5"), "12.5"),
+        (True, "true"),
+        (None, None),
+        ([Number("1.0"), "x"], '[1.0,"x"]'),
+    ],
 )
 def test_a_declared_value_is_its_text(value: Any, text: str | None) -> None:
     assert field_text(value) == text

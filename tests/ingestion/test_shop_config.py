@@ -67,7 +67,9 @@ def test_an_unknown_dataset_says_which_there_are() -> None:
 
 def test_keys_give_fields_another_name_in_json(tmp_path: Path) -> None:
     path = tmp_path / "shop.toml"
-    path.write_text(OURS.replace("[datasets.reviews]", '[datasets.orders.keys]\norder_id = "Nr."\n\n[datasets.reviews]'))
+    path.write_text(
+        OURS.replace("[datasets.reviews]", '[datasets.orders.keys]\norder_id = "Nr."\n\n[datasets.reviews]')
+    )
     orders = load_shop_config(path).dataset("orders")
     assert orders.json_keys() == ("Nr.", "customer_id", "total_amount", "order_date", "status")
 

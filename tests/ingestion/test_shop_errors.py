@@ -13,7 +13,7 @@ import pytest
 from werkzeug import Request, Response
 
 from ingestion.landing import shop_access, wait_for_shop
-from ingestion.shop_session import origin, readable
+from ingestion.shop_session import NO_ORIGIN, origin, readable
 from pipeline_errors import ConfigurationError, ShopError
 from pipeline_settings import settings
 
@@ -39,11 +39,11 @@ def refused(shop: Shop) -> str:
         ("", "an empty body"),
         (" \n", "an empty body"),
         ("<html><body>Down\x1b for maintenance</body></html>", "beginning '<html><body>Down\\\\x1b for maintenance"),
-        ('{"orders": [{"order_id": "o-1"}, {"ord', "cut short, beginning '{\"orders\": [{\"or'"),
+        ('{"orders": [{"order_id": "o-1"}, {"ord', 'cut short, beginning \'{"orders": [{"or\''),
         ('{"orders": [] NaN', "no JSON"),
         (b"\xff\xfe\x00", "no JSON"),
         ("[" * 100_000, "nests too deep"),
-        ('{"orders": [{"order_id": ' + '{"a":' * 600 + "1" + "}" * 602 + "]}", "nests too deep"),
+        ('{"orders": [{"order_id": ' + '{"a":' * 600 + "1" + "}" * 601 + "]}", "nests too deep"),
         ('{"error": "token expired"}', "has no list 'orders', and says: token expired"),
         ('{"items": []}', "has no list 'orders', only: items"),
         ('{"orders": null}', "has null as 'orders', not a list"),
@@ -186,7 +186,10 @@ def test_a_server_that_takes_for_ever(
 @pytest.mark.parametrize(
     ("talk", "said"),
     [
-        (lambda c: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"), "the connection broke (IncompleteRead)"),
+        (
+            lambda c: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"),
+            "the connection broke (IncompleteRead)",
+        ),
         (lambda c: None, "the connection broke (RemoteDisconnected)"),
         (lambda c: c.sendall(b"SSH-2.0-OpenSSH\r\n"), "the connection broke"),
         (lambda c: time.sleep(1), "gave no byte for 0.2 s"),
@@ -317,6 +320,6 @@ def test_waiting_ends(shop: Shop, status: int) -> None:
 
 def test_origins_and_what_is_told_of_a_url() -> None:
     assert origin("https://shop.example/x") == origin("https://SHOP.example:443/y?z")
-    assert origin("http://[::1") == ("", None, None)
+    assert origin("http://[::1") == NO_ORIGIN
     assert readable("https://user:pass@shop.example:8443/a/b?token=x#y") == "https://shop.example:8443/a/b"
     assert readable("http://[::1") == "an unreadable URL"

@@ -69,6 +69,20 @@ def rows_of(mart: str) -> list[dict[str, Any]]:
         return connection.execute(f"select * from marts.{mart} order by {KEYS[mart]}").fetchall()
 
 
+def empty_warehouse() -> None:
+    """Take all loads and everything that followed from them away; the schemas and views stay."""
+    with connect() as connection:
+        tables = connection.execute(
+            """
+            select format('%I.%I', schemaname, tablename) as name from pg_tables
+            where schemaname in ('raw', 'marts', 'ops', 'staging') and tablename <> 'dataset_settings'
+                and tablename not like '\\_dlt%%'
+            """,
+            [],
+        ).fetchall()
+        connection.execute("truncate " + ", ".join(row["name"] for row in tables) + " cascade")
+
+
 @pytest.fixture
 def world(
     warehouse: Settings, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch

@@ -144,7 +144,9 @@ def _accept(dataset: str, day: date, item: Any, required: set[str], zone: str) -
         return None
     for text in row.values():
         if text is not None and (
-            "\0" in text or any("\ud800" <= character <= "\udfff" for character in text) or len(text.encode()) > 1_000_000
+            "\0" in text
+            or any("\ud800" <= character <= "\udfff" for character in text)
+            or len(text.encode()) > 1_000_000
         ):
             return None
     return _accept_order(row, day, zone) if dataset == "orders" else _accept_review(row, day, zone)
@@ -167,7 +169,9 @@ def _accept_review(row: dict[str, Any], day: date, zone: str) -> dict[str, Any] 
     if rating not in {Decimal(stars) for stars in range(1, 6)}:
         return None
     identifier = row["product_id"]
-    if not (identifier[0].isalnum() and identifier.isascii() and identifier.replace("_", "a").replace("-", "a").isalnum()):
+    if not (
+        identifier[0].isalnum() and identifier.isascii() and identifier.replace("_", "a").replace("-", "a").isalnum()
+    ):
         return None
     written = _date(row["review_date"], zone) if not _is_missing(row["review_date"]) else None
     return {**row, "rating": int(rating or 0), "review_date": written or day, "day": day}

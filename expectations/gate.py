@@ -1,0 +1,163 @@
+"""The gate: decides whether a load may count for its day. A function of the load and the configuration, of nothing else."""
+
+import logging
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any, Literal
+
+from psycopg.types.json import Jsonb
+
+from expectations.data_docs import keep_result
+from expectations.dataset_settings import DatasetSettings, read_settings
+from expectations.gx_session import gx_session
+from expectations.judged_rows import RowCounts, materialise
+from expectations.rules import rules
+from expectations.suites import suite
+from pipeline_errors import ConfigurationError, DaybreakError
+from warehouse.connection import Connection, connect
+
+logger = logging.getLogger(__name__)
+
+Verdict = Literal["passed", "empty", "refused"]
+
+
+@dataclass(frozen=True)
+class GateDecision:
+    """What the gate decided on a load, with all that it followed from. Rates are fractions 0–1."""
+
+    dataset: str
+    day: date
+    load_id: str
+    row_count: int
+    identical_copies: int
+    accepted: int
+    rejected: int
+    rejected_by_reason: dict[str, int]  # only reasons that occur; a row may have several
+    bad_rate: Decimal  # rejected / (rows − identical copies), rounded to 28 digits; the decision is exact
+    max_bad_rate: Decimal
+    decision: Verdict
+    settings: dict[str, Any]  # the row of ops.dataset_settings that the load was judged by
+
+
+def judge(dataset: str, day: date, load_id: str) -> GateDecision:
+    """Judge a load of a day: refused when its bad rate is above the threshold; empty when it has no rows.
+
+    Changes nothing in the warehouse. Raises ConfigurationError before `save_settings`, WarehouseError if Postgres
+    fails, DaybreakError if raw does not hold the rows that landed or if GX's decision is not the exact one.
+    """
+    with connect() as connection:
+        judged_by = read_settings(connection, dataset)
+        landed = connection.execute(
+            "select row_count, landed_at from ops.loads where load_id = %s", [load_id]
+        ).fetchone()
+    if judged_by is None:
+        raise ConfigurationError(f"Dataset {dataset!r} has no settings yet", "Save those of shop.toml first.")
+    judged_at = landed["landed_at"] if landed else datetime.combine(day, time(), UTC)
+    counts, is_accepted_by_gx = _validate(judged_by, day, load_id, judged_at)
+    _require_conserved(counts, landed["row_count"] if landed else counts.row_count)
+    considered = counts.accepted + counts.rejected
+    is_accepted = counts.rejected <= judged_by.max_bad_rate * considered
+    if is_accepted is not is_accepted_by_gx:
+        raise DaybreakError(
+            f"Great Expectations {'passed' if is_accepted_by_gx else 'refused'} {counts.rejected} bad rows of {considered} "
+            f"at a threshold of {judged_by.max_bad_rate}, against arithmetic",
+            "Nothing was admitted. Report this as a bug of Daybreak.",
+        )
+    verdict: Verdict = "refused" if not is_accepted else "passed" if considered else "empty"
+    decision = GateDecision(
+        dataset=dataset,
+        day=day,
+        load_id=load_id,
+        row_count=counts.row_count,
+        identical_copies=counts.identical_copies,
+        accepted=counts.accepted,
+        rejected=counts.rejected,
+        rejected_by_reason=counts.rejected_by_reason,
+        bad_rate=Decimal(counts.rejected) / considered if considered else Decimal(0),
+        max_bad_rate=judged_by.max_bad_rate,
+        decision=verdict,
+        settings={**asdict(judged_by), "max_bad_rate": str(judged_by.max_bad_rate)},
+    )
+    _log(decision)
+    return decision
+
+
+def save_decision(connection: Connection, decision: GateDecision) -> None:
+    """Store a decision, and admit its load for the day unless it was refused, in the caller's transaction.
+
+    A refused load leaves the ledger as it is: the load admitted before still counts.
+    """
+    values = asdict(decision)
+    values["rejected_by_reason"] = Jsonb(decision.rejected_by_reason)
+    values["settings"] = Jsonb(decision.settings)
+    columns = list(values)
+    connection.execute(
+        f"""
+        insert into ops.gate_results ({", ".join(columns)})
+        values ({", ".join(f"%({column})s" for column in columns)})
+        on conflict (load_id) do update set
+            {", ".join(f"{column} = excluded.{column}" for column in columns)},
+            decided_at = clock_timestamp()
+        """.encode(),
+        values,
+    )
+    if decision.decision != "refused":
+        connection.execute(
+            """
+            insert into ops.day_ledger (dataset, day, admitted_load_id, admitted_at)
+            values (%(dataset)s, %(day)s, %(load_id)s, clock_timestamp())
+            on conflict (dataset, day) do update set
+                admitted_load_id = excluded.admitted_load_id,
+                admitted_at = excluded.admitted_at
+            """,
+            values,
+        )
+
+
+def _validate(judged_by: DatasetSettings, day: date, load_id: str, judged_at: datetime) -> tuple[RowCounts, bool]:
+    """The counts of a load, and whether GX accepts it. GX is not asked about a load without rows: it has no answer."""
+    dataset = judged_by.dataset
+    required_fields = tuple(judged_by.required_fields)
+    session = gx_session()
+    with session.connection() as engine:
+        counts = materialise(engine, dataset, day, load_id, rules(dataset, required_fields))
+        if counts.accepted + counts.rejected == 0:
+            return counts, True
+        result = session.validate(suite(dataset, judged_by.max_bad_rate, required_fields))
+    keep_result(session, result, dataset, day, load_id, judged_at)
+    return counts, bool(result.results[0].success)
+
+
+def _require_conserved(counts: RowCounts, landed: int) -> None:
+    if counts.row_count != landed or landed != counts.accepted + counts.rejected + counts.identical_copies:
+        raise DaybreakError(
+            f"{landed} rows landed, and the gate found {counts.row_count}: {counts.accepted} accepted, "
+            f"{counts.rejected} rejected, {counts.identical_copies} identical copies",
+            "Extract the day again.",
+        )
+    if sum(counts.rejected_by_reason.values()) != counts.reasons:
+        raise DaybreakError(
+            f"Staging gave {counts.reasons} reasons for rejections, and expectations/rules.py knows "
+            f"{sum(counts.rejected_by_reason.values())} of them",
+            "Build the staging models again; if that does not help, add the missing rule.",
+        )
+
+
+def _log(decision: GateDecision) -> None:
+    level = logging.INFO if decision.decision == "passed" else logging.WARNING
+    reasons = ", ".join(f"{count} {code}" for code, count in decision.rejected_by_reason.items())
+    logger.log(
+        level,
+        "%s of %s %s: %d rows, %d accepted, %d rejected (%.2f%%, allowed %g%%), %d identical copies%s",
+        decision.dataset,
+        decision.day,
+        decision.decision,
+        decision.row_count,
+        decision.accepted,
+        decision.rejected,
+        decision.bad_rate * 100,
+        decision.max_bad_rate * 100,
+        decision.identical_copies,
+        f": {reasons}" if reasons else "",
+    )

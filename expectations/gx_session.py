@@ -1,0 +1,147 @@
+"""Great Expectations, set up once per process: its context, its connection, and where it keeps results.
+
+GX is imported in here and nowhere at the top of a module: it takes seconds, and most commands need none of it.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline_errors import WarehouseError
+from pipeline_settings import settings
+from warehouse.connection import SESSION_OPTIONS
+
+if TYPE_CHECKING:
+    import great_expectations as gx
+    import sqlalchemy as sa
+
+RESULTS_FOLDER = "results"
+DOCS_FOLDER = "docs"
+JUDGED_ROWS = "judged_rows"  # temporary table: one load at a time, gone with its connection
+SHOWN_RESULTS = 1_000  # the index of Data Docs lists the newest: its cost must not grow with the history
+
+# Counts are all that leaves the database: no list of unexpected values, no personal data.
+RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
+
+
+class GxSession:
+    """A GX context in memory, which keeps results and Data Docs below `home`, and one connection to the warehouse."""
+
+    def __init__(self, postgres_uri: str, home: Path) -> None:
+        os.environ["GX_ANALYTICS_ENABLED"] = "False"  # read when GX is imported
+        import great_expectations as gx  # noqa: PLC0415
+
+        self.home = home
+        self.context = gx.get_context(project_config=_project(home), mode="ephemeral")
+        self._datasource = self.context.data_sources.add_postgres(
+            "warehouse",
+            connection_string=postgres_uri.replace("postgresql://", "postgresql+psycopg2://", 1),
+            # The rows are copied once more: without it, GX asks for their columns with a `select *` of them all.
+            create_temp_table=True,
+            kwargs={
+                # One connection, or GX would not see the temporary table.
+                "pool_size": 1,
+                "max_overflow": 0,
+                "pool_timeout": 30,
+                "connect_args": {"options": SESSION_OPTIONS, "application_name": "daybreak", "connect_timeout": 10},
+            },
+        )
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def connection(self) -> Iterator["sa.Engine"]:
+        """The engine behind GX, for one thread at a time. At the end its connection closes, and the temporary table goes."""
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+        engine = self._datasource.get_execution_engine().engine
+        with self._lock:
+            try:
+                yield engine
+            except SQLAlchemyError as error:
+                raise _unreadable(getattr(error, "orig", None) or error) from None
+            finally:
+                engine.dispose()
+
+    def validate(self, suite: "gx.ExpectationSuite") -> Any:
+        """GX's result for the rows in JUDGED_ROWS. Call it inside `connection`."""
+        batch = self._batch_definition(suite.name).get_batch()
+        result = batch.validate(suite, result_format=RESULT_FORMAT)
+        for expectation in result.results:  # GX turns an exception into "no success"
+            if expectation.exception_info.get("raised_exception", True):
+                raise _unreadable(expectation.exception_info)
+        return result
+
+    def _batch_definition(self, dataset: str) -> Any:
+        try:
+            return self._datasource.get_asset(dataset).get_batch_definition("load")
+        except LookupError:
+            asset = self._datasource.add_query_asset(
+                dataset, query=f"select * from {JUDGED_ROWS} where not is_identical_copy"
+            )
+            return asset.add_batch_definition_whole_table("load")
+
+
+def gx_session() -> GxSession:
+    """The session for the settings in force."""
+    return _session(settings().postgres_uri(), gx_home())
+
+
+def gx_home() -> Path:
+    """Where GX's files live."""
+    return settings().daybreak_home / "gx"
+
+
+@cache
+def _session(postgres_uri: str, home: Path) -> GxSession:
+    return GxSession(postgres_uri, home)
+
+
+def _unreadable(error: object) -> WarehouseError:
+    return WarehouseError(f"The gate could not read the load: {error}", "Run the same command again.")
+
+
+def _project(home: Path) -> Any:
+    from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig  # noqa: PLC0415
+
+    return DataContextConfig(
+        config_version=4,
+        expectations_store_name="expectations",
+        validation_results_store_name="results",
+        checkpoint_store_name="checkpoints",
+        plugins_directory=None,
+        stores={
+            "expectations": _store("ExpectationsStore", _in_memory()),
+            "checkpoints": _store("CheckpointStore", _in_memory()),
+            "validation_definition_store": _store("ValidationDefinitionStore", _in_memory()),
+            "results": _store("ValidationResultsStore", _in_files(home / RESULTS_FOLDER)),
+        },
+        data_docs_sites={
+            "gate": {
+                "class_name": "SiteBuilder",
+                "show_how_to_buttons": False,
+                "store_backend": _in_files(home / DOCS_FOLDER),
+                "site_index_builder": {
+                    "class_name": "DefaultSiteIndexBuilder",
+                    "validation_results_limit": SHOWN_RESULTS,
+                },
+            }
+        },
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+
+
+def _store(class_name: str, backend: dict[str, Any]) -> dict[str, Any]:
+    return {"class_name": class_name, "store_backend": backend}
+
+
+def _in_memory() -> dict[str, Any]:
+    return {"class_name": "InMemoryStoreBackend"}
+
+
+def _in_files(directory: Path) -> dict[str, Any]:
+    return {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(directory)}

@@ -1,0 +1,1 @@
+"""Serving: the cache of product metrics that shop pages read."""

@@ -1,0 +1,160 @@
+"""The laws on generated shops: rows are conserved, and marts depend on what was admitted, not on how it got there."""
+
+import random
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from local.shop_contract import ListedShop
+from tests.laws.conftest import KEYS, World, empty_warehouse, rows_of
+
+pytestmark = pytest.mark.integration
+
+FIRST = date(2026, 3, 1)
+DAYS = [FIRST + timedelta(days=number) for number in range(3)]
+
+ids = st.sampled_from(["o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8"])
+customers = st.sampled_from(["c1", "c2", "c3"])
+amounts = st.sampled_from(["12.50", "0", "100.00", "99999.99", "1e2", " 7.10 ", "12.500"])
+statuses = st.sampled_from(["delivered", "cancelled", "shipped"])
+
+
+def orders_of(day: date) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Orders of a day: ids collide within and across days, and now and then a row is bad."""
+    good = st.fixed_dictionaries(
+        {
+            "order_id": ids,
+            "customer_id": customers,
+            "total_amount": amounts,
+            "order_date": st.sampled_from([str(day), f"{day}T10:00:00Z", f"{day} 23:59:59.9999999"]),
+            "status": statuses,
+        }
+    )
+    bad = st.sampled_from(
+        [
+            {"order_id": "o1", "customer_id": "c1", "total_amount": "abc", "order_date": str(day), "status": "shipped"},
+            {"order_id": None, "customer_id": "c1", "total_amount": "1", "order_date": str(day), "status": "shipped"},
+            {"order_id": "o2", "customer_id": "c2", "total_amount": "1", "order_date": "today", "status": "shipped"},
+        ]
+    )
+    filler = [
+        {"order_id": f"{day}-{n}", "customer_id": f"c{n % 4}", "total_amount": n, "order_date": str(day), "status": "x"}
+        for n in range(60)
+    ]
+    return st.lists(st.one_of(good, good, good, bad), max_size=6).map(lambda rows: filler + rows)
+
+
+def reviews_of(day: date) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Reviews of a day, likewise."""
+    row = st.fixed_dictionaries(
+        {
+            "review_id": st.sampled_from(["r1", "r2", "r3", "r4", "r5", "r6"]),
+            "product_id": st.sampled_from(["p1", "p2", "p3"]),
+            "customer_id": customers,
+            "rating": st.sampled_from([1, 2, 3, "4.0", 5]),
+            "review_text": st.sampled_from(["great, I love it", "terrible and broken", "it is a box"]),
+            "review_date": st.sampled_from(
+                [None, str(day), str(day - timedelta(days=29)), str(day - timedelta(days=31))]
+            ),
+        }
+    )
+    filler = [
+        {"review_id": f"{day}-{n}", "product_id": "p1", "customer_id": "c1", "rating": 1 + n % 5, "review_text": "fine"}
+        for n in range(40)
+    ]
+    return st.lists(row, max_size=6).map(lambda rows: filler + rows)
+
+
+@st.composite
+def shops(draw: st.DrawFn) -> dict[tuple[str, date], list[dict[str, Any]]]:
+    """What a shop says of three days."""
+    said: dict[tuple[str, date], list[dict[str, Any]]] = {}
+    for day in DAYS:
+        said["orders", day] = draw(orders_of(day))
+        said["reviews", day] = draw(reviews_of(day))
+    return said
+
+
+def contents() -> dict[str, list[dict[str, Any]]]:
+    """Everything that readers see."""
+    return {mart: rows_of(mart) for mart in KEYS}
+
+
+@settings(
+    max_examples=4,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(before=shops(), after=shops(), seed=st.integers(0, 1000))
+def test_marts_are_a_function_of_the_admitted_loads(
+    world: Callable[[ListedShop], World],
+    before: dict[tuple[str, date], list[dict[str, Any]]],
+    after: dict[tuple[str, date], list[dict[str, Any]]],
+    seed: int,
+) -> None:
+    # a history: the days one by one, corrected by the shop and run again in any order
+    empty_warehouse()
+    restated = world(ListedShop(before))
+    for day in DAYS:
+        restated.run([day])
+    restated.assert_marts_are_right()
+    for key, rows in after.items():
+        restated.shop.put(*key, rows)
+    for day in random.Random(seed).sample(DAYS, len(DAYS)):
+        restated.run([day])
+        restated.assert_marts_are_right()
+    seen = contents()
+
+    # the same end by one backfill
+    empty_warehouse()
+    at_once = world(ListedShop(after))
+    at_once.run(DAYS)
+    at_once.assert_marts_are_right()
+    assert contents() == seen
+
+
+def test_a_day_that_is_run_again_unchanged_changes_nothing(world: Callable[[ListedShop], World]) -> None:
+    order = {"order_id": "o1", "customer_id": "c1", "total_amount": 12.5, "order_date": str(FIRST), "status": "shipped"}
+    here = world(ListedShop({("orders", FIRST): [order]}))
+    assert [day.state for day in here.run([FIRST]).days] == ["admitted", "empty"]
+    seen = contents()
+    outcome = here.run([FIRST])
+    assert [day.state for day in outcome.days] == ["unchanged", "unchanged"]
+    assert outcome.rows_published == {}
+    assert contents() == seen
+
+
+def test_a_vanished_order_gives_way_to_the_earlier_day(world: Callable[[ListedShop], World]) -> None:
+    def order(day: date, amount: str) -> dict[str, Any]:
+        return {"order_id": "o1", "customer_id": "c1", "total_amount": amount, "order_date": str(day), "status": "x"}
+
+    here = world(ListedShop({("orders", DAYS[0]): [order(DAYS[0], "1")], ("orders", DAYS[1]): [order(DAYS[1], "2")]}))
+    here.run(DAYS[:2])
+    assert [row["order_date"] for row in rows_of("fct_orders")] == [DAYS[1]]
+    here.shop.put("orders", DAYS[1], [])
+    here.run([DAYS[1]])
+    assert [row["order_date"] for row in rows_of("fct_orders")] == [DAYS[0]]
+    here.assert_marts_are_right()
+
+
+def test_a_refused_day_changes_nothing_that_readers_see(world: Callable[[ListedShop], World]) -> None:
+    good = [
+        {"order_id": f"o{n}", "customer_id": "c1", "total_amount": n, "order_date": str(FIRST), "status": "x"}
+        for n in range(20)
+    ]
+    here = world(ListedShop({("orders", FIRST): good}))
+    here.run([FIRST])
+    seen = contents()
+    here.shop.put("orders", FIRST, [{**row, "total_amount": "abc"} if n < 2 else row for n, row in enumerate(good)])
+    outcome = here.run([FIRST])
+    assert outcome.exit_code == 5
+    assert contents() == seen
+    here.shop.put("orders", FIRST, [{**row, "total_amount": "abc"} if n < 1 else row for n, row in enumerate(good)])
+    assert here.run([FIRST]).exit_code == 0  # exactly 5% passes
+    here.assert_marts_are_right()
