@@ -16,8 +16,8 @@ logger = logging.getLogger(__name__)
 
 def keep_result(session: GxSession, result: Any, dataset: str, day: date, load_id: str, judged_at: datetime) -> None:
     """Write GX's result on a load, in place of an earlier one on the same load. A full disk is only worth a warning."""
-    from great_expectations.core.run_identifier import RunIdentifier  # noqa: PLC0415
-    from great_expectations.data_context.types.resource_identifiers import (  # noqa: PLC0415
+    from great_expectations.core.run_identifier import RunIdentifier
+    from great_expectations.data_context.types.resource_identifiers import (
         ExpectationSuiteIdentifier,
         ValidationResultIdentifier,
     )
@@ -40,7 +40,7 @@ def build_data_docs() -> Path:
     if stale or not index.exists():
         context = gx_session().context
         results = context.validation_results_store
-        wanted = [key for key in results.list_keys() if _file(results, key) in stale]
+        wanted: list[Any] = [key for key in results.list_keys() if _file(key) in stale]
         # GX takes an empty list for "render everything", and a list with a stranger in it for "render the index".
         context.build_data_docs(resource_identifiers=wanted or [None])
     return index
@@ -59,5 +59,5 @@ def _stale_results(home: Path) -> set[Path]:
     return stale
 
 
-def _file(store: Any, key: Any) -> Path:
+def _file(key: Any) -> Path:
     return Path(*key.to_tuple()).with_suffix(".json")

@@ -1,4 +1,4 @@
-"""The gate: decides whether a load may count for its day. A function of the load and the configuration, of nothing else."""
+"""The gate: decides whether a load may count for its day, as a function of the load and the configuration alone."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -56,17 +56,24 @@ def judge(dataset: str, day: date, load_id: str) -> GateDecision:
     judged_at = landed["landed_at"] if landed else datetime.combine(day, time(), UTC)
     counts, is_accepted_by_gx = _validate(judged_by, day, load_id, judged_at)
     _require_conserved(counts, landed["row_count"] if landed else counts.row_count)
-    considered = counts.accepted + counts.rejected
-    is_accepted = counts.rejected <= judged_by.max_bad_rate * considered
-    if is_accepted is not is_accepted_by_gx:
+    decision = decide(judged_by, day, load_id, counts)
+    if is_accepted_by_gx is (decision.decision == "refused"):
         raise DaybreakError(
-            f"Great Expectations {'passed' if is_accepted_by_gx else 'refused'} {counts.rejected} bad rows of {considered} "
-            f"at a threshold of {judged_by.max_bad_rate}, against arithmetic",
+            f"Great Expectations {'passed' if is_accepted_by_gx else 'refused'} {counts.rejected} bad rows of "
+            f"{counts.judged} at a threshold of {judged_by.max_bad_rate}, against arithmetic",
             "Nothing was admitted. Report this as a bug of Daybreak.",
         )
-    verdict: Verdict = "refused" if not is_accepted else "passed" if considered else "empty"
-    decision = GateDecision(
-        dataset=dataset,
+    _log(decision)
+    return decision
+
+
+def decide(judged_by: DatasetSettings, day: date, load_id: str, counts: RowCounts) -> GateDecision:
+    """The decision that follows from the counts by exact arithmetic; Great Expectations' own has to agree with it."""
+    verdict: Verdict = "passed" if counts.judged else "empty"
+    if counts.rejected > judged_by.max_bad_rate * counts.judged:
+        verdict = "refused"
+    return GateDecision(
+        dataset=judged_by.dataset,
         day=day,
         load_id=load_id,
         row_count=counts.row_count,
@@ -74,13 +81,11 @@ def judge(dataset: str, day: date, load_id: str) -> GateDecision:
         accepted=counts.accepted,
         rejected=counts.rejected,
         rejected_by_reason=counts.rejected_by_reason,
-        bad_rate=Decimal(counts.rejected) / considered if considered else Decimal(0),
+        bad_rate=Decimal(counts.rejected) / counts.judged if counts.judged else Decimal(0),
         max_bad_rate=judged_by.max_bad_rate,
         decision=verdict,
         settings={**asdict(judged_by), "max_bad_rate": str(judged_by.max_bad_rate)},
     )
-    _log(decision)
-    return decision
 
 
 def save_decision(connection: Connection, decision: GateDecision) -> None:
@@ -122,7 +127,7 @@ def _validate(judged_by: DatasetSettings, day: date, load_id: str, judged_at: da
     session = gx_session()
     with session.connection() as engine:
         counts = materialise(engine, dataset, day, load_id, rules(dataset, required_fields))
-        if counts.accepted + counts.rejected == 0:
+        if not counts.judged:
             return counts, True
         result = session.validate(suite(dataset, judged_by.max_bad_rate, required_fields))
     keep_result(session, result, dataset, day, load_id, judged_at)

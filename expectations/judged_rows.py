@@ -26,10 +26,15 @@ class RowCounts:
     rejected_by_reason: dict[str, int]  # only reasons that occur; a row may have several
     reasons: int  # how many reasons staging gave, known to us or not
 
+    @property
+    def judged(self) -> int:
+        """Rows that the bad rate is a share of."""
+        return self.accepted + self.rejected
+
 
 def materialise(engine: "sa.Engine", dataset: str, day: date, load_id: str, judged_by: tuple[Rule, ...]) -> RowCounts:
     """Judge the rows of a load into a temporary table on the engine's connection, and count them."""
-    import sqlalchemy as sa  # noqa: PLC0415
+    import sqlalchemy as sa
 
     quote = engine.dialect.identifier_preparer.quote
     # floats, since GX is slow in turning the averages of integers into floats

@@ -1,6 +1,6 @@
 """The rules of validity by name: each reason for which staging rejects a row, and what it means in plain English.
 
-The rules themselves are SQL, in dbt_project/models/staging/. A row may break several of them and counts once as rejected.
+The rules themselves are SQL, in dbt_project/models/staging/. A row may break several of them, and counts once.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """Great Expectations suites as code: what a load is held to. The first expectation decides, the others tell why.
 
-Both read a table with one row per judged row of a load: `is_valid`, and a column of 0 and 1 for each rule, 1 where it is
-broken. No value that the shop sent is in it, so none can reach GX's results.
+Both read a table with one row per judged row of a load: `is_valid`, and for each rule a column that is 1 where the rule
+is broken, else 0. No value that the shop sent is in it, so none can reach GX's results.
 """
 
 from decimal import Decimal
@@ -15,7 +15,9 @@ if TYPE_CHECKING:  # imported where it is used: it takes seconds
     import great_expectations as gx
 
 
-def orders_suite(max_bad_rate: Decimal, required_fields: tuple[str, ...] = STAGED_FIELDS["orders"]) -> "gx.ExpectationSuite":
+def orders_suite(
+    max_bad_rate: Decimal, required_fields: tuple[str, ...] = STAGED_FIELDS["orders"]
+) -> "gx.ExpectationSuite":
     """What a load of orders is held to; `max_bad_rate` is a fraction 0–1."""
     return _suite("orders", max_bad_rate, rules("orders", required_fields))
 
@@ -48,21 +50,23 @@ def column_name(rule: Rule) -> str:
 
 
 def _suite(dataset: str, max_bad_rate: Decimal, judged_by: tuple[Rule, ...]) -> "gx.ExpectationSuite":
-    import great_expectations as gx  # noqa: PLC0415
-    from great_expectations import expectations as gxe  # noqa: PLC0415
+    import great_expectations as gx
+    from great_expectations.expectations.core.expect_column_mean_to_be_between import ExpectColumnMeanToBeBetween
+    from great_expectations.expectations.core.expect_column_values_to_be_in_set import ExpectColumnValuesToBeInSet
+    from great_expectations.expectations.metadata_types import FailureSeverity
 
-    decides = gxe.ExpectColumnValuesToBeInSet(
+    decides = ExpectColumnValuesToBeInSet(
         column="is_valid",
         value_set=[True],
         mostly=least_valid_share(max_bad_rate),
-        severity="critical",
+        severity=FailureSeverity.CRITICAL,
         notes=f"The gate: more than {max_bad_rate:%} bad rows refuse the day.",
     )
-    # A rule's share of rows is never above the bad rate, so none of these fails unless the first one does: the result is
-    # red exactly when the day is refused, and then names the rules that would have been enough to refuse it.
+    # A rule's share of rows is never above the bad rate, so none of these fails unless the first one does: the result
+    # is red exactly when the day is refused, and then names the rules that alone were enough to refuse it.
     tell_why = [
-        gxe.ExpectColumnMeanToBeBetween(
-            column=column_name(rule), max_value=float(max_bad_rate), severity="info", notes=rule.meaning
+        ExpectColumnMeanToBeBetween(
+            column=column_name(rule), max_value=float(max_bad_rate), severity=FailureSeverity.INFO, notes=rule.meaning
         )
         for rule in judged_by
     ]

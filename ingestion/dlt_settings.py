@@ -4,6 +4,8 @@ dlt would look each of its hundred settings up in the environment under short na
 .dlt/ of whatever the current directory is, and in Airflow's variables, for which it imports Airflow.
 """
 
+from functools import cache
+
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers import CustomLoaderDocProvider
 from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
@@ -32,8 +34,9 @@ class OurProviders(ConfigProvidersContainer):
         """None: not the environment, not Airflow, no vault."""
 
 
+@cache
 def apply() -> None:
-    """Put our settings in force for dlt in this process. Call it before anything of dlt is used."""
+    """Put our settings in force for dlt in this process, once. Call it before anything of dlt is used."""
     context = PluggableRunContext()
     context.providers = OurProviders()
     Container()[PluggableRunContext] = context

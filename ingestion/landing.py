@@ -3,15 +3,11 @@
 import logging
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import dlt
-import psycopg2
-from dlt.common.destination.exceptions import DestinationException
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
 from ingestion.day_file import DayFile
@@ -19,11 +15,12 @@ from ingestion.day_pipeline import day_pipeline, file_resource, write_pages
 from ingestion.deadline import Deadline
 from ingestion.load_directory import load_directory
 from ingestion.page_check import PageCheck
+from ingestion.plain_errors import plain_errors
 from ingestion.raw_tables import prepared_table, require_row_count, take_back
-from ingestion.shop_config import ShopConfig, shop_config
+from ingestion.shop_config import shop_config
 from ingestion.shop_session import ShopSession
 from ingestion.source import shop_source
-from pipeline_errors import ConfigurationError, DaybreakError, ShopError, WarehouseError
+from pipeline_errors import ConfigurationError, ShopError, WarehouseError
 from pipeline_settings import settings
 
 logger = logging.getLogger(__name__)
@@ -34,7 +31,10 @@ READINGS = 2  # of a day whose rows are not as many as the shop says
 
 @dataclass(frozen=True)
 class LoadReceipt:
-    """What landed: a load of a dataset's day that stands in raw whole, and that nobody sees before the ledger says so."""
+    """What landed: a load of a dataset's day. It stands in raw whole, and nobody sees it before the ledger says so.
+
+    `fingerprint` is equal for loads with equal rows in equal order; `undeclared_fields` went to _extra.
+    """
 
     dataset: str
     day: date
@@ -52,15 +52,14 @@ def land(dataset: str, day: date) -> LoadReceipt:
     Raises ShopError if the shop cannot be read or believed, WarehouseError if Postgres fails, ConfigurationError if
     settings or shop.toml are wrong. After an error nothing of the load stands in raw, or nothing that counts.
     """
-    config = shop_config()
-    fields = config.dataset(dataset).fields
-    base_url, token = shop_access()
     started = time.monotonic()
     load_id = new_load_id()
-    with load_directory(settings().daybreak_home, load_id) as directory, _plain_errors(directory):
-        file, pages = _read_day(config, dataset, day, load_id, directory / "rows.csv", base_url, token)
+    shop_config().dataset(dataset)
+    shop_access()
+    with load_directory(settings().daybreak_home, load_id) as directory, plain_errors(directory):
+        file, pages = _read_day(dataset, day, load_id, directory / "rows.csv")
         if file.row_count:
-            _load(dataset, day, load_id, file, directory)
+            _load(dataset, day, load_id, file)
     seconds = time.monotonic() - started
     logger.info("%s of %s: %d rows landed in %.2f s as %s", dataset, day, file.row_count, seconds, load_id)
     return LoadReceipt(
@@ -76,14 +75,12 @@ def land(dataset: str, day: date) -> LoadReceipt:
 
 
 def wait_for_shop(seconds: float) -> None:
-    """Return when the shop's health check answers 200; ShopError with the last answer if it does not in time."""
+    """Return when the shop's health check answers 200; ShopError with its last answer if it does not in time."""
     config = shop_config()
     base_url, token = shop_access()
     url = f"{base_url.rstrip('/')}/{config.health_path.lstrip('/')}"
-    patient = config.model_copy(update={"max_attempts": 1, "timeout_seconds": HEALTH_CHECK_SECONDS})
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    if token and config.api_key_header:
-        headers = {config.api_key_header: token}
+    once = config.model_copy(update={"max_attempts": 1, "timeout_seconds": HEALTH_CHECK_SECONDS})
+    headers = {config.api_key_header: token} if config.api_key_header else {"Authorization": f"Bearer {token}"}
     waiting = Retrying(
         retry=retry_if_exception_type(ShopError),
         stop=stop_before_delay(seconds),
@@ -91,7 +88,7 @@ def wait_for_shop(seconds: float) -> None:
         reraise=True,
     )
     with Deadline(seconds) as deadline:
-        waiting(ShopSession(base_url, patient, deadline).get, url, headers=headers)
+        waiting(ShopSession(base_url, once, deadline).get, url, headers=headers if token else {})
 
 
 def shop_access() -> tuple[str, str | None]:
@@ -113,17 +110,19 @@ def new_load_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(3)}"
 
 
-def _read_day(
-    config: ShopConfig, dataset: str, day: date, load_id: str, path: Path, base_url: str, token: str | None
-) -> tuple[DayFile, int]:
+def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFile, int]:
     """The day in a file, and how many pages it was; read once more if the rows are not as many as the shop says."""
+    config = shop_config()
     declared = config.dataset(dataset)
+    base_url, token = shop_access()
     with Deadline(config.deadline_seconds) as deadline:
         for _ in range(READINGS):
             check = PageCheck(declared, config.max_pages)
-            session = ShopSession(base_url, config, deadline)
-            source = shop_source(config, dataset, day, base_url, token, session, check.check)
-            with DayFile(path, load_id, day, declared.fields, declared.json_keys()) as file:
+            with (
+                ShopSession(base_url, config, deadline, check.check) as session,
+                DayFile(path, load_id, day, declared.fields, declared.json_keys()) as file,
+            ):
+                source = shop_source(config, dataset, day, base_url, token, session=session)
                 write_pages(source.resources[f"{dataset}_pages"], file)
             told = check.totals_differ_from(file.row_count)
             if not told:
@@ -131,50 +130,16 @@ def _read_day(
             logger.warning("%s of %s: %d rows came, the shop tells %s", dataset, day, file.row_count, told)
     raise ShopError(
         f"The shop tells a total of {told} rows, and gave {file.row_count} in {check.pages} pages, twice",
-        "Run again when the day no longer changes; if the total means something else, drop total_selector in shop.toml.",
+        "Run again when the day no longer changes; if the total means something else, drop total_selector.",
     )
 
 
-def _load(dataset: str, day: date, load_id: str, file: DayFile, directory: Path) -> None:
-    with prepared_table(dataset, file.columns) as connection:
-        try:
-            day_pipeline(f"shop_{dataset}", directory, settings()).run(file_resource(dataset, file))
-            require_row_count(connection, dataset, day, load_id, file.row_count)
-        except BaseException:
-            with suppress(WarehouseError):
-                take_back(dataset, day, load_id)
-            raise
-
-
-@contextmanager
-def _plain_errors(directory: Path) -> Iterator[None]:
-    """Raise what went wrong itself, out of dlt's wrappers, which would show a customer's data or hide our own errors."""
+def _load(dataset: str, day: date, load_id: str, file: DayFile) -> None:
     try:
-        yield
-    except Exception as error:
-        for cause in _causes(error):
-            if isinstance(cause, DaybreakError | KeyboardInterrupt):
-                raise cause from None
-            if isinstance(cause, psycopg2.Error):
-                reason = cause.diag.message_primary or str(cause).partition("\n")[0]
-                raise WarehouseError(f"Postgres refused the load: {reason}", "Run the same command again.") from None
-            if isinstance(cause, RecursionError):
-                raise ShopError("The shop sent a row that nests too deep", "Report it to the shop.") from None
-            if type(cause) is OSError:
-                raise ConfigurationError(f"{directory} cannot be written: {cause}", "Free space, or set DAYBREAK_HOME.")
-        if any(isinstance(cause, DestinationException) for cause in _causes(error)):
-            raise WarehouseError("Postgres refused the load", "Run the same command again.") from error
+        with prepared_table(dataset, file.columns):
+            day_pipeline(f"shop_{dataset}", file.path.parent, settings()).run(file_resource(dataset, file))
+        require_row_count(dataset, day, load_id, file.row_count)
+    except BaseException:
+        with suppress(WarehouseError):
+            take_back(dataset, day, load_id)
         raise
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and everything that it was raised for."""
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        current = waiting.pop(0)
-        if id(current) not in seen:
-            seen.add(id(current))
-            yield current
-            related = (current.__cause__, current.__context__, getattr(current, "exception", None), *current.args)
-            waiting += [other for other in related if isinstance(other, BaseException)]

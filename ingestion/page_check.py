@@ -14,7 +14,7 @@ WRONG_SHAPE = "Check SHOP_API_URL, and the dataset's path and selectors in shop.
 
 
 class PageCheck:
-    """A response hook for one reading of a day: refuses what is no page, and keeps count.
+    """The judge of one reading of a day: refuses what is no page, and keeps count.
 
     dlt's REST client takes a missing list or an error body for an empty page, and follows a `next` for ever.
     """

@@ -1,13 +1,13 @@
 """A page of parsed JSON items as Arrow columns of exact texts."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 
 from ingestion.json_text import field_text, json_text, storable
 
-Column = pa.StringArray
+Column: TypeAlias = Any  # pa.StringArray: pyarrow has no types
 NO_FIELDS: dict[str, Any] = {}
 
 

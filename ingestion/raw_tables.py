@@ -1,7 +1,7 @@
 """What we do ourselves in raw before and after dlt loads: new columns, the count of rows, taking a load back."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 
 from psycopg import sql
@@ -13,34 +13,36 @@ RAW = "raw"
 
 
 @contextmanager
-def prepared_table(dataset: str, columns: Iterable[str]) -> Iterator[Connection]:
-    """A table that has these columns, as text where they are new, and a connection to look into it.
+def prepared_table(dataset: str, columns: Iterable[str]) -> Iterator[None]:
+    """A table that has these columns, as text where they are new, to load into.
 
-    dlt's own tables come with the first load of a warehouse. dlt cannot create them twice at once, so two first loads
-    go one after the other.
+    dlt's own tables come with the first load of a warehouse. dlt cannot create them twice at once, so first loads go
+    one after the other.
     """
-    with connect(autocommit=True) as connection:
-        existing = connection.execute(
-            "select column_name from information_schema.columns where table_schema = %s and table_name = %s",
-            [RAW, dataset],
-        ).fetchall()
-        missing = set(columns) - {row["column_name"] for row in existing}
-        for column in sorted(missing):
-            connection.execute(
-                sql.SQL("alter table {} add column if not exists {} text").format(
-                    sql.Identifier(RAW, dataset), sql.Identifier(column)
-                )
-            )
-        known = connection.execute("select to_regclass(%s) is not null as known", [f"{RAW}._dlt_loads"]).fetchone()
+    with ExitStack() as first_load:
+        with connect(autocommit=True) as connection:
+            _add_columns(connection, dataset, columns)
+            known = connection.execute("select to_regclass(%s) is not null as known", [f"{RAW}._dlt_loads"]).fetchone()
         if known is None or not known["known"]:
-            connection.execute("select pg_advisory_lock(hashtextextended('first load', 0))")
-        yield connection
+            alone = first_load.enter_context(connect(autocommit=True))
+            alone.execute("select pg_advisory_lock(hashtextextended('first load', 0))")
+        yield
 
 
-def require_row_count(connection: Connection, dataset: str, day: date, load_id: str, expected: int) -> None:
+def _add_columns(connection: Connection, dataset: str, columns: Iterable[str]) -> None:
+    existing = connection.execute(
+        "select column_name from information_schema.columns where table_schema = %s and table_name = %s", [RAW, dataset]
+    ).fetchall()
+    for column in sorted(set(columns) - {row["column_name"] for row in existing}):
+        statement = sql.SQL("alter table {} add column if not exists {} text")
+        connection.execute(statement.format(sql.Identifier(RAW, dataset), sql.Identifier(column)))
+
+
+def require_row_count(dataset: str, day: date, load_id: str, expected: int) -> None:
     """Raise WarehouseError unless as many rows stand in raw for the load as the shop gave."""
     statement = sql.SQL("select count(*) as landed from {} where _day = %s and _load_id = %s")
-    row = connection.execute(statement.format(sql.Identifier(RAW, dataset)), [day, load_id]).fetchone()
+    with connect() as connection:
+        row = connection.execute(statement.format(sql.Identifier(RAW, dataset)), [day, load_id]).fetchone()
     landed = row["landed"] if row else 0
     if landed != expected:
         raise WarehouseError(

@@ -3,7 +3,7 @@
 import logging
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 CHUNK_BYTES = 65_536
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
+Check = Callable[[requests.Response], None]
 Origin = tuple[str, str | None, int | None]
 NO_ORIGIN: Origin = ("unreadable", None, None)
 
@@ -42,11 +43,13 @@ class ShopSession(Session):
     No request leaves the shop's origin and no redirect is followed, since the token would go along.
     """
 
-    def __init__(self, base_url: str, config: ShopConfig, deadline: Deadline) -> None:
+    def __init__(self, base_url: str, config: ShopConfig, deadline: Deadline, check: Check | None = None) -> None:
+        """`check` sees each good answer before anybody else does, and may refuse it."""
         super().__init__(timeout=config.timeout_seconds, raise_for_status=False)
         self._origin = origin(base_url)
         self._config = config
         self._deadline = deadline
+        self._check = check
         adapter = DeadlineAdapter(deadline)
         self.mount("http://", adapter)
         self.mount("https://", adapter)
@@ -72,6 +75,9 @@ class ShopSession(Session):
             reraise=True,
         )
         response = retrying(self._attempt, request, **(kwargs | {"stream": True, "allow_redirects": False}))
+        # Not one of dlt's response_actions: for those it decodes the whole body to text first.
+        if self._check:
+            self._check(response)
         return dispatch_hook("response", hooks, response, **kwargs)
 
     def _attempt(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
@@ -80,7 +86,8 @@ class ShopSession(Session):
             raise self._too_late(where)
         kwargs["timeout"] = min(self._config.timeout_seconds, self._deadline.remaining() + 0.1)
         try:
-            with super().send(request, **kwargs) as response:
+            response: requests.Response = super().send(request, **kwargs)  # type: ignore[no-untyped-call]
+            with response:
                 _refuse_status(response, where)
                 response._content = b"".join(self._chunks(response, where))
                 return response

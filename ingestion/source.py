@@ -1,6 +1,5 @@
 """The shop's API as a declaration that dlt reads: which endpoint, which day, where rows and the next page stand."""
 
-from collections.abc import Callable
 from datetime import date
 
 import requests
@@ -8,7 +7,10 @@ from dlt.extract import DltSource
 from dlt.sources.rest_api import rest_api_source
 from dlt.sources.rest_api.typing import ClientConfig, Endpoint, PaginatorConfig, RESTAPIConfig
 
+from ingestion import dlt_settings
 from ingestion.shop_config import ShopConfig
+
+dlt_settings.apply()
 
 
 def shop_source(
@@ -17,13 +19,13 @@ def shop_source(
     day: date,
     base_url: str,
     token: str | None,
+    *,
     session: requests.Session | None = None,
-    check_page: Callable[[requests.Response], None] | None = None,
 ) -> DltSource:
     """A dlt source with one resource, `<dataset>_pages`, which yields a day of a dataset page by page.
 
-    `session` sends the requests and `check_page` sees each answer before dlt does; without them the source is what dlt
-    makes of the declaration, good for a look at an API and not for a load.
+    `session` sends the requests; without one the source is what dlt makes of the declaration alone, good for a look at
+    an API and not for a load.
     """
     declared = config.dataset(dataset)
     client: ClientConfig = {"base_url": base_url}
@@ -45,7 +47,6 @@ def shop_source(
         "params": dict(params),
         "data_selector": declared.data_selector,
         "paginator": paginator,
-        "response_actions": [check_page] if check_page else [],
     }
     declaration: RESTAPIConfig = {
         "client": client,

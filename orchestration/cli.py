@@ -40,19 +40,20 @@ Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], metavar="DAY", sh
 Only = Annotated[
     list[PipelineName] | None, typer.Option("--pipeline", help="Only this pipeline; may be given several times.")
 ]
+Wait = Annotated[float, typer.Option("--wait", help="Seconds to wait for a shop that is not well yet.", min=0)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
 
 
 @app.command(epilog="Example: daybreak run 2026-03-01 --pipeline ecommerce_order_pipeline")
-def run(day: Day, pipeline: Only = None, as_json: AsJson = False) -> None:
+def run(day: Day, pipeline: Only = None, wait: Wait = 30, as_json: AsJson = False) -> None:
     """Load, gate, build and publish one logical day."""
-    _run_range(day.date(), day.date(), pipeline, as_json)
+    _run_range(day.date(), day.date(), pipeline, wait, as_json)
 
 
 @app.command(epilog="Example: daybreak backfill 2026-03-01 2026-03-31")
-def backfill(first: Day, last: Day, pipeline: Only = None, as_json: AsJson = False) -> None:
+def backfill(first: Day, last: Day, pipeline: Only = None, wait: Wait = 30, as_json: AsJson = False) -> None:
     """Load and gate every day from FIRST to LAST, then build and publish them at once."""
-    _run_range(first.date(), last.date(), pipeline, as_json)
+    _run_range(first.date(), last.date(), pipeline, wait, as_json)
 
 
 @app.command(epilog="Example: daybreak replay 2026-03-01 2026-03-31, after a change of shop.toml or of a model")
@@ -152,11 +153,11 @@ def main(
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 
-def _run_range(first: date, last: date, pipeline: list[PipelineName] | None, as_json: bool) -> None:
+def _run_range(first: date, last: date, pipeline: list[PipelineName] | None, wait: float, as_json: bool) -> None:
     with _errors_as_exit_codes(), _servers(), _progress(as_json) as say:
         from orchestration.day_run import run_days
 
-        outcome = run_days(_range(first, last), _names(pipeline), say)
+        outcome = run_days(_range(first, last), _names(pipeline), say, wait_seconds=wait)
     _finish(outcome, as_json)
 
 

@@ -61,8 +61,12 @@ class RunOutcome:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
 
 
-def run_days(days: Sequence[date], pipelines: Sequence[str], say: Say = lambda _: None) -> RunOutcome:
+def run_days(
+    days: Sequence[date], pipelines: Sequence[str], say: Say = lambda _: None, *, wait_seconds: float = 0.0
+) -> RunOutcome:
     """Load, gate, build and publish these days, in order. What fails is in the outcome; the rest goes on.
+
+    `wait_seconds`: how long to wait for a shop that is not well yet.
 
     A refused day keeps nobody else from being published. A shop that is down ends the loading, not the publishing.
     """
@@ -72,7 +76,7 @@ def run_days(days: Sequence[date], pipelines: Sequence[str], say: Say = lambda _
     with ExitStack() as held:
         for name in pipelines:
             if dataset := BY_NAME[name].dataset:
-                _load_days(dataset, days, outcome, held, say)
+                _load_days(dataset, days, outcome, held, say, wait_seconds)
         _build_and_publish(pipelines, days, outcome, say)
     return outcome
 
@@ -94,7 +98,9 @@ def days_between(first: date, last: date) -> list[date]:
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def _load_days(dataset: str, days: Sequence[date], outcome: RunOutcome, held: ExitStack, say: Say) -> None:
+def _load_days(
+    dataset: str, days: Sequence[date], outcome: RunOutcome, held: ExitStack, say: Say, wait_seconds: float
+) -> None:
     """A single day stays locked until it is published; in a range each day is held while it is loaded and judged."""
     for day in days:
         say(f"{day} {dataset}")
@@ -103,7 +109,7 @@ def _load_days(dataset: str, days: Sequence[date], outcome: RunOutcome, held: Ex
                 (held if len(days) == 1 else briefly).enter_context(day_lock(dataset, day))
                 if day == days[0]:
                     with outcome.timed("wait_for_shop"):
-                        steps.wait_for_shop(dataset, day, outcome.run_id)
+                        steps.wait_for_shop(dataset, day, outcome.run_id, wait_seconds)
                 outcome.days.append(_load_day(dataset, day, outcome))
         except GateRefusedError as error:
             outcome.errors.append(error)

@@ -41,6 +41,11 @@ def build_staging() -> None:
     _invoke(["run", "--select", "tag:staging"])
 
 
+def forget_project() -> None:
+    """Parse the project again next time: for another database or changed files in the same process."""
+    _manifest.cache_clear()
+
+
 def _invoke(arguments: list[str], on_progress: Progress | None = None) -> Any:
     from dbt.cli.main import dbtRunner
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ingestion.landing import LoadReceipt
     from orchestration.dbt_runner import Progress
 
-SHOP_WAIT_SECONDS = 300.0
 BUILD_WAIT_SECONDS = 1800.0  # how long a build waits for another one of the same pipeline
 
 
@@ -52,7 +51,7 @@ def prepare() -> None:
             connection.execute(f"comment on schema staging is '{wanted}'")
 
 
-def wait_for_shop(dataset: str, day: date, run_id: str, seconds: float = SHOP_WAIT_SECONDS) -> None:
+def wait_for_shop(dataset: str, day: date, run_id: str, seconds: float) -> None:
     """Wait until the shop says that it is well. Raises ShopError after `seconds`."""
     from ingestion.landing import wait_for_shop as wait
 

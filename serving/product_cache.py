@@ -4,22 +4,184 @@
     products:as_of                 as_of_date of these rows
     products:ids                   set of the cached product ids, so that those who vanish are found without a scan
 
-Values: dates as YYYY-MM-DD, booleans as true and false, numbers in plain decimals with the scale of their column; a null
-is a field that is not there. Every key has a time to live: when the pipeline stands still, old numbers disappear.
+Values: dates as YYYY-MM-DD, booleans as true and false, numbers in plain decimals with the scale of their column; a
+null is a field that is not there. Every key has a time to live: when the pipeline stands still, old numbers disappear.
 """
 
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from decimal import Decimal
-from itertools import batched
-from typing import Any
+from typing import Any, cast
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pipeline_errors import CacheUnavailableError
 from pipeline_settings import settings
 from warehouse.connection import connect
 
 logger = logging.getLogger(__name__)
+
+TIME_TO_LIVE = timedelta(days=7)
+RENEW_BELOW = timedelta(days=2)  # an unchanged product is written again when it has less time left than this
+CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 5.0
+COMPARED_AT_ONCE = 1_000  # rows that are read and compared at a time
+SWITCHED_AT_ONCE = 50_000  # changed products in one MULTI; 10,000 take Redis 0.1 s, in which it answers nobody
+
+AS_OF_KEY = b"products:as_of"
+IDS_KEY = b"products:ids"
+
+Hash = dict[bytes, bytes]
+
+
+@dataclass(frozen=True)
+class CacheReceipt:
+    """What a refresh did, in products."""
+
+    written: int
+    unchanged: int
+    removed: int
+    seconds: float
+
+
+@dataclass
+class _Changes:
+    """What one MULTI switches: products to write, ids to remove, ids to list again."""
+
+    hashes: dict[bytes, Hash] = field(default_factory=dict)
+    removed: set[bytes] = field(default_factory=set)
+    listed: set[bytes] = field(default_factory=set)
+
+
+def refresh() -> CacheReceipt:
+    """Bring Redis in line with marts.product_metrics: write what differs or soon expires, remove what vanished.
+
+    A reader sees a product's old row or its new one, never a mixture. Up to 50,000 changed products switch together
+    with `products:as_of` in one MULTI; beyond that in several, each whole, `as_of` in the last: a larger one would need
+    too much memory on both sides and stop Redis for seconds. A refresh that was killed leaves nothing to repair: the
+    next one compares with what is there. Raises CacheUnavailableError if Redis does not do its part in time.
+    """
+    started = time.monotonic()
+    rows_seen = written = 0
+    as_of: date | None = None
+    with _redis() as client:
+        known = cast(set[bytes], client.smembers(IDS_KEY))
+        cached_as_of = client.get(AS_OF_KEY)
+        current: set[bytes] = set()
+        changes = _Changes()
+        for rows in _products():
+            as_of = rows[0]["as_of_date"]
+            rows_seen += len(rows)
+            wanted = {str(row["product_id"]).encode(): _as_hash(row) for row in rows}
+            current.update(wanted)
+            # On a new as_of_date, which is in every row, there is nothing to compare.
+            is_same_day = cached_as_of == str(as_of).encode()
+            changes.hashes.update(_differing(client, wanted) if is_same_day else wanted)
+            changes.listed.update(wanted.keys() - known)
+            if len(changes.hashes) >= SWITCHED_AT_ONCE:
+                written += len(changes.hashes)
+                _switch(client, changes)
+                changes = _Changes()
+        written += len(changes.hashes)
+        changes.removed = known - current
+        _switch(client, changes, as_of, is_last=True)
+    removed = len(changes.removed)
+    receipt = CacheReceipt(written, rows_seen - written, removed, time.monotonic() - started)
+    logger.info(
+        "product cache: %d written, %d unchanged, %d removed in %.2f s",
+        written,
+        receipt.unchanged,
+        removed,
+        receipt.seconds,
+    )
+    return receipt
+
+
+def _products() -> Iterator[list[dict[str, Any]]]:
+    """The rows of the mart as they are at one moment, in batches."""
+    with connect() as connection, connection.cursor(name="product_metrics") as cursor:
+        cursor.execute("select * from marts.product_metrics")
+        while rows := cursor.fetchmany(COMPARED_AT_ONCE):
+            yield rows
+
+
+def _as_hash(row: dict[str, Any]) -> Hash:
+    return {column.encode(): _as_text(value).encode() for column, value in row.items() if value is not None}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # str() may choose an exponent
+    return str(value)
+
+
+def _key(product_id: bytes) -> bytes:
+    return b"product:" + product_id + b":metrics"
+
+
+def _differing(client: redis.Redis, wanted: dict[bytes, Hash]) -> dict[bytes, Hash]:
+    """The products that Redis does not hold as they are wanted, or not for long."""
+    pipeline = client.pipeline(transaction=False)
+    for product_id in wanted:
+        pipeline.hgetall(_key(product_id))
+        pipeline.pttl(_key(product_id))
+    answers = pipeline.execute(raise_on_error=False)  # a key of another type is an error, and is replaced
+    renew_below = RENEW_BELOW / timedelta(milliseconds=1)
+    return {
+        product_id: wanted[product_id]
+        for product_id, held, milliseconds_left in zip(wanted, answers[::2], answers[1::2], strict=True)
+        if held != wanted[product_id] or not isinstance(milliseconds_left, int) or milliseconds_left < renew_below
+    }
+
+
+def _switch(client: redis.Redis, changes: _Changes, as_of: date | None = None, *, is_last: bool = False) -> None:
+    """Apply changes in one MULTI, each product's fields and time to live together; the last one says as of when."""
+    pipeline = client.pipeline(transaction=True)
+    for product_id, fields in changes.hashes.items():
+        pipeline.delete(_key(product_id))  # also takes away fields that are null now
+        pipeline.hset(_key(product_id), items=[part for pair in fields.items() for part in pair])
+        pipeline.expire(_key(product_id), TIME_TO_LIVE)
+    for product_id in changes.removed:
+        pipeline.delete(_key(product_id))
+        pipeline.srem(IDS_KEY, product_id)
+    for product_id in changes.listed:
+        pipeline.sadd(IDS_KEY, product_id)
+    pipeline.expire(IDS_KEY, TIME_TO_LIVE)
+    if is_last and as_of:
+        pipeline.set(AS_OF_KEY, as_of.isoformat(), ex=TIME_TO_LIVE)
+    elif is_last:
+        pipeline.delete(AS_OF_KEY)
+    pipeline.execute()
+
+
+@contextmanager
+def _redis() -> Iterator[redis.Redis]:
+    """A client that gives up soon, and whose errors become CacheUnavailableError. None of them holds the password."""
+    url = settings().redis_url
+    if url is None:
+        raise CacheUnavailableError("REDIS_URL is not set", "Set it, or run `daybreak up` for the embedded one.")
+    try:
+        client = redis.Redis.from_url(
+            url.get_secret_value(),
+            socket_connect_timeout=CONNECT_SECONDS,
+            socket_timeout=ANSWER_SECONDS,
+            retry=Retry(NoBackoff(), 0),  # the next run is the retry
+        )
+    except ValueError:  # the message may quote a part of the password
+        raise CacheUnavailableError("REDIS_URL is no URL of a Redis", "Write it as redis://host:6379/0.") from None
+    try:
+        with client:
+            yield client
+    except redis.RedisError as error:
+        raise CacheUnavailableError(
+            f"Redis did not take the product metrics: {error}",
+            "The marts are right, and the next run heals the cache; check REDIS_URL, Redis' memory and its rights.",
+        ) from None

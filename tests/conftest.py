@@ -8,7 +8,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -17,14 +16,14 @@ import redis
 from psycopg import sql
 
 from local import servers as local_servers
+from orchestration import dbt_runner, steps
 from pipeline_settings import Settings, settings
-from warehouse.connection import connect, create_schemas
+from warehouse.connection import connect
 
 TEMPLATE = "daybreak_template"
+DATABASE = "daybreak_test"  # always the same name: dbt's parsed project holds it
 # Everything that Daybreak, libpq or a tool reads: a test must not reach a real warehouse, cache, shop or channel.
 FOREIGN_PREFIXES = ("PG", "DAYBREAK_", "REDIS_URL", "SHOP_", "ALERT_URLS", "METRICS_URL", "SPARK_REMOTE", "DBT_")
-
-_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +53,10 @@ def servers(home: Path) -> Iterator[Settings]:
     try:
         with connect(autocommit=True) as connection:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
-        with connect(using=running.model_copy(update={"pgdatabase": TEMPLATE})) as connection:
-            create_schemas(connection)
+        os.environ["PGDATABASE"] = TEMPLATE
+        settings.cache_clear()
+        steps.prepare()
+        dbt_runner.forget_project()
         _restore_environment(before)
         yield running
     finally:
@@ -66,12 +67,11 @@ def servers(home: Path) -> Iterator[Settings]:
 
 @pytest.fixture
 def warehouse(servers: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """A fresh warehouse with all schemas, in force for this test and the processes that it starts."""
-    database = f"test_{next(_numbers)}"
-    name = sql.Identifier(database)
+    """A fresh warehouse with schemas and staging views, in force for this test and the processes that it starts."""
+    name = sql.Identifier(DATABASE)
     with _administrator(servers) as connection:
         connection.execute(sql.SQL("create database {} template {}").format(name, sql.Identifier(TEMPLATE)))
-    monkeypatch.setenv("PGDATABASE", database)
+    monkeypatch.setenv("PGDATABASE", DATABASE)
     local_servers.ensure()  # they run already: this writes the variables, and `environment` takes them away again
     yield settings()
     with _administrator(servers) as connection:

@@ -6,9 +6,16 @@
 #}
 {% macro publish_green_pipelines(results) %}
     {%- if execute and results -%}
-        {%- for pipeline in pipelines() if ran_here(pipeline, results) -%}
-            {%- do record_results(pipeline, results) -%}
-            {%- if var('publish', true) -%}{%- do publish_if_green(pipeline) -%}{%- endif -%}
+        {%- set ran = [] -%}
+        {%- for pipeline in pipelines() -%}
+            {%- if ran_here(pipeline, results) -%}
+                {%- do ran.append(pipeline.name) -%}
+                {%- do record_results(pipeline, results) -%}
+            {%- endif -%}
+            {#- a retry that heals one pipeline also frees the one that waited for its publish -#}
+            {%- if var('publish', true) and ([pipeline.name] + pipeline.counts_on.keys() | list) | select('in', ran) | list -%}
+                {%- do publish_if_green(pipeline) -%}
+            {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
 {% endmacro %}

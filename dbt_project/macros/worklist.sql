@@ -46,11 +46,3 @@ where
     limit 1
 )
 {%- endmacro %}
-
-{# A date given by the caller, parsed before it reaches SQL: vars are pasted into it as they are. #}
-{% macro date_literal(value) -%}
-{%- if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}', value | string) -%}
-    {{ exceptions.raise_compiler_error("vars from and to must be dates like 2026-01-31, not '" ~ value ~ "'") }}
-{%- endif -%}
-date '{{ value }}'
-{%- endmacro %}

@@ -9,11 +9,11 @@ replaced_keys as (
 orders_before as (
     select
         count(*) as orders,
-        sum(before.total_amount) as amount
+        sum(published.total_amount) as amount
     from {{ ref('int_orders_touched') }} as touched
-    inner join {{ ref('fct_orders') }} as before on touched.order_id = before.order_id
+    inner join {{ ref('fct_orders') }} as published on touched.order_id = published.order_id
     cross join replaced_keys
-    where before.is_revenue and replaced_keys.is_partial
+    where published.is_revenue and replaced_keys.is_partial
 ),
 
 orders_after as (
@@ -26,10 +26,10 @@ orders_after as (
 
 customers_before as (
     select
-        sum(before.total_orders) as orders,
-        sum(before.total_spent) as amount
+        sum(published.total_orders) as orders,
+        sum(published.total_spent) as amount
     from {{ ref('int_order_customers_touched') }} as touched
-    inner join {{ ref('customer_order_totals') }} as before on touched.customer_id = before.customer_id
+    inner join {{ ref('customer_order_totals') }} as published on touched.customer_id = published.customer_id
     cross join replaced_keys
     where replaced_keys.is_partial
 ),
@@ -43,10 +43,10 @@ customers_after as (
 
 days_before as (
     select
-        sum(before.orders) as orders,
-        sum(before.revenue) as amount
+        sum(published.orders) as orders,
+        sum(published.revenue) as amount
     from {{ ref('int_order_dates_touched') }} as touched
-    inner join {{ ref('daily_sales') }} as before on touched.order_date = before.order_date
+    inner join {{ ref('daily_sales') }} as published on touched.order_date = published.order_date
     cross join replaced_keys
     where replaced_keys.is_partial
 ),
@@ -59,15 +59,15 @@ days_after as (
 ),
 
 moved as (
-{%- for total in ['orders', 'customers', 'days'] %}
+    {%- for total in ['orders', 'customers', 'days'] %}
     select
         '{{ total }}' as total,
         coalesce({{ total }}_after.orders, 0) - coalesce({{ total }}_before.orders, 0) as orders,
         coalesce({{ total }}_after.amount, 0) - coalesce({{ total }}_before.amount, 0) as amount
     from {{ total }}_before
     cross join {{ total }}_after
-    {{ "union all" if not loop.last }}
-{%- endfor %}
+    {% if not loop.last %}union all{% endif %}
+    {%- endfor %}
 ),
 
 unbalanced as (

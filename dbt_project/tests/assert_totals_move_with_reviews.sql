@@ -1,5 +1,6 @@
--- One row if this build moves the products' totals by another number of reviews, stars or positive reviews than it moves
--- fct_reviews. The totals are carried on from build to build, so that a miscount would stay. Costs the touched rows only.
+-- One row if this build moves the products' totals by another number of reviews, stars or positive reviews than it
+-- moves fct_reviews. The totals are carried on from build to build, so that a miscount would stay. Costs the touched
+-- rows only.
 with
 
 replaced_keys as (
@@ -9,10 +10,10 @@ replaced_keys as (
 reviews_before as (
     select
         count(*) as reviews,
-        sum(before.rating) as stars,
-        count(*) filter (where before.sentiment = 'positive') as positive
+        sum(published.rating) as stars,
+        count(*) filter (where published.sentiment = 'positive') as positive
     from {{ ref('int_reviews_touched') }} as touched
-    inner join {{ ref('fct_reviews') }} as before on touched.review_id = before.review_id
+    inner join {{ ref('fct_reviews') }} as published on touched.review_id = published.review_id
     cross join replaced_keys
     where replaced_keys.is_partial
 ),
@@ -27,11 +28,14 @@ reviews_after as (
 
 products_before as (
     select
-        sum(before.review_count) as reviews,
-        sum(before.rating_1 + 2 * before.rating_2 + 3 * before.rating_3 + 4 * before.rating_4 + 5 * before.rating_5) as stars,
-        sum(before.sentiment_positive) as positive
+        sum(published.review_count) as reviews,
+        sum(
+            published.rating_1 + 2 * published.rating_2 + 3 * published.rating_3 + 4 * published.rating_4
+            + 5 * published.rating_5
+        ) as stars,
+        sum(published.sentiment_positive) as positive
     from {{ ref('int_products_touched') }} as touched
-    inner join {{ ref('product_rating_totals') }} as before on touched.product_id = before.product_id
+    inner join {{ ref('product_rating_totals') }} as published on touched.product_id = published.product_id
     cross join replaced_keys
     where replaced_keys.is_partial
 ),
@@ -45,7 +49,7 @@ products_after as (
 ),
 
 moved as (
-{%- for total in ['reviews', 'products'] %}
+    {%- for total in ['reviews', 'products'] %}
     select
         '{{ total }}' as total,
         coalesce({{ total }}_after.reviews, 0) - coalesce({{ total }}_before.reviews, 0) as reviews,
@@ -53,8 +57,8 @@ moved as (
         coalesce({{ total }}_after.positive, 0) - coalesce({{ total }}_before.positive, 0) as positive
     from {{ total }}_before
     cross join {{ total }}_after
-    {{ "union all" if not loop.last }}
-{%- endfor %}
+    {% if not loop.last %}union all{% endif %}
+    {%- endfor %}
 ),
 
 unbalanced as (

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
@@ -11,6 +12,10 @@ from werkzeug import Request, Response
 from ingestion.landing import LoadReceipt, land
 from ingestion.shop_config import shop_config
 from pipeline_settings import PROJECT_ROOT, settings
+
+# Property tests judge results; on a shared machine their time says nothing.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 OURS = (PROJECT_ROOT / "ingestion" / "shop.toml").read_text()
 IMPATIENT = {
@@ -37,7 +42,7 @@ class Shop:
         self.answer: Answer = lambda _: Response(status=404)
         self.health: Answer = lambda _: Response("ok")
         self.requests: list[Request] = []
-        server.expect_request("/health").respond_with_handler(lambda request: self.health(request))
+        server.expect_request("/health").respond_with_handler(self._answer_health)
         server.expect_request("/api/v1/orders").respond_with_handler(self._respond)
         server.expect_request("/api/v1/reviews").respond_with_handler(self._respond)
 
@@ -45,7 +50,7 @@ class Shop:
         """Land the shop's day."""
         return land(dataset, self.day)
 
-    def configure(self, text: str = OURS, **changes: object) -> None:
+    def configure(self, text: str = OURS, **changes: float) -> None:
         """Put a shop.toml in force: ours, with these keys of its top changed."""
         lines = text.splitlines()
         for key, value in changes.items():
@@ -77,6 +82,9 @@ class Shop:
 
         self.answer = page
 
+    def _answer_health(self, request: Request) -> Response:
+        return self.health(request)
+
     def _respond(self, request: Request) -> Response:
         self.requests.append(request)
         return self.answer(request)
@@ -86,7 +94,7 @@ class Shop:
 def shop(httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """A shop in force for this test, with our shop.toml made impatient."""
     shop = Shop(httpserver, tmp_path / "shop.toml")
-    shop.configure(**IMPATIENT)
+    shop.configure(OURS, **IMPATIENT)
     monkeypatch.setenv("SHOP_API_URL", shop.url)
     monkeypatch.setenv("SHOP_API_TOKEN", shop.token)
     monkeypatch.setenv("SHOP_CONFIG", str(shop.config_file))

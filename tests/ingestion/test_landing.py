@@ -14,10 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from werkzeug import Request, Response
+from werkzeug import Response
 
-from ingestion.landing import land
-from ingestion.load_directory import LOCK_FILE
 from pipeline_errors import ConfigurationError, ShopError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
 from warehouse.connection import connect
@@ -50,46 +48,52 @@ def test_rows_land_in_the_order_of_the_api(shop: Shop, warehouse: Settings) -> N
     assert list((settings().daybreak_home / "loads").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("json_value", "text"),
-    [
-        ("12.5", "12.5"),
-        ('"12.5"', "12.5"),
-        ("19.999", "19.999"),
-        ("1.50", "1.50"),
-        ("-0", "-0"),
-        ("1e400", "1e400"),
-        ("NaN", "NaN"),
-        ("-Infinity", "-Infinity"),
-        ("12345678901234567890123", "12345678901234567890123"),
-        ("true", "true"),
-        ("false", "false"),
-        ("null", None),
-        ('""', ""),
-        ('" "', " "),
-        ('"null"', "null"),
-        ('"NULL"', "NULL"),
-        ('"\\\\N"', "\\N"),
-        ('"\\\\."', "\\."),
-        ('"a\\"b"', 'a"b'),
-        ('"\\"\\""', '""'),
-        ('"a,b"', "a,b"),
-        ('"a\\nb\\r\\nc\\td"', "a\nb\r\nc\td"),
-        ('"\\\\"', "\\"),
-        ('"😀 \\ud83d\\ude00"', "😀 😀"),
-        ('"\'; DROP TABLE raw.orders; --"', "'; DROP TABLE raw.orders; --"),
-        ('"=cmd {{ jinja }} <b>"', "=cmd {{ jinja }} <b>"),
-        ('{"b": 1.50, "a": [null, "x"]}', '{"a":[null,"x"],"b":1.50}'),
-        ("[]", "[]"),
-    ],
-)
-def test_a_declared_value_lands_as_its_text(shop: Shop, warehouse: Settings, json_value: str, text: str | None) -> None:
-    # Alone and first in the file, where COPY would take \. for its end.
-    shop.serve_rows('{"order_id": %s, "status": "s"}' % json_value)
+VALUES = [
+    ("12.5", "12.5"),
+    ('"12.5"', "12.5"),
+    ("19.999", "19.999"),
+    ("1.50", "1.50"),
+    ("-0", "-0"),
+    ("1e400", "1e400"),
+    ("NaN", "NaN"),
+    ("-Infinity", "-Infinity"),
+    ("12345678901234567890123", "12345678901234567890123"),
+    ("true", "true"),
+    ("false", "false"),
+    ("null", None),
+    ('""', ""),
+    ('" "', " "),
+    ('"null"', "null"),
+    ('"NULL"', "NULL"),
+    ('"\\\\N"', "\\N"),
+    ('"\\\\."', "\\."),
+    ('"a\\"b"', 'a"b'),
+    ('"\\"\\""', '""'),
+    ('"a,b"', "a,b"),
+    ('"a\\nb\\r\\nc\\td"', "a\nb\r\nc\td"),
+    ('"\\\\"', "\\"),
+    ('"😀 \\ud83d\\ude00"', "😀 😀"),
+    ('"\'; DROP TABLE raw.orders; --"', "'; DROP TABLE raw.orders; --"),
+    ('"=cmd {{ jinja }} <b>"', "=cmd {{ jinja }} <b>"),
+    ('{"b": 1.50, "a": [null, "x"]}', '{"a":[null,"x"],"b":1.50}'),
+    ("[]", "[]"),
+]
+
+
+def test_a_declared_value_lands_as_its_text(shop: Shop, warehouse: Settings) -> None:
+    shop.serve_rows(*(f'{{"order_id": {json_value}, "status": "s"}}' for json_value, _ in VALUES))
     shop.land()
-    (row,) = landed()
-    assert (row["order_id"], row["customer_id"], row["status"]) == (text, None, "s")
-    assert (row["_extra"], row["_escaped"]) == (None, None)
+    rows = landed()
+    assert [row["order_id"] for row in rows] == [text for _, text in VALUES]
+    assert {(row["customer_id"], row["status"], row["_extra"], row["_escaped"]) for row in rows} == {
+        (None, "s", None, None)
+    }
+
+
+def test_text_alone_in_a_file_is_no_command_to_copy(shop: Shop, warehouse: Settings) -> None:
+    for text in ("\\.", "\\N", "", '"', "NULL"):
+        shop.serve_rows(json.dumps({"status": text}))
+        assert [row["status"] for row in landed(load_id=shop.land().load_id)] == [text]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,7 @@ texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 rows = st.lists(st.fixed_dictionaries({"order_id": st.none() | texts, "status": st.none() | texts}), max_size=9)
 
 
-@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows)
 def test_any_text_comes_back(shop: Shop, warehouse: Settings, rows: list[dict[str, str | None]]) -> None:
     shop.serve_rows(*map(json.dumps, rows))
@@ -160,13 +164,13 @@ def test_a_day_that_lands_twice_stands_twice_with_one_fingerprint(shop: Shop, wa
 
 
 def test_datasets_take_turns_in_one_process(shop: Shop, warehouse: Settings) -> None:
-    for _ in range(3):
+    for _ in range(2):
         shop.serve_rows(order())
         shop.land()
         shop.serve_rows('{"review_id": "r", "rating": 4.0}', dataset="reviews")
         shop.land("reviews")
-    assert [row["rating"] for row in landed("reviews")] == ["4.0"] * 3
-    assert len(landed()) == 3
+    assert [row["rating"] for row in landed("reviews")] == ["4.0"] * 2
+    assert len(landed()) == 2
 
 
 def test_further_fields_become_columns(shop: Shop, warehouse: Settings) -> None:
@@ -177,7 +181,7 @@ def test_further_fields_become_columns(shop: Shop, warehouse: Settings) -> None:
     assert shop.land().undeclared_fields == ()
     before, after = landed()
     assert (before["channel"], before["coupon"]) == (None, None)
-    assert (after["channel"], after["coupon"], after["_extra"]) == ("web", "1.50".rstrip("0"), None)
+    assert (after["channel"], after["coupon"], after["_extra"]) == ("web", "1.5", None)
 
 
 def test_other_shops_are_configuration(shop: Shop, warehouse: Settings) -> None:
@@ -262,22 +266,6 @@ def test_a_killed_load_is_never_taken_for_the_next(shop: Shop, warehouse: Settin
     receipt = shop.land()
     assert [row["order_id"] for row in landed(load_id=receipt.load_id)] == ["new"]
     assert not leftover.exists()
-
-
-def test_the_directory_of_a_running_load_stays(shop: Shop, warehouse: Settings) -> None:
-    def page(_: Request) -> Response:
-        (directory,) = (settings().daybreak_home / "loads").iterdir()
-        os.utime(directory, (0, 0))
-        if not shop.inner:
-            shop.inner = True
-            land("reviews", shop.day)
-            assert (directory / LOCK_FILE).exists()
-        return Response('{"orders": [], "reviews": []}')
-
-    shop.inner = False
-    shop.answer = lambda request: Response('{"orders": [], "reviews": []}') if shop.inner else page(request)
-    assert shop.land().rows == 0
-    assert shop.inner
 
 
 def test_first_loads_at_once(shop: Shop, warehouse: Settings) -> None:

@@ -1,3 +1,3 @@
--- One row per rejected review item of each day's current load, as it came, with the reasons. Identical copies are left out.
+-- One row per rejected review item of each day's newest load, as it came, with the reasons. No identical copies.
 {{ config(alias='reviews') }}
 {{ rejected_rows('reviews', 'stg_shop__reviews') }}

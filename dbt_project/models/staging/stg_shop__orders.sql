@@ -8,7 +8,8 @@ source as (
 ),
 
 settings as (
-    select * from {{ source('ops', 'dataset_settings') }} where dataset = 'orders'
+    select * from {{ source('ops', 'dataset_settings') }}
+    where dataset = 'orders'
 ),
 
 parsed as (
@@ -20,13 +21,13 @@ parsed as (
     from source
     cross join settings
     -- offset 0 keeps Postgres from pasting these expressions into every rule below
-    cross join lateral (
+    cross join lateral (  -- noqa: ST05
         select
             {{ decimal_value('source.total_amount') }} as amount,
             {{ date_value('source.order_date', 'settings.time_zone', 'source._day') }} as local_order_date,
             {{ is_no_object('source._extra') }} as is_item_no_object,
             {{ longest_text_bytes(raw_orders, 'source') }} as longest_text_bytes
-        offset 0
+        limit all offset 0  -- noqa: AM09
     ) as typed
 ),
 
@@ -35,7 +36,7 @@ judged as (
         parsed.*,
         verdict.rejection_reasons
     from parsed
-    cross join lateral (
+    cross join lateral (  -- noqa: ST05
         select
             array_remove(array[
                 {{ common_reasons(raw_orders, 'order_id') }},
@@ -43,10 +44,13 @@ judged as (
                 case when amount < 0 then 'amount_negative' end,
                 case when amount <> round(amount, 2) then 'amount_too_precise' end,
                 case when abs(amount) >= 1e16 then 'amount_too_large' end,
-                case when local_order_date is null and not {{ is_missing('order_date') }} then 'order_date_unreadable' end,
+                case
+                    when local_order_date is null and not {{ is_missing('order_date') }}
+                        then 'order_date_unreadable'
+                end,
                 case when local_order_date <> _day then 'order_date_not_the_day' end
             ], null) as rejection_reasons
-        offset 0
+        limit all offset 0  -- noqa: AM09
     ) as verdict
 ),
 
@@ -58,7 +62,7 @@ renamed as (
         order_id,
         customer_id,
         local_order_date as order_date,
-        case when abs(amount) < 1e16 then amount::numeric(18, 2) end as total_amount,
+        case when abs(round(amount, 2)) < 1e16 then amount::numeric(18, 2) end as total_amount,
         status,
         is_identical_copy,
         case when is_identical_copy then '{}'::text[] else rejection_reasons end as rejection_reasons,

@@ -8,7 +8,8 @@ source as (
 ),
 
 settings as (
-    select * from {{ source('ops', 'dataset_settings') }} where dataset = 'reviews'
+    select * from {{ source('ops', 'dataset_settings') }}
+    where dataset = 'reviews'
 ),
 
 parsed as (
@@ -21,13 +22,13 @@ parsed as (
     from source
     cross join settings
     -- offset 0 keeps Postgres from pasting these expressions into every rule below
-    cross join lateral (
+    cross join lateral (  -- noqa: ST05
         select
             {{ decimal_value('source.rating') }} as rating_value,
             {{ date_value('source.review_date', 'settings.time_zone', 'source._day') }} as local_review_date,
             {{ is_no_object('source._extra') }} as is_item_no_object,
             {{ longest_text_bytes(raw_reviews, 'source') }} as longest_text_bytes
-        offset 0
+        limit all offset 0  -- noqa: AM09
     ) as typed
 ),
 
@@ -36,7 +37,7 @@ judged as (
         parsed.*,
         verdict.rejection_reasons
     from parsed
-    cross join lateral (
+    cross join lateral (  -- noqa: ST05
         select
             array_remove(array[
                 {{ common_reasons(raw_reviews, 'review_id') }},
@@ -47,7 +48,7 @@ judged as (
                         then 'product_id_malformed'
                 end
             ], null) as rejection_reasons
-        offset 0
+        limit all offset 0  -- noqa: AM09
     ) as verdict
 ),
 

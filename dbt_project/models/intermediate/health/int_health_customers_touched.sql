@@ -1,5 +1,5 @@
--- One row per customer whose health this build computes: changed by a publish since the last time, changed by this build,
--- or with an order or review on a day that both pipelines have reached only now.
+-- One row per customer whose health this build computes: changed by a publish since the last time, changed by this
+-- build, or with an order or review on a day that both pipelines have reached only now.
 {{ config(indexes=[{'columns': ['customer_id'], 'unique': true}]) }}
 
 with
@@ -28,11 +28,15 @@ reached as (
 ),
 
 changed_here as (
-    select customers.customer_id, days.orders_build_id as build_id
+    select
+        customers.customer_id,
+        days.orders_build_id as build_id
     from {{ ref('int_order_customers_touched') }} as customers
     inner join days on days.orders_build_id is not null
     union all
-    select customers.customer_id, days.reviews_build_id as build_id
+    select
+        customers.customer_id,
+        days.reviews_build_id as build_id
     from {{ ref('int_review_customers_touched') }} as customers
     inner join days on days.reviews_build_id is not null
 ),
@@ -44,13 +48,25 @@ everybody as (
 ),
 
 touched as (
-    select customer_id, build_id from changed
+    select
+        customer_id,
+        build_id
+    from changed
     union all
-    select customer_id, build_id from changed_here
+    select
+        customer_id,
+        build_id
+    from changed_here
     union all
-    select customer_id, null as build_id from reached
+    select
+        customer_id,
+        null as build_id
+    from reached
     union all
-    select customer_id, null as build_id from everybody
+    select
+        customer_id,
+        null as build_id
+    from everybody
 )
 
 select

@@ -3,21 +3,31 @@
 with
 
 orders_worklist as (
-    select day, build_id from {{ ref('int_order_days') }} where build_id = '{{ invocation_id }}'
+    select
+        day,
+        build_id
+    from {{ ref('int_order_days') }}
+    where build_id = '{{ invocation_id }}'
 ),
 
 reviews_worklist as (
-    select day, build_id from {{ ref('int_review_days') }} where build_id = '{{ invocation_id }}'
+    select
+        day,
+        build_id
+    from {{ ref('int_review_days') }}
+    where build_id = '{{ invocation_id }}'
 ),
 
 order_days as (
-    select day from {{ source('ops', 'day_ledger') }} where dataset = 'orders' and published_load_id is not null
+    select day from {{ source('ops', 'day_ledger') }}
+    where dataset = 'orders' and published_load_id is not null
     union
     select day from orders_worklist
 ),
 
 review_days as (
-    select day from {{ source('ops', 'day_ledger') }} where dataset = 'reviews' and published_load_id is not null
+    select day from {{ source('ops', 'day_ledger') }}
+    where dataset = 'reviews' and published_load_id is not null
     union
     select day from reviews_worklist
 ),
@@ -33,8 +43,8 @@ worklist as (
         newest.day,
         {{ as_of_date('customer_health_pipeline') }} as former_day,
         '{{ invocation_id }}' as build_id,
-        (select max(build_id) from orders_worklist) as orders_build_id,
-        (select max(build_id) from reviews_worklist) as reviews_build_id,
+        (select max(orders_worklist.build_id) from orders_worklist) as orders_build_id,
+        (select max(reviews_worklist.build_id) from reviews_worklist) as reviews_build_id,
         {{ 'true' if flags.FULL_REFRESH else 'false' }} as is_full,
         coalesce({{ newest_publication('customer_health_pipeline') }}, 0) as based_on
     from newest

@@ -1,5 +1,5 @@
--- One row per touched order and day on which it is accepted. An order that stands on several days belongs to the latest;
--- the others are kept as shadowed, and return when that day drops it.
+-- One row per touched order and day on which it is accepted. An order that stands on several days belongs to the
+-- latest; the others are kept as shadowed, and return when that day drops it.
 with
 
 days as (
@@ -28,7 +28,10 @@ on_other_days as (
     inner join accepted_before on touched.order_id = accepted_before.order_id
     where
         accepted_before.order_date <> all(array(select days.day from days))
-        and not exists (select from days where days.is_full)
+        and not exists (
+            select from days
+            where days.is_full
+        )
 ),
 
 candidates as (

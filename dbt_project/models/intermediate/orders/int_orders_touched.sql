@@ -19,9 +19,11 @@ shadowed as (
 touched as (
     select order_id from {{ ref('int_orders_accepted') }}
     union
-    select published.order_id from published where published.order_date = any(array(select days.day from days))
+    select published.order_id from published
+    where published.order_date = any(array(select days.day from days))
     union
-    select shadowed.order_id from shadowed where shadowed.order_date = any(array(select days.day from days))
+    select shadowed.order_id from shadowed
+    where shadowed.order_date = any(array(select days.day from days))
 ),
 
 with_former_place as (

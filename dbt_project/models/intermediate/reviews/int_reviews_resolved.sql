@@ -1,5 +1,5 @@
--- One row per touched review and day on which it is accepted. A review that stands on several days belongs to the latest;
--- the others are kept as shadowed, and return when that day drops it.
+-- One row per touched review and day on which it is accepted. A review that stands on several days belongs to the
+-- latest; the others are kept as shadowed, and return when that day drops it.
 {% set columns = [
     'review_id', 'logical_date', 'product_id', 'customer_id', 'review_date', 'rating', 'review_text', 'sentiment',
     'sentiment_method',
@@ -31,7 +31,10 @@ on_other_days as (
     inner join accepted_before on touched.review_id = accepted_before.review_id
     where
         accepted_before.logical_date <> all(array(select days.day from days))
-        and not exists (select from days where days.is_full)
+        and not exists (
+            select from days
+            where days.is_full
+        )
 ),
 
 candidates as (

@@ -19,9 +19,11 @@ shadowed as (
 touched as (
     select review_id from {{ ref('int_reviews_accepted') }}
     union
-    select published.review_id from published where published.logical_date = any(array(select days.day from days))
+    select published.review_id from published
+    where published.logical_date = any(array(select days.day from days))
     union
-    select shadowed.review_id from shadowed where shadowed.logical_date = any(array(select days.day from days))
+    select shadowed.review_id from shadowed
+    where shadowed.logical_date = any(array(select days.day from days))
 ),
 
 with_former_contents as (

@@ -6,17 +6,31 @@ before_this_build as (
     select totals.*
     from {{ ref('int_products_touched') }} as touched
     inner join {{ ref('int_product_totals_published') }} as totals on touched.product_id = totals.product_id
-    where not exists (select from {{ ref('int_review_days') }} as days where days.is_full)
+    where not exists (
+        select from {{ ref('int_review_days') }} as days
+        where days.is_full
+    )
 ),
 
 movements as (
-    select former_product_id as product_id, former_rating as rating, former_sentiment as sentiment, -1 as direction
+    select
+        former_product_id as product_id,
+        former_rating as rating,
+        former_sentiment as sentiment,
+        -1 as direction
     from {{ ref('int_reviews_touched') }}
     where
         former_product_id is not null
-        and not exists (select from {{ ref('int_review_days') }} as days where days.is_full)
+        and not exists (
+            select from {{ ref('int_review_days') }} as days
+            where days.is_full
+        )
     union all
-    select product_id, rating, sentiment, 1 as direction
+    select
+        product_id,
+        rating,
+        sentiment,
+        1 as direction
     from {{ ref('fct_reviews__changes') }}
 ),
 

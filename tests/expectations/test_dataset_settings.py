@@ -1,0 +1,60 @@
+"""What of shop.toml reaches the warehouse."""
+
+from decimal import Decimal
+
+import pytest
+
+from expectations.dataset_settings import read_settings, save_settings
+from ingestion.shop_config import ShopConfig
+from pipeline_errors import ConfigurationError
+from pipeline_settings import Settings
+from tests.expectations.staging import OURS
+from warehouse.connection import connect
+
+pytestmark = pytest.mark.integration
+
+
+def with_pattern(pattern: str) -> ShopConfig:
+    reviews = OURS.datasets["reviews"].model_copy(update={"product_id_pattern": pattern})
+    return OURS.model_copy(update={"datasets": {**OURS.datasets, "reviews": reviews}})
+
+
+def versions() -> list[str]:
+    """The row versions of the table: they change with every write."""
+    with connect() as connection:
+        rows = connection.execute("select xmin::text as version from ops.dataset_settings order by dataset").fetchall()
+    return [row["version"] for row in rows]
+
+
+def test_settings_are_those_of_the_file(warehouse: Settings) -> None:
+    save_settings(OURS)
+    with connect() as connection:
+        orders = read_settings(connection, "orders")
+        reviews = read_settings(connection, "reviews")
+    assert orders is not None
+    assert reviews is not None
+    assert orders.max_bad_rate == Decimal("0.05")
+    assert orders.product_id_pattern is None
+    assert reviews.max_bad_rate == Decimal("0.1")
+    assert reviews.required_fields == ["review_id", "product_id", "customer_id", "rating", "review_text"]
+    assert reviews.product_id_pattern == "^[A-Za-z0-9][A-Za-z0-9_-]*$"
+
+
+def test_only_a_change_is_written(warehouse: Settings) -> None:
+    save_settings(OURS)
+    before = versions()
+    save_settings(OURS)
+    assert versions() == before
+    save_settings(with_pattern("^P"))
+    orders, reviews = versions()
+    assert orders == before[0]
+    assert reviews != before[1]
+
+
+@pytest.mark.parametrize("pattern", ["(?P<shelf>[A-Z])", "P{1,300}"])
+def test_a_pattern_that_only_python_knows_is_refused(warehouse: Settings, pattern: str) -> None:
+    save_settings(OURS)
+    before = versions()
+    with pytest.raises(ConfigurationError, match="product_id_pattern"):
+        save_settings(with_pattern(pattern))
+    assert versions() == before

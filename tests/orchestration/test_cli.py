@@ -1,0 +1,139 @@
+"""The command line as a user or a scheduler meets it: what it prints, and the code it exits with."""
+
+import json
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from local.shop_contract import ListedShop
+from local.shop_server import ShopServer
+from orchestration.cli import app
+from pipeline_settings import Settings, settings
+from warehouse.connection import connect
+from warehouse.locks import day_lock
+
+DAY = date(2026, 3, 1)
+ORDERS = "ecommerce_order_pipeline"
+
+
+def order(number: int, **changed: object) -> dict[str, object]:
+    return {
+        "order_id": f"o{number}",
+        "customer_id": "c1",
+        "total_amount": 10,
+        "order_date": str(DAY),
+        "status": "shipped",
+        **changed,
+    }
+
+
+def daybreak(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture
+def shop(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListedShop]:
+    listed = ListedShop({("orders", DAY): [order(number) for number in range(20)]})
+    with ShopServer(listed) as server:
+        monkeypatch.setenv("SHOP_API_URL", server.url)
+        settings.cache_clear()
+        yield listed
+
+
+def test_help_shows_commands_and_examples() -> None:
+    assert "backfill" in daybreak("--help").output
+    assert "daybreak run 2026-03-01" in " ".join(daybreak("run", "--help").output.split())
+
+
+@pytest.mark.parametrize("arguments", [["run", "yesterday"], ["run", "2026-02-30"], ["run"], ["run", "x'::text"]])
+def test_a_wrong_argument_is_a_usage_error(arguments: list[str]) -> None:
+    assert daybreak(*arguments).exit_code == 2
+
+
+@pytest.mark.integration
+def test_a_range_backwards_is_refused(warehouse: Settings) -> None:
+    result = daybreak("backfill", "2026-03-02", "2026-03-01")
+    assert result.exit_code == 2
+    assert "is before" in result.output
+
+
+@pytest.mark.integration
+def test_a_run_publishes_and_says_so(shop: ListedShop) -> None:
+    result = daybreak("run", str(DAY), "--pipeline", ORDERS, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["days"][0]["accepted"] == 20
+    assert told["rows_published"]["fct_orders"] == 20
+    with connect() as connection:
+        runs = connection.execute("select step, status from ops.pipeline_runs order by started_at").fetchall()
+        metrics = connection.execute("select * from ops.pipeline_metrics").fetchall()
+    assert [run["step"] for run in runs] == ["wait_for_shop", "extract_load", "gate", "transform", "publish", "measure"]
+    assert {run["status"] for run in runs} == {"success"}
+    assert (metrics[0]["records_processed"], metrics[0]["data_quality_score"]) == (20, 1)
+
+
+@pytest.mark.integration
+def test_a_refused_day_is_exit_code_5_with_cause_and_remedy(shop: ListedShop) -> None:
+    shop.put("orders", DAY, [order(number, total_amount="abc" if number < 2 else 1) for number in range(20)])
+    result = daybreak("run", str(DAY), "--pipeline", ORDERS)
+    assert result.exit_code == 5, result.output
+    assert "2026-03-01 gate: 2 of 20 orders are bad (10.00%, allowed 5.00%): amount_not_a_number 2" in result.stderr
+    assert "quarantine.orders" in result.stderr
+
+
+@pytest.mark.integration
+def test_a_shop_that_is_down_is_exit_code_3(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_API_URL", "http://127.0.0.1:9")
+    settings.cache_clear()
+    result = daybreak("run", str(DAY), "--pipeline", ORDERS, "--wait", "0")
+    assert result.exit_code == 3
+    assert "2026-03-01 wait_for_shop:" in result.stderr
+
+
+@pytest.mark.integration
+def test_no_shop_is_a_configuration_error(warehouse: Settings) -> None:
+    result = daybreak("run", str(DAY), "--pipeline", ORDERS)
+    assert result.exit_code == 2
+    assert "SHOP_API_URL" in result.stderr
+
+
+@pytest.mark.integration
+def test_a_wrong_password_is_exit_code_4_and_not_shown(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAYBREAK_EMBEDDED")
+    monkeypatch.setenv("PGPASSWORD", "canary-password")
+    settings.cache_clear()
+    result = daybreak("run", str(DAY), "--pipeline", ORDERS)
+    assert result.exit_code == 4
+    assert "PGPASSWORD" in result.stderr
+    assert "canary-password" not in result.output
+
+
+@pytest.mark.integration
+def test_a_day_that_is_busy_is_exit_code_6(shop: ListedShop) -> None:
+    with day_lock("orders", DAY):
+        assert daybreak("run", str(DAY), "--pipeline", ORDERS).exit_code == 6
+
+
+@pytest.mark.integration
+def test_env_lets_a_shell_in(warehouse: Settings) -> None:
+    printed = daybreak("env").stdout
+    assert f"export PGPORT={warehouse.pgport}" in printed
+    assert "export REDIS_URL=" in printed
+
+
+@pytest.mark.integration
+def test_doctor_names_what_is_ill_and_the_remedy(warehouse: Settings) -> None:
+    result = daybreak("doctor")
+    assert result.exit_code == 2
+    assert "SHOP_API_URL" in result.output
+    assert "PostgreSQL 18" in " ".join(result.output.split())
+
+
+@pytest.mark.integration
+def test_status_lists_days(shop: ListedShop) -> None:
+    daybreak("run", str(DAY), "--pipeline", ORDERS)
+    printed = daybreak("status").output
+    assert "2026-03-01" in printed
+    assert "published" in printed

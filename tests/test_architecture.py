@@ -1,0 +1,75 @@
+"""The tree is the architecture: who may import whom, and that README and the Makefile tell the truth about it."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FLOW = ["warehouse", "ingestion", "expectations", "serving", "monitoring", "local", "orchestration"]
+
+
+def imports_of(file: Path) -> set[str]:
+    """Top-level packages that a file imports, late imports included."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("package", FLOW)
+def test_code_imports_only_from_what_stands_before_it(package: str) -> None:
+    later = set(FLOW[FLOW.index(package) + 1 :])
+    for file in (ROOT / package).rglob("*.py"):
+        assert not imports_of(file) & later, file
+
+
+def test_settings_and_errors_import_no_package_of_ours() -> None:
+    assert not imports_of(ROOT / "pipeline_settings.py") & set(FLOW)
+
+
+def test_the_command_line_imports_nothing_heavy() -> None:
+    heavy = "{'airflow', 'cosmos', 'dbt', 'dlt', 'great_expectations', 'pandas', 'pyarrow', 'sqlalchemy', 'psycopg'}"
+    code = f"import sys, orchestration.cli; print(sorted({heavy} & set(sys.modules)))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert printed.stdout.strip() == "[]"
+
+
+def test_readme_prints_the_tree() -> None:
+    tree = (ROOT / "README.md").read_text().split("## The tree")[1].split("```")[1]
+    named = set(re.findall(r"^(\w[\w.]*)/? ", tree, re.MULTILINE)) | set(re.findall(r"[\w.]+(?=/)", tree))
+    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
+    folders = {file.split("/")[0] for file in tracked if "/" in file} - {".ci"}
+    assert folders <= named
+
+
+@pytest.mark.parametrize("file", ["README.md", "ARCHITECTURE.md"])
+def test_what_the_docs_name_exists(file: str) -> None:
+    text = (ROOT / file).read_text()
+    for path in re.findall(r"`((?:\w+/)+\w+\.(?:py|sql|toml|yml))`", text) + re.findall(r"\]\((\w[^):]*)\)", text):
+        assert (ROOT / path).exists(), path
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make (\w+)", text)) - {"lists"} <= targets
+
+
+def test_commands_in_readme_exist() -> None:
+    from orchestration.cli import app
+
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert set(re.findall(r"daybreak (\w+)", (ROOT / "README.md").read_text())) <= commands
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lines"), [("**/*.py", 250), ("dbt_project/models/**/*.sql", 80), ("orchestration/dags/*.py", 80)]
+)
+def test_no_module_is_longer_than_its_budget(pattern: str, lines: int) -> None:
+    for package in [*FLOW, "dbt_project"]:
+        for file in ROOT.glob(f"{package}/**/*"):
+            if file.match(pattern):
+                assert len(file.read_text().splitlines()) <= lines, file
