@@ -5,13 +5,28 @@ of pages for each of them. An empty load has no page, for there is nothing to ex
 """
 
 import logging
+import re
 from datetime import date, datetime
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from expectations.gx_session import DOCS_FOLDER, RESULTS_FOLDER, GxSession, gx_home, gx_session
 
 logger = logging.getLogger(__name__)
+
+SHOWN_RESULTS = 1_000  # on the index page: its cost must not grow with the history
+SUCCESS = re.compile(r'^  "success": true', re.MULTILINE)  # of the whole result: GX writes it with this indentation
+INDEX = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>The gate's decisions</title>
+<style>body { font: 15px/1.6 system-ui, sans-serif; max-width: 62rem; margin: 1rem auto; padding: 0 1rem; }</style>
+</head><body><h1>The gate's decisions</h1>
+<p>One page a load, the newest day first. An empty load has none.</p>
+<ul>
+…
+</ul></body></html>
+"""
 
 
 def keep_result(session: GxSession, result: Any, dataset: str, day: date, load_id: str, judged_at: datetime) -> None:
@@ -37,13 +52,33 @@ def build_data_docs() -> Path:
     home = gx_home()
     index = home / DOCS_FOLDER / "index.html"
     stale = _stale_results(home)
-    if stale or not index.exists():
+    if stale:
         context = gx_session().context
-        results = context.validation_results_store
-        wanted: list[Any] = [key for key in results.list_keys() if _file(key) in stale]
-        # GX takes an empty list for "render everything", and a list with a stranger in it for "render the index".
-        context.build_data_docs(resource_identifiers=wanted or [None])
+        keys = context.validation_results_store.list_keys()
+        wanted: list[Any] = [key for key in keys if _file(key) in stale]
+        context.build_data_docs(resource_identifiers=wanted, build_index=False)  # theirs reads every result ever kept
+    if stale or not index.exists():
+        index.parent.mkdir(parents=True, exist_ok=True)
+        index.write_text(_index(home), encoding="utf-8")
     return index
+
+
+def _index(home: Path) -> str:
+    """Links to the pages of the newest days, with the colour of each."""
+    results = home / RESULTS_FOLDER
+    newest = sorted(results.glob("*/*/*/*.json"), key=_day_and_run, reverse=True)[:SHOWN_RESULTS]
+    lines = []
+    for result in newest:
+        page = quote((Path("validations") / result.relative_to(results)).with_suffix(".html").as_posix())
+        mark = "✔ passed" if SUCCESS.search(result.read_text(encoding="utf-8")) else "✘ refused"
+        lines.append(f'<li>{mark} <a href="{page}">{escape(result.parent.parent.name)}</a></li>')
+    return INDEX.replace("…", "\n".join(lines))
+
+
+def _day_and_run(result: Path) -> tuple[str, str]:
+    """Sorts by day, whatever the dataset: a run's name is dataset_day_load."""
+    dataset, run = result.parts[-4], result.parts[-3]
+    return run.removeprefix(f"{dataset}_"), dataset
 
 
 def _stale_results(home: Path) -> set[Path]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 RESULTS_FOLDER = "results"
 DOCS_FOLDER = "docs"
 JUDGED_ROWS = "judged_rows"  # temporary table: one load at a time, gone with its connection
-SHOWN_RESULTS = 1_000  # the index of Data Docs lists the newest: its cost must not grow with the history
 
 # Counts are all that leaves the database: no list of unexpected values, no personal data.
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
@@ -124,9 +123,19 @@ def _project(home: Path) -> Any:
                 "class_name": "SiteBuilder",
                 "show_how_to_buttons": False,
                 "store_backend": _in_files(home / DOCS_FOLDER),
-                "site_index_builder": {
-                    "class_name": "DefaultSiteIndexBuilder",
-                    "validation_results_limit": SHOWN_RESULTS,
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+                "site_section_builders": {
+                    "validations": {
+                        "class_name": "DefaultSiteSectionBuilder",
+                        "source_store_name": "results",
+                        "renderer": {
+                            "module_name": "great_expectations.render.renderer",
+                            "class_name": "ValidationResultsPageRenderer",
+                        },
+                        "view": {"module_name": "expectations.offline_page", "class_name": "OfflinePageView"},
+                    },
+                    "expectations": "None",
+                    "profiling": "None",
                 },
             }
         },

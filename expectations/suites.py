@@ -60,13 +60,16 @@ def _suite(dataset: str, max_bad_rate: Decimal, judged_by: tuple[Rule, ...]) -> 
         value_set=[True],
         mostly=least_valid_share(max_bad_rate),
         severity=FailureSeverity.CRITICAL,
-        notes=f"The gate: more than {max_bad_rate:%} bad rows refuse the day.",
+        description=f"The gate: at most {float(max_bad_rate):.4g} of the rows may be bad.",
     )
     # A rule's share of rows is never above the bad rate, so none of these fails unless the first one does: the result
     # is red exactly when the day is refused, and then names the rules that alone were enough to refuse it.
     tell_why = [
         ExpectColumnMeanToBeBetween(
-            column=column_name(rule), max_value=float(max_bad_rate), severity=FailureSeverity.INFO, notes=rule.meaning
+            column=column_name(rule),
+            max_value=float(max_bad_rate),
+            severity=FailureSeverity.INFO,
+            description=f"Share of the rows with: {rule.meaning}",
         )
         for rule in judged_by
     ]

@@ -75,7 +75,10 @@ def land(dataset: str, day: date) -> LoadReceipt:
 
 
 def wait_for_shop(seconds: float) -> None:
-    """Return when the shop's health check answers 200; ShopError with its last answer if it does not in time."""
+    """Return when the shop's health check answers 200; ShopError with its last answer if it does not in time.
+
+    It is asked at least once, for up to HEALTH_CHECK_SECONDS.
+    """
     config = shop_config()
     base_url, token = shop_access()
     url = f"{base_url.rstrip('/')}/{config.health_path.lstrip('/')}"
@@ -87,7 +90,7 @@ def wait_for_shop(seconds: float) -> None:
         wait=wait_exponential(multiplier=0.1, max=2),
         reraise=True,
     )
-    with Deadline(seconds) as deadline:
+    with Deadline(max(seconds, HEALTH_CHECK_SECONDS)) as deadline:
         waiting(ShopSession(base_url, once, deadline).get, url, headers=headers if token else {})
 
 

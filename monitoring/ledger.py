@@ -137,6 +137,12 @@ def newest_publication(connection: Connection) -> int:
     return int(row["newest"]) if row else 0
 
 
+def has_published(connection: Connection, pipeline: str) -> bool:
+    """Whether readers see anything of this pipeline yet."""
+    row = connection.execute("select from ops.publications where pipeline = %s limit 1", [pipeline]).fetchone()
+    return row is not None
+
+
 def rows_published_since(connection: Connection, publication_id: int, pipelines: Sequence[str]) -> dict[str, int]:
     """Rows written per mart by these pipelines' publications after this one."""
     rows = connection.execute(

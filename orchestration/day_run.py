@@ -197,6 +197,8 @@ def _follow_up(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutco
         say("update_cache")
         with outcome.timed("update_cache"):
             outcome.cache = steps.update_cache(days[-1], outcome.run_id)
+    with outcome.timed("data_docs"):
+        steps.write_data_docs()
     with outcome.timed("measure"):
         for result in outcome.days:
             steps.measure(next(p.name for p in PIPELINES if p.dataset == result.dataset), result.day, outcome.run_id)

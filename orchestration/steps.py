@@ -8,6 +8,7 @@ command which ends early never pays for them.
 """
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from expectations.gate import GateDecision
     from ingestion.landing import LoadReceipt
     from orchestration.dbt_runner import Progress
+
+logger = logging.getLogger(__name__)
 
 BUILD_WAIT_SECONDS = 1800.0  # how long a build waits for another one of the same pipeline
 
@@ -162,14 +165,27 @@ def publish(pipelines: Sequence[str], days: Sequence[date], run_id: str) -> dict
 
 
 def update_cache(day: date, run_id: str) -> "CacheReceipt | None":
-    """Bring Redis up to the published product metrics; none if Redis is down, which is a warning."""
+    """Bring Redis up to the published product metrics; none before the first publish, or if Redis is down (a warning)."""
     from serving.product_cache import refresh
 
     with step([REVIEWS.name], "update_cache", [day], run_id) as record:
+        with connect() as connection:
+            if not ledger.has_published(connection, REVIEWS.name):
+                return None
         receipt = refresh()
         record.records = receipt.written
         return receipt
     return None
+
+
+def write_data_docs() -> None:
+    """Render the gate's new results as GX Data Docs. They are for people: a failure is logged, and breaks nothing."""
+    from expectations.data_docs import build_data_docs
+
+    try:
+        build_data_docs()
+    except Exception as failure:
+        logger.warning("Data Docs could not be written: %s", failure)
 
 
 def measure(pipeline: str, day: date, run_id: str) -> None:

@@ -1,11 +1,13 @@
 """The gate: the threshold to the row, what is admitted, and what Great Expectations keeps."""
 
 import json
+import re
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from random import Random
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -215,6 +217,10 @@ def test_great_expectations_keeps_one_page_a_load_and_no_value(warehouse: Settin
             text = file.read_text()
             assert secret not in text
             assert "example.org" not in text
+            assert "http" not in text.lower()  # pages need no network
+    linked = re.findall(r'href="([^"]+)"', index.read_text())
+    assert len(linked) == len(pages)
+    assert all((index.parent / unquote(page)).exists() for page in linked)
     built = index.stat().st_mtime_ns
     assert build_data_docs().stat().st_mtime_ns == built  # nothing is new
 

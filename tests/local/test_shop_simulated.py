@@ -12,7 +12,7 @@ from statistics import mean
 from typing import Any
 
 import pytest
-from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer  # type: ignore[import-untyped]
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from local import simulated_shop as simulated
 from local.review_texts import review_text
