@@ -38,6 +38,8 @@ max_wal_size = '4GB'
 checkpoint_timeout = '15min'
 wal_compression = on
 jit = off
+work_mem = '64MB'
+maintenance_work_mem = '256MB'
 timezone = 'UTC'
 log_timezone = 'UTC'
 default_text_search_config = 'pg_catalog.english'
@@ -48,6 +50,13 @@ AUTHENTICATION = f"""\
 local all all scram-sha-256
 host all all {LOOPBACK}/32 scram-sha-256
 """
+
+
+def client_programs() -> Path | None:
+    """The directory of psql and its like, for a machine that has none of its own."""
+    package = importlib.util.find_spec(PACKAGE)
+    found = package.submodule_search_locations if package else None
+    return Path(found[0]).parent / PROGRAMS if found else None
 
 
 def programs(account: Account, elsewhere: Path) -> Path:

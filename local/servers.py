@@ -6,12 +6,14 @@ these values from values of the user's own: `postgres:<port>,valkey:<port>`.
 """
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from local import process, state
 from local.postgres import DATABASE, USER, Postgres
+from local.postgres_files import client_programs
 from local.probe import postgres_version, redis_version
 from local.state import LOOPBACK, Endpoint
 from local.valkey import Valkey
@@ -94,6 +96,8 @@ def environment() -> dict[str, str]:
         "REDIS_URL": current.redis_url.get_secret_value(),
     }
     variables |= {name: os.environ.get(name, "") for name in ("DAYBREAK_HOME", EMBEDDED)}
+    if shutil.which("psql") is None and (programs := client_programs()):
+        variables["PATH"] = f"{os.environ['PATH']}:{programs}"
     return {name: value for name, value in variables.items() if value}
 
 

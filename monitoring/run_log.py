@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class StepRecord:
-    """What a step says about itself while it runs. `records`: rows it handled; `warning`: why its success is a limited one."""
+    """What a step says about itself. `records`: rows it handled; `warning`: why it succeeded only in part."""
 
     records: int | None = None
     warning: str | None = None

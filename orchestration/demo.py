@@ -52,7 +52,7 @@ def tell_demo(outcomes: list[RunOutcome]) -> None:
     """Print what the runs did and where to look next; exit with the code of what was not part of the story."""
     for outcome in outcomes:
         summary.print_tables(outcome)
-    Console().print(STORY)
+    Console().print(STORY, soft_wrap=True)
     surprises = [error for outcome in outcomes for error in outcome.errors if _is_surprise(error.day)]
     for error in surprises:
         typer.echo(f"daybreak: {error}", err=True)

@@ -24,11 +24,10 @@ from warehouse.connection import Connection, connect, create_schemas
 from warehouse.locks import pipeline_lock
 
 if TYPE_CHECKING:
-    from serving.product_cache import CacheReceipt
-
     from expectations.gate import GateDecision
     from ingestion.landing import LoadReceipt
     from orchestration.dbt_runner import Progress
+    from serving.product_cache import CacheReceipt
 
 logger = logging.getLogger(__name__)
 
@@ -165,7 +164,7 @@ def publish(pipelines: Sequence[str], days: Sequence[date], run_id: str) -> dict
 
 
 def update_cache(day: date, run_id: str) -> "CacheReceipt | None":
-    """Bring Redis up to the published product metrics; none before the first publish, or if Redis is down (a warning)."""
+    """Bring Redis up to published product metrics; none before the first publish or if Redis is down (a warning)."""
     from serving.product_cache import refresh
 
     with step([REVIEWS.name], "update_cache", [day], run_id) as record:

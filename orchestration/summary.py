@@ -9,6 +9,8 @@ from rich.table import Table
 
 from orchestration.day_run import DayOutcome, RunOutcome
 
+MOST_ROWS = 31  # of loads told one by one; of more than a month's, only those that somebody must look at
+PLAIN_STATES = ("admitted", "unchanged")
 COLOURS = {"admitted": "green", "unchanged": "dim", "empty": "yellow", "refused": "red", "failed": "red"}
 
 
@@ -32,10 +34,12 @@ def print_tables(outcome: RunOutcome) -> None:
     if rejections := _rejections_table(outcome):
         console.print(rejections)
     if outcome.rows_published:
+        # int_* are published for the next build, not for readers
+        changed = {mart: count for mart, count in outcome.rows_published.items() if not mart.startswith("int_")}
         marts = Table(title="Published", title_justify="left", box=box.SIMPLE_HEAD)
         marts.add_column("mart")
         marts.add_column("rows written", justify="right")
-        for mart, count in sorted(outcome.rows_published.items()):
+        for mart, count in sorted(changed.items()):
             marts.add_row(mart, f"{count:,}")
         console.print(marts)
     steps = Table(title="Time", title_justify="left", box=box.SIMPLE_HEAD)
@@ -55,7 +59,12 @@ def _days_table(outcome: RunOutcome) -> Table:
         table.add_column(name, no_wrap=True)
     for name in ("rows", "accepted", "rejected", "rate"):
         table.add_column(name, justify="right", no_wrap=True)
-    for day in outcome.days:
+    shown = outcome.days
+    if len(shown) > MOST_ROWS:
+        shown = [day for day in shown if day.state not in PLAIN_STATES]
+        plain = len(outcome.days) - len(shown)
+        table.caption = f"{plain} more loads were admitted or unchanged; --json has them all"
+    for day in shown:
         table.add_row(*_day_cells(day))
     return table
 

@@ -1,4 +1,6 @@
 -- One row per touched order, as readers will see it.
+{{ config(materialized='view') }}
+
 select
     order_id,
     customer_id,

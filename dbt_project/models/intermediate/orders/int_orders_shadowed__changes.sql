@@ -1,4 +1,6 @@
 -- One row per touched order and day on which it is accepted although it belongs to a later one.
+{{ config(materialized='view') }}
+
 select
     order_id,
     customer_id,

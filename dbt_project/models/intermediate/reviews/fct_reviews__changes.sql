@@ -1,4 +1,6 @@
 -- One row per touched review, as readers will see it.
+{{ config(materialized='view') }}
+
 select
     review_id,
     logical_date,

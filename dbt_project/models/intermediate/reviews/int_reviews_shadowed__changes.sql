@@ -1,4 +1,6 @@
 -- One row per touched review and day on which it is accepted although it belongs to a later one.
+{{ config(materialized='view') }}
+
 select
     review_id,
     logical_date,
