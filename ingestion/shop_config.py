@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -150,9 +149,8 @@ def load_shop_config(path: Path) -> ShopConfig:
         raise ConfigurationError(f"{path}: {_explain(error)}", "ingestion/shop.toml shows every key.") from None
 
 
-@cache
 def shop_config() -> ShopConfig:
-    """The configuration that SHOP_CONFIG names, read once. `shop_config.cache_clear()` after a change of it."""
+    """The configuration that SHOP_CONFIG names, read anew: it is quick, and the file may have been corrected."""
     return load_shop_config(settings().shop_config)
 
 

@@ -1,6 +1,6 @@
 """A shop that answers what a test tells it to."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from ingestion.landing import LoadReceipt, land
-from ingestion.shop_config import shop_config
 from pipeline_settings import PROJECT_ROOT, settings
 
 # Property tests judge results; on a shared machine their time says nothing.
@@ -57,7 +56,6 @@ class Shop:
             at = next(i for i, line in enumerate(lines) if line.startswith(f"{key} "))
             lines[at] = f"{key} = {value}"
         self.config_file.write_text("\n".join(lines))
-        shop_config.cache_clear()
 
     def serve(self, body: bytes | str, status: int = 200, headers: dict[str, str] | None = None) -> None:
         """Answer every request alike."""
@@ -91,7 +89,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+def shop(httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A shop in force for this test, with our shop.toml made impatient."""
     shop = Shop(httpserver, tmp_path / "shop.toml")
     shop.configure(OURS, **IMPATIENT)
@@ -99,5 +97,4 @@ def shop(httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SHOP_API_TOKEN", shop.token)
     monkeypatch.setenv("SHOP_CONFIG", str(shop.config_file))
     settings.cache_clear()
-    yield shop
-    shop_config.cache_clear()
+    return shop

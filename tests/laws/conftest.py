@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from ingestion.shop_config import shop_config
-from local.shop_contract import ListedShop
+from local.shop_contract import Shop
 from local.shop_server import ShopServer
 from orchestration.day_run import RunOutcome, run_days
 from orchestration.pipelines import PIPELINES
@@ -30,7 +30,7 @@ KEYS = {
 class World:
     """A shop and a warehouse, with a memory of what the shop had said whenever a day was admitted."""
 
-    def __init__(self, shop: ListedShop) -> None:
+    def __init__(self, shop: Shop) -> None:
         self.shop = shop
         self.admitted: dict[tuple[str, date], list[dict[str, Any]]] = {}
 
@@ -86,11 +86,11 @@ def empty_warehouse() -> None:
 @pytest.fixture
 def world(
     warehouse: Settings, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[ListedShop], World]]:
+) -> Iterator[Callable[[Shop], World]]:
     """Serve a shop and get the world in which it is loaded."""
     running: list[ShopServer] = []
 
-    def make(shop: ListedShop) -> World:
+    def make(shop: Shop) -> World:
         server = ShopServer(shop)
         server.start()
         running.append(server)
