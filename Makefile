@@ -36,7 +36,7 @@ check: setup ## lint, types, SQL style, dbt parse
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
-	$(DBT) --warn-error --quiet parse --no-partial-parse --show-all-deprecations --project-dir dbt_project --profiles-dir . --target-path .daybreak/check
+	$(DBT) --warn-error --quiet parse --no-partial-parse --show-all-deprecations --project-dir dbt_project --profiles-dir . --target-path $(CURDIR)/.daybreak/check --log-path $(CURDIR)/.daybreak/check
 
 format: setup ## format Python and SQL
 	$(BIN)/ruff check --fix-only .
@@ -45,7 +45,7 @@ format: setup ## format Python and SQL
 
 docs: setup ## the dbt docs site, one page without network: .daybreak/docs/static_index.html
 	$(BIN)/daybreak up
-	eval "$$($(BIN)/daybreak env)" && $(BIN)/dbt docs generate --static --project-dir dbt_project --profiles-dir . --target-path .daybreak/docs
+	eval "$$($(BIN)/daybreak env)" && $(BIN)/dbt docs generate --static --project-dir dbt_project --profiles-dir . --target-path $(CURDIR)/.daybreak/docs --log-path $(CURDIR)/.daybreak/docs
 
 bench: setup ## speed and memory against hand-written minimums
 	$(BIN)/python -m benchmarks

@@ -30,7 +30,7 @@ unix_socket_directories = ''
 hba_file = {hba_file}
 password_encryption = 'scram-sha-256'
 max_connections = 50
-shared_buffers = '256MB'
+shared_buffers = '{shared_buffers}MB'
 huge_pages = off
 dynamic_shared_memory_type = {shared_memory}
 random_page_cost = 1.1
@@ -102,13 +102,23 @@ def single_user(programs: Path, data: Path, account: Account, statement: str, he
 def configure(place: Path, port: int, account: Account) -> None:
     """Write the server's configuration. It stands beside the data, in a directory that the server may only read."""
     text = CONFIGURATION.format(
-        host=LOOPBACK, port=port, hba_file=_quoted(place / "pg_hba.conf"), shared_memory=_shared_memory()
+        host=LOOPBACK,
+        port=port,
+        hba_file=_quoted(place / "pg_hba.conf"),
+        shared_memory=_shared_memory(),
+        shared_buffers=_shared_buffers(),
     )
     for name, content in {"postgresql.conf": text, "pg_hba.conf": AUTHENTICATION}.items():
         state.write_private(place / name, content)
         if account.uid != os.geteuid():
             os.chown(place / name, -1, account.gid)
             place.joinpath(name).chmod(0o640)
+
+
+def _shared_buffers() -> int:
+    """An eighth of this machine's memory in MB, at most 2 GB: pages count against us only once they are used."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
+    return max(128, min(memory // 8, 2048))
 
 
 def noted_pid(data: Path) -> int | None:

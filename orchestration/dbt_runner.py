@@ -5,11 +5,20 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-from pipeline_errors import ModelError
+from pipeline_errors import ModelError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, settings
 from warehouse.connection import connect
 
 Progress = Callable[[str, int, int], None]  # name of a finished node, its number, how many there are
+
+# What Postgres says when the fault is not the model's.
+SERVER_GAVE_UP = (
+    "lock timeout",
+    "statement timeout",
+    "deadlock detected",
+    "terminating connection",
+    "closed the connection",
+)
 
 
 def build(tags: Sequence[str], *, full_refresh: bool = False, day_range: tuple[date, date] | None = None,
@@ -31,7 +40,8 @@ def build(tags: Sequence[str], *, full_refresh: bool = False, day_range: tuple[d
 def publish(pipelines: Sequence[str]) -> None:
     """Publish what the last build of these pipelines made ready, one transaction each.
 
-    Raises ModelError if a build is not green or was based on marts that have changed since.
+    Raises ModelError if a build is not green or was based on marts that have changed since, WarehouseError if Postgres
+    is the cause.
     """
     _invoke(["run-operation", "publish", "--args", "{names: [" + ", ".join(pipelines) + "]}"])
 
@@ -99,8 +109,12 @@ def _failure(command: str, result: Any) -> Exception:
     if failed:
         message = " ".join(str(failed[0].message).split())[:300]
         more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+        name = failed[0].node.name if hasattr(failed[0], "node") else failed[0].unique_id.split(".")[-1]
+        if any(sign in message for sign in SERVER_GAVE_UP):
+            return WarehouseError(
+                f"{name}{more} failed: {message}", "Nothing was published. Run the same command again."
+            )
         return ModelError(
-            f"{failed[0].node.name}{more} failed: {message}",
-            "Nothing was published. Correct it and run the same command again.",
+            f"{name}{more} failed: {message}", "Nothing was published. Correct it and run the same command again."
         )
     return ModelError(f"dbt {command} failed: {result.exception}", "Nothing was published.")

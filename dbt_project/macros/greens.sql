@@ -36,6 +36,10 @@
 {% macro record_results(pipeline, results) -%}
 {%- set build = build_of(pipeline) -%}
 {%- if build is none -%}{{ return(none) }}{%- endif -%}
+{#- we froze a worklist and find another one: what we built since belongs to nobody -#}
+{%- set froze_it_here = results | selectattr('node.name', 'equalto', pipeline.worklist)
+    | selectattr('status', 'equalto', 'success') | list -%}
+{%- if froze_it_here and build.build_id != invocation_id -%}{{ return(none) }}{%- endif -%}
 {%- set ids = nodes_of(pipeline) | map(attribute='unique_id') | list -%}
 {%- set rows = [] -%}
 {%- for result in results if result.node.unique_id in ids -%}

@@ -102,7 +102,7 @@ greatest(
 {% macro common_reasons(relation, id) -%}
 case when is_item_no_object then 'not_an_object' end,
             {%- for field in declared_fields(relation) %}
-            case when '{{ field }}' = any(required_fields) and {{ is_missing(field) }} then 'missing_{{ field }}' end,
+            case when {{ is_missing(field) }} and '{{ field }}' = any(required_fields) then 'missing_{{ field }}' end,
             {%- endfor %}
             case when _escaped is not null then 'unstorable_text' end,
             case when longest_text_bytes > max_text_bytes then 'text_too_long' end,

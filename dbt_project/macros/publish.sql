@@ -49,10 +49,14 @@ declare
     rows_published jsonb := '{}';
     row_count_of_mart bigint;
 begin
-    set local lock_timeout = '30s';
+    {{ wait_briefly_for_locks() }}
     perform pg_advisory_xact_lock(hashtextextended('publish {{ pipeline.name }}', 0));
     if coalesce({{ newest_publication(pipeline.name) }}, 0) <> {{ build.based_on }} then
         raise exception '{{ pipeline.name }} was published by another build meanwhile; run dbt build again';
+    end if;
+    -- reading the worklist also keeps another build from replacing it, and thus all that follows, before we are done
+    if not exists (select from {{ relation_of(pipeline.worklist) }} where build_id = '{{ build.build_id }}') then
+        raise exception '{{ pipeline.name }} is being built by another run; run dbt build again';
     end if;
     {% for mart in models_of(pipeline) if mart.config.materialized == 'published' %}
     {{ replace_touched_rows(mart, build) }}

@@ -15,6 +15,7 @@
     {%- do get_assert_columns_equivalent(sql) -%}
 
     {% call statement('main') %}
+        {{ wait_briefly_for_locks() }}
         {% if existing is none %}
             create table if not exists {{ mart }} {{ get_table_columns_and_constraints() }}
         {% else %}
@@ -57,6 +58,7 @@
     {% endif %}
 
     {% call statement('main') %}
+        {{ wait_briefly_for_locks() }}
         {% if is_unchanged.value %}select 1{% else %}create or replace view {{ view }} as ({{ sql }}){% endif %}
     {% endcall %}
 
@@ -83,4 +85,9 @@ select
     {%- endfor %}
 {% if relation is none %}where false{% else %}from {{ relation }}{% endif %}
 {%- endif -%}
+{%- endmacro %}
+
+{# For the rest of a transaction that touches marts: whoever holds a lock on them stops it with an error, not for ever. #}
+{% macro wait_briefly_for_locks() -%}
+set local lock_timeout = '{{ var("lock_timeout", "30s") }}';
 {%- endmacro %}

@@ -8,7 +8,8 @@ days as (
     select * from {{ ref('int_order_days') }}
 ),
 
-published as (
+-- used twice: as a whole it would be all of the history
+published as not materialized (
     select * from {{ ref('int_orders_published') }}
 ),
 
@@ -29,10 +30,18 @@ touched as (
 with_former_place as (
     select
         touched.order_id,
-        published.customer_id as former_customer_id,
-        published.order_date as former_order_date
+        former.customer_id as former_customer_id,
+        former.order_date as former_order_date
     from touched
-    left join published on touched.order_id = published.order_id
+    -- offset 0 makes it one look-up per order: a join would be planned without statistics, and read the whole history
+    left join lateral (
+        select
+            published.customer_id,
+            published.order_date
+        from published
+        where touched.order_id = published.order_id
+        limit all offset 0  -- noqa: AM09
+    ) as former on true
 )
 
 select * from with_former_place

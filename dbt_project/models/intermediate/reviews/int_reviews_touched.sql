@@ -8,7 +8,8 @@ days as (
     select * from {{ ref('int_review_days') }}
 ),
 
-published as (
+-- used twice: as a whole it would be all of the history
+published as not materialized (
     select * from {{ ref('int_reviews_published') }}
 ),
 
@@ -29,12 +30,22 @@ touched as (
 with_former_contents as (
     select
         touched.review_id,
-        published.customer_id as former_customer_id,
-        published.product_id as former_product_id,
-        published.rating as former_rating,
-        published.sentiment as former_sentiment
+        former.customer_id as former_customer_id,
+        former.product_id as former_product_id,
+        former.rating as former_rating,
+        former.sentiment as former_sentiment
     from touched
-    left join published on touched.review_id = published.review_id
+    -- offset 0 makes it one look-up per review: a join would be planned without statistics, and read the whole history
+    left join lateral (
+        select
+            published.customer_id,
+            published.product_id,
+            published.rating,
+            published.sentiment
+        from published
+        where touched.review_id = published.review_id
+        limit all offset 0  -- noqa: AM09
+    ) as former on true
 )
 
 select * from with_former_contents

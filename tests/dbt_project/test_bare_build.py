@@ -1,0 +1,150 @@
+"""`dbt build`, typed by hand: it publishes exactly what is admitted and unpublished, when all of it is green."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline_settings import PROJECT_ROOT
+from tests.dbt_project.conftest import Dbt
+from tests.dbt_project.loads import FIRST, SECOND, THIRD, Loads, order, orders, reviews
+from tests.dbt_project.readers import assert_marts_are_right, contents, pending, publications, relations
+from tests.laws.conftest import rows_of
+from warehouse.connection import connect
+
+pytestmark = pytest.mark.integration
+
+ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
+
+
+def test_a_build_publishes_what_is_pending_and_leaves_the_marts_to_their_readers(
+    dbt_process: Dbt, dbt: Dbt, loads: Loads
+) -> None:
+    for day in (FIRST, SECOND):
+        loads.admit("orders", day, orders(day))
+        loads.admit("reviews", day, reviews(day))
+    assert dbt_process("build").succeeded
+    assert publications() == [ORDERS, REVIEWS, HEALTH]
+    assert pending() == []
+    assert_marts_are_right(loads)
+
+    # readers settle in
+    with connect() as connection:
+        connection.execute(
+            """
+            create schema readers;
+            create view readers.best as select * from marts.customer_ltv order by lifetime_value desc;
+            create view readers.today as select * from marts.fct_orders;
+            grant select on marts.fct_orders, marts.customer_ltv, marts.product_metrics to public;
+            """
+        )
+    settled = relations()
+
+    # nothing is pending: nothing is published
+    assert dbt("build").succeeded
+    assert publications() == [ORDERS, REVIEWS, HEALTH]
+
+    # one day more, one day corrected: the rest stays
+    loads.admit("orders", SECOND, orders(SECOND)[:-1])
+    loads.admit("orders", THIRD, orders(THIRD))
+    assert dbt("build").succeeded
+    assert publications()[3:] == [ORDERS, HEALTH]
+    assert_marts_are_right(loads)
+
+    # published days, built again
+    seen = contents()
+    again = dbt("build", "--vars", f"{{from: {FIRST}, to: {SECOND}}}")
+    assert f"{ORDERS} published 2 day(s) up to {SECOND}" in again.output
+    assert contents() == seen
+
+    # all days: the contents are replaced, the tables stay
+    assert dbt_process("build", "--full-refresh").succeeded
+    assert publications()[-3:] == [ORDERS, REVIEWS, HEALTH]
+    assert contents() == seen
+    assert relations() == settled
+
+
+def test_a_part_of_the_models_publishes_nothing_until_the_rest_is_built(dbt: Dbt, loads: Loads) -> None:
+    loads.admit("orders", FIRST, orders(FIRST))
+    first = dbt("run", "--select", "int_order_days")
+    assert first.succeeded
+    assert "has not run in this build" in first.output
+    assert dbt("run", "--select", "int_orders_accepted").succeeded
+    assert publications() == []
+    assert pending() == [f"orders {FIRST}"]
+    models = dbt("run", "--select", f"tag:{ORDERS}", "--exclude", "int_order_days")
+    assert models.succeeded
+    assert f"{ORDERS} stays as it was" in models.output  # no test has run yet
+    assert dbt("test", "--select", f"tag:{ORDERS}").succeeded
+    assert publications() == [ORDERS]
+    assert_marts_are_right(loads)
+
+
+def test_a_red_test_publishes_nothing_and_a_retry_does(dbt: Dbt, dbt_process: Dbt, loads: Loads) -> None:
+    loads.admit("orders", FIRST, orders(FIRST))
+    loads.admit("reviews", FIRST, reviews(FIRST))
+    assert dbt("build").succeeded
+    seen = contents()
+
+    load_id = loads.admit("orders", SECOND, orders(SECOND))
+    loads.admit("reviews", SECOND, reviews(SECOND))
+    _let_the_gate_have_counted(load_id, accepted=5)
+    assert not dbt_process("build").succeeded
+    assert publications()[3:] == [REVIEWS]  # another pipeline's tests are none of its business
+    assert pending() == [f"orders {SECOND}"]
+    assert contents()["fct_orders"] == seen["fct_orders"]
+    assert contents()["customer_ltv"] == seen["customer_ltv"]
+    assert contents()["customer_health"] == seen["customer_health"]
+
+    _let_the_gate_have_counted(load_id, accepted=6)
+    assert dbt_process("retry").succeeded
+    assert publications()[4:] == [ORDERS, HEALTH]
+    assert pending() == []
+    assert_marts_are_right(loads)
+
+
+def test_a_user_s_view_on_a_mart_sees_what_is_published(
+    dbt: Dbt, dbt_process: Dbt, loads: Loads, tmp_path: Path
+) -> None:
+    project = tmp_path / "dbt_project"
+    shutil.copytree(PROJECT_ROOT / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs"))
+    mine = project / "models" / "mine" / "large_orders.sql"
+    mine.parent.mkdir()
+    mine.write_text("{{ config(materialized='view') }} select order_id from {{ ref('fct_orders') }} where is_large")
+    loads.admit("orders", FIRST, [*orders(FIRST), order(FIRST, 1, total_amount="50000.01")])
+    assert dbt_process("build", "--select", f"tag:{ORDERS}", "large_orders", project=project).succeeded
+    with connect() as connection:
+        assert connection.execute("select * from build.large_orders").fetchall() == [{"order_id": "o1"}]
+    loads.admit("orders", SECOND, [order(SECOND, 1)])
+    assert dbt("build", "--select", f"tag:{ORDERS}").succeeded
+    with connect() as connection:
+        assert connection.execute("select * from build.large_orders").fetchall() == []
+
+
+@pytest.mark.parametrize("day", ["x'::text", "2026-03-01' or true --", "yesterday"])
+def test_a_var_that_is_no_date_is_refused(dbt: Dbt, loads: Loads, day: str) -> None:
+    loads.admit("orders", FIRST, orders(FIRST))
+    result = dbt("build", "--select", f"tag:{ORDERS}", "--vars", f'{{from: "{day}", to: {FIRST}}}')
+    assert not result.succeeded
+    assert "vars from and to must be dates" in result.output
+    assert publications() == []
+
+
+def test_an_order_moves_to_its_latest_day_and_back_when_that_day_drops_it(dbt: Dbt, loads: Loads) -> None:
+    for day in (FIRST, SECOND, THIRD):
+        loads.admit("orders", day, [order(day, 1, customer_id=f"c-{day}"), *orders(day)])
+    assert dbt("build", "--select", f"tag:{ORDERS}").succeeded
+    assert_marts_are_right(loads)
+    loads.admit("orders", THIRD, [])
+    assert dbt("build", "--select", f"tag:{ORDERS}").succeeded
+    assert_marts_are_right(loads)
+    assert {row["order_date"] for row in rows_of("fct_orders") if row["order_id"] == "o1"} == {SECOND}
+
+
+def _let_the_gate_have_counted(load_id: str, accepted: int) -> None:
+    """Set how many rows the gate accepted: a data test holds the build against it."""
+    with connect() as connection:
+        connection.execute(
+            "update ops.gate_results set accepted = %s, row_count = %s where load_id = %s",
+            [accepted, accepted, load_id],
+        )

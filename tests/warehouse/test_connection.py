@@ -1,0 +1,143 @@
+"""Connections and schemas: what is refused, how it is told, and that preparing the warehouse disturbs nobody."""
+
+import subprocess
+import sys
+import time
+
+import psycopg
+import pytest
+
+from pipeline_errors import WarehouseError
+from pipeline_settings import PROJECT_ROOT, Settings, settings
+from warehouse import connection as warehouse_connection
+from warehouse.connection import connect, create_schemas
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_server_that_is_too_old_is_refused(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warehouse_connection, "MINIMUM_SERVER_VERSION", 990000)
+    with pytest.raises(WarehouseError, match=r"PostgreSQL 1\d.* is too old. Daybreak needs"), connect():
+        pass
+
+
+def test_a_server_that_is_not_there_is_told_with_its_address_and_no_password(
+    warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPORT", "9")
+    monkeypatch.setenv("PGPASSWORD", "canary-password")
+    settings.cache_clear()
+    started = time.monotonic()
+    with (
+        pytest.raises(WarehouseError, match="Postgres at 127.0.0.1:9/daybreak_test cannot be reached") as told,
+        connect(),
+    ):
+        pass
+    assert time.monotonic() - started < 5
+    assert "canary-password" not in str(told.value)
+
+
+def test_a_block_commits_whole_or_not_at_all(warehouse: Settings) -> None:
+    with connect() as connection:
+        connection.execute("create table ops.scratch (n integer)")
+    with pytest.raises(ZeroDivisionError), connect() as connection:
+        connection.execute("insert into ops.scratch values (1)")
+        raise ZeroDivisionError
+    with connect() as connection:
+        assert connection.execute("select * from ops.scratch").fetchall() == []
+
+
+def test_a_connection_that_is_lost_is_a_warehouse_error(warehouse: Settings) -> None:
+    with pytest.raises(WarehouseError, match="Run the same command again"), connect() as connection:
+        with connect(autocommit=True) as killer:
+            killer.execute("select pg_terminate_backend(%s)", [connection.info.backend_pid])
+        connection.execute("select 1")
+
+
+def test_a_server_that_takes_no_writes_is_a_warehouse_error(warehouse: Settings) -> None:
+    with pytest.raises(WarehouseError, match="read-only"), connect() as connection:
+        connection.execute("set transaction read only")
+        connection.execute("delete from ops.loads")
+
+
+def test_a_missing_privilege_is_a_warehouse_error(warehouse: Settings) -> None:
+    with pytest.raises(WarehouseError, match="permission denied"), connect() as connection:
+        connection.execute("set local role daybreak_reader")
+        connection.execute("select * from raw.orders")
+
+
+def test_readers_may_select_from_marts_only(warehouse: Settings) -> None:
+    with connect() as connection:
+        connection.execute("create table marts.anything (n integer)")
+    with connect() as connection:
+        connection.execute("set local role daybreak_reader")
+        assert connection.execute("select * from marts.anything").fetchall() == []
+    for statement in ("insert into marts.anything values (1)", "select * from ops.loads"):
+        with pytest.raises(WarehouseError, match="permission denied"), connect() as connection:
+            connection.execute("set local role daybreak_reader")
+            connection.execute(statement.encode())
+
+
+def test_schemas_are_created_again_without_a_change(warehouse: Settings) -> None:
+    def catalog() -> list[dict[str, object]]:
+        with connect() as connection:
+            return connection.execute(
+                """
+                select oid, relname, relacl::text from pg_class
+                where relnamespace in ('raw'::regnamespace, 'ops'::regnamespace) order by oid
+                """
+            ).fetchall()
+
+    before = catalog()
+    for _ in range(2):
+        with connect() as connection:
+            create_schemas(connection)
+    assert catalog() == before
+
+
+def test_what_was_dropped_is_created_again(warehouse: Settings) -> None:
+    with connect() as connection:
+        connection.execute("drop schema quarantine cascade; drop table ops.pipeline_metrics")
+    with connect() as connection:
+        create_schemas(connection)
+    with connect() as connection:
+        assert connection.execute("select * from ops.pipeline_metrics").fetchall() == []
+        assert connection.execute("select to_regnamespace('quarantine') is not null as there").fetchone() == {
+            "there": True
+        }
+
+
+def test_two_processes_create_the_schemas_at_once(warehouse: Settings) -> None:
+    with connect() as connection:
+        connection.execute("drop schema raw, staging, build, marts, quarantine, ops cascade")
+    program = "from warehouse.connection import *\nwith connect() as c: create_schemas(c)"
+    both = [
+        subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for process in both:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+    with connect() as connection:
+        assert connection.execute("select * from ops.loads").fetchall() == []
+
+
+def test_preparing_the_warehouse_waits_for_no_other_run(warehouse: Settings) -> None:
+    with connect() as landing:
+        landing.execute(
+            "insert into raw.orders (_load_id, _day, _row_number) values ('x', '2026-03-01', 1)"
+        )  # another run's load, not committed yet
+        with connect() as connection:
+            connection.execute("set lock_timeout = '1s'")
+            create_schemas(connection)
+        landing.rollback()
+
+
+def test_a_lock_is_not_waited_for_for_ever(warehouse: Settings) -> None:
+    with connect() as holder:
+        holder.execute("lock table ops.loads in access exclusive mode")
+        with pytest.raises(WarehouseError, match="lock timeout"), connect() as connection:
+            connection.execute("set local lock_timeout = '200ms'")
+            connection.execute("select * from ops.loads")
+    with psycopg.connect(warehouse.postgres_uri(), options=warehouse_connection.SESSION_OPTIONS) as plain:
+        assert plain.execute("show lock_timeout").fetchone() == ("30s",)

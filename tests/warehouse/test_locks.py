@@ -1,0 +1,80 @@
+"""Locks: one run per dataset and day, one build per pipeline, nothing held by the dead."""
+
+import threading
+import time
+from contextlib import ExitStack
+from datetime import date, timedelta
+
+import pytest
+
+from pipeline_errors import DayBusyError
+from pipeline_settings import Settings
+from warehouse.connection import connect
+from warehouse.locks import day_lock, pipeline_lock
+
+pytestmark = pytest.mark.integration
+
+DAY = date(2026, 3, 1)
+
+
+def test_a_day_is_held_by_one_run_at_a_time(warehouse: Settings) -> None:
+    with day_lock("orders", DAY):
+        started = time.monotonic()
+        with pytest.raises(DayBusyError, match="orders of 2026-03-01"), day_lock("orders", DAY):
+            pass
+        assert time.monotonic() - started < 2
+        with day_lock("reviews", DAY), day_lock("orders", DAY + timedelta(1)):
+            pass
+    with day_lock("orders", DAY):
+        pass
+
+
+def test_a_lock_ends_with_an_error_in_its_block(warehouse: Settings) -> None:
+    with pytest.raises(ZeroDivisionError), day_lock("orders", DAY):
+        raise ZeroDivisionError
+    with day_lock("orders", DAY):
+        pass
+
+
+def test_a_lock_ends_with_its_connection(warehouse: Settings) -> None:
+    with ExitStack() as held:
+        held.enter_context(day_lock("orders", DAY))
+        with connect(autocommit=True) as killer:
+            killer.execute(
+                """
+                select pg_terminate_backend(pid) from pg_locks
+                where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
+                """
+            )
+        with day_lock("orders", DAY):
+            pass
+
+
+def test_a_build_waits_for_the_one_before_it(warehouse: Settings) -> None:
+    order: list[str] = []
+    begun = threading.Event()
+
+    def build() -> None:
+        with pipeline_lock("ecommerce_order_pipeline", 0):
+            begun.set()
+            time.sleep(0.5)
+            order.append("first")
+
+    other = threading.Thread(target=build)
+    other.start()
+    begun.wait(10)
+    with pipeline_lock("customer_feedback_pipeline", 0):
+        order.append("another pipeline")
+    with pipeline_lock("ecommerce_order_pipeline", 10):
+        order.append("second")
+    other.join()
+    assert order == ["another pipeline", "first", "second"]
+
+
+def test_a_build_does_not_wait_for_ever(warehouse: Settings) -> None:
+    with (
+        pipeline_lock("ecommerce_order_pipeline", 0),
+        pytest.raises(DayBusyError, match="ecommerce_order_pipeline is being built"),
+        pipeline_lock("ecommerce_order_pipeline", 0.3),
+    ):
+        pass
