@@ -78,10 +78,11 @@ def admitted_twin(connection: Connection, receipt: "LoadReceipt") -> str | None:
         from ops.day_ledger as ledger
         inner join ops.loads as loads on ledger.admitted_load_id = loads.load_id
         inner join ops.gate_results as results on loads.load_id = results.load_id
-        inner join ops.dataset_settings as settings on ledger.dataset = settings.dataset
+        inner join ops.dataset_settings as in_force on ledger.dataset = in_force.dataset
         where
             ledger.dataset = %s and ledger.day = %s and loads.fingerprint = %s
-            and results.settings = to_jsonb(settings)
+            and results.settings - 'max_bad_rate' = to_jsonb(in_force) - 'max_bad_rate'
+            and (results.settings ->> 'max_bad_rate')::numeric = in_force.max_bad_rate
         """,
         [receipt.dataset, receipt.day, receipt.fingerprint],
     ).fetchone()

@@ -73,10 +73,12 @@ def run_days(
     outcome = RunOutcome(_new_run_id())
     with outcome.timed("prepare"):
         steps.prepare()
+    datasets = [dataset for name in pipelines if (dataset := BY_NAME[name].dataset)]
     with ExitStack() as held:
-        for name in pipelines:
-            if dataset := BY_NAME[name].dataset:
-                _load_days(dataset, days, outcome, held, say, wait_seconds)
+        if len(days) == 1 and not _hold(datasets, days[0], outcome, held):
+            return outcome
+        for dataset in datasets:
+            _load_days(dataset, days, outcome, say, wait_seconds)
         _build_and_publish(pipelines, days, outcome, say)
     return outcome
 
@@ -98,15 +100,26 @@ def days_between(first: date, last: date) -> list[date]:
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def _load_days(
-    dataset: str, days: Sequence[date], outcome: RunOutcome, held: ExitStack, say: Say, wait_seconds: float
-) -> None:
-    """A single day stays locked until it is published; in a range each day is held while it is loaded and judged."""
+def _hold(datasets: Sequence[str], day: date, outcome: RunOutcome, held: ExitStack) -> bool:
+    """Lock a single day until it is published, all datasets before the first is loaded: of two runs one gets them all."""
+    for dataset in datasets:
+        try:
+            held.enter_context(day_lock(dataset, day))
+        except DaybreakError as error:
+            outcome.errors.append(error)
+            outcome.days.append(DayOutcome(dataset, day, "failed", error=error))
+            return False
+    return True
+
+
+def _load_days(dataset: str, days: Sequence[date], outcome: RunOutcome, say: Say, wait_seconds: float) -> None:
+    """In a range each day is held while it is loaded and judged; a single one is held already."""
     for day in days:
         say(f"{day} {dataset}")
         try:
             with ExitStack() as briefly:
-                (held if len(days) == 1 else briefly).enter_context(day_lock(dataset, day))
+                if len(days) > 1:
+                    briefly.enter_context(day_lock(dataset, day))
                 if day == days[0]:
                     with outcome.timed("wait_for_shop"):
                         steps.wait_for_shop(dataset, day, outcome.run_id, wait_seconds)

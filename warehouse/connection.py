@@ -1,11 +1,14 @@
 """Connections to the warehouse: bounded waits, a clear error, and the version that we need."""
 
+import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from pipeline_errors import WarehouseError
@@ -50,12 +53,48 @@ def connect(*, autocommit: bool = False, using: Settings | None = None) -> Itera
             yield connection
     except psycopg.OperationalError as error:
         raise WarehouseError(f"Postgres gave up on us: {error}", "Run the same command again.") from error
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
+        raise WarehouseError(
+            f"Postgres does not let {where.pguser} do this: {error}",
+            "Grant it, or connect to a server that takes writes as the owner of Daybreak's schemas.",
+        ) from error
 
 
 def create_schemas(connection: Connection) -> None:
-    """Create what warehouse/schema.sql declares and is not there yet."""
+    """Create what warehouse/schema.sql declares and is not there yet.
+
+    Nothing is run if all of it is there: `create index if not exists` alone would wait for other runs' loads.
+    """
     connection.execute("select pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
-    connection.execute(SCHEMA_FILE.read_text().encode())
+    declared = SCHEMA_FILE.read_text()
+    digest = hashlib.sha256(declared.encode()).hexdigest()
+    if _is_created(connection, declared, digest):
+        return
+    connection.execute(declared.encode())
+    role = connection.execute("select rolname from pg_roles where rolname = 'daybreak_reader'").fetchone()
+    stamp = f"{digest} {role['rolname']}" if role else digest
+    connection.execute(sql.SQL("comment on schema ops is {}").format(sql.Literal(stamp)))
+
+
+def _is_created(connection: Connection, declared: str, digest: str) -> bool:
+    """Whether this very file was run, and nothing of it was dropped since; a role that came later has its grants."""
+    row = connection.execute(
+        """
+        select
+            obj_description(to_regnamespace('ops'), 'pg_namespace') = %(digest)s || coalesce(
+                (select ' ' || rolname from pg_roles where rolname = 'daybreak_reader'), ''
+            )
+            and (select count(*) from pg_namespace where nspname = any(%(schemas)s)) = cardinality(%(schemas)s)
+            and (select count(distinct relname) from pg_class where relname = any(%(relations)s))
+                = cardinality(%(relations)s) as is_created
+        """,
+        {
+            "digest": digest,
+            "schemas": re.findall(r"^create schema if not exists (\w+)", declared, re.MULTILINE),
+            "relations": re.findall(r"^create (?:table|index) if not exists (?:\w+\.)?(\w+)", declared, re.MULTILINE),
+        },
+    ).fetchone()
+    return bool(row and row["is_created"])
 
 
 def unreachable(where: Settings, error: Exception) -> WarehouseError:

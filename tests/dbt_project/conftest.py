@@ -13,6 +13,9 @@ from dbt.cli.main import dbtRunner
 
 from pipeline_settings import PROJECT_ROOT, Settings
 from tests.dbt_project.loads import Loads
+from tests.laws.conftest import world
+
+__all__ = ["world"]  # the fixture of a shop and its warehouse
 
 QUIETLY = ("--quiet", "--log-level", "none")  # dbt would leave its log file open
 

@@ -105,7 +105,7 @@ def contents() -> dict[str, list[dict[str, Any]]]:
 
 
 @settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

@@ -30,7 +30,6 @@ SQL_SETTINGS = {
     "wal_compression": "pglz",
     "random_page_cost": "1.1",
     "max_connections": "50",
-    "shared_buffers": "256MB",
     "password_encryption": "scram-sha-256",
 }
 

@@ -92,6 +92,10 @@ def test_only_the_same_rows_under_the_same_settings_are_a_twin(loads: Loads) -> 
         assert twin(receipt("again", day=SECOND)) is None
         connection.execute("update ops.dataset_settings set max_bad_rate = 0.5 where dataset = 'orders'")
         assert twin(receipt("again")) is None
+        connection.execute(
+            "update ops.dataset_settings set max_bad_rate = 0.05, time_zone = 'Asia/Tokyo' where dataset = 'orders'"
+        )
+        assert twin(receipt("again")) is None
 
 
 def test_a_refused_load_is_no_twin(loads: Loads) -> None:

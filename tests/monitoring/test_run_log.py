@@ -70,13 +70,6 @@ def test_a_cache_that_is_down_is_a_warning(warehouse: Settings) -> None:
     assert the_one() == ("warning", None, "Redis is down. The next run heals it.")
 
 
-def test_a_failure_after_a_warning_is_a_failure(warehouse: Settings) -> None:
-    with pytest.raises(ShopError), step([ORDERS], "gate", [FIRST], "run-1") as record:
-        record.warning = "Few rows."
-        raise ShopError("It is down")
-    assert the_one() == ("failed", None, "It is down.")
-
-
 def test_the_latest_run_of_a_step_stands(warehouse: Settings) -> None:
     with pytest.raises(ShopError), step([ORDERS], "gate", [FIRST], "run-1"):
         raise ShopError("It is down")

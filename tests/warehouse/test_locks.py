@@ -43,7 +43,9 @@ def test_a_lock_ends_with_its_connection(warehouse: Settings) -> None:
             killer.execute(
                 """
                 select pg_terminate_backend(pid) from pg_locks
-                where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
+                where
+                    locktype = 'advisory'
+                    and database = (select oid from pg_database where datname = current_database())
                 """
             )
         with day_lock("orders", DAY):

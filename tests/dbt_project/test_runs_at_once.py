@@ -1,0 +1,72 @@
+"""Runs at the same time: of one day one works and the other is told; days and pipelines do not disturb each other."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from local.shop_contract import ListedShop
+from orchestration.day_run import run_days
+from orchestration.pipelines import PIPELINES
+from pipeline_settings import PROJECT_ROOT
+from tests.dbt_project.loads import FIRST, SECOND, orders, reviews
+from tests.dbt_project.readers import pending, publications
+from tests.laws.conftest import World
+
+pytestmark = pytest.mark.integration
+
+ORDERS, REVIEWS = "ecommerce_order_pipeline", "customer_feedback_pipeline"
+
+
+@pytest.fixture
+def here(world: Callable[[ListedShop], World]) -> World:
+    """A shop with two days that nobody has loaded."""
+    days = (FIRST, SECOND)
+    return world(
+        ListedShop({("orders", day): orders(day) for day in days} | {("reviews", day): reviews(day) for day in days})
+    )
+
+
+def at_once(*commands: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Start `daybreak` commands together; returns their exit codes and what they said on standard error."""
+    program = Path(sys.executable).parent / "daybreak"
+    processes = [
+        subprocess.Popen(
+            [program, *command], cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for command in commands
+    ]
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    return [(process.returncode, errors) for process, errors in zip(processes, said, strict=True)]
+
+
+def assert_all_is_right(here: World, *days: date) -> None:
+    assert pending() == []
+    here.run(list(days))
+    here.assert_marts_are_right()
+
+
+def test_the_same_day_twice_at_once(here: World) -> None:
+    ended = at_once(("run", str(FIRST)), ("run", str(FIRST)))
+    assert sorted(code for code, _ in ended) == [0, 6], ended
+    assert "is being worked on by another run" in "".join(errors for _, errors in ended)
+    assert_all_is_right(here, FIRST)
+
+
+@pytest.mark.slow
+def test_two_days_at_once(here: World) -> None:
+    ended = at_once(("run", str(FIRST)), ("run", str(SECOND)))
+    assert [code for code, _ in ended] == [0, 0], ended
+    assert_all_is_right(here, FIRST, SECOND)
+
+
+@pytest.mark.slow
+def test_both_pipelines_at_once(here: World) -> None:
+    ended = at_once(("run", str(FIRST), "--pipeline", ORDERS), ("run", str(FIRST), "--pipeline", REVIEWS))
+    assert [code for code, _ in ended] == [0, 0], ended
+    assert sorted(publications()) == [REVIEWS, ORDERS]
+    assert run_days([FIRST], [pipeline.name for pipeline in PIPELINES]).exit_code == 0
+    assert_all_is_right(here, FIRST)

@@ -1,0 +1,108 @@
+"""A run that is killed leaves nothing to repair: the same command again, or the next day's, puts all right."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from local.shop_contract import ListedShop
+from orchestration.day_run import run_days
+from orchestration.pipelines import PIPELINES
+from pipeline_settings import PROJECT_ROOT
+from tests.dbt_project.loads import FIRST, SECOND, orders, reviews
+from tests.dbt_project.readers import contents, pending
+from tests.laws.conftest import World, empty_warehouse
+from warehouse.connection import connect
+
+pytestmark = pytest.mark.integration
+
+NAMES = [pipeline.name for pipeline in PIPELINES]
+STEPS = ["wait_for_shop", "extract_load", "gate", "score_sentiment", "transform", "publish", "update_cache", "measure"]
+
+
+@pytest.fixture
+def here(world: Callable[[ListedShop], World]) -> World:
+    """A shop with two days, the first of which readers see, and which has changed since."""
+    shop = ListedShop({(dataset, day): rows for dataset, day, rows in said()})
+    there = world(shop)
+    there.run([FIRST])
+    shop.put("orders", FIRST, [*orders(FIRST)[:4], {**orders(FIRST)[4], "total_amount": "99"}])
+    shop.put("reviews", FIRST, reviews(FIRST)[1:])
+    return there
+
+
+def said() -> list[tuple[str, date, list[dict[str, str]]]]:
+    return [
+        (dataset, day, rows(day))
+        for dataset, rows in (("orders", orders), ("reviews", reviews))
+        for day in (FIRST, SECOND)
+    ]
+
+
+def daybreak_killed(moment: str, step: str, *arguments: str) -> None:
+    program = Path(__file__).with_name("killed_run.py")
+    ended = subprocess.run(
+        [sys.executable, str(program), moment, step, *arguments],
+        cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+def assert_equal_to_a_clean_run(here: World, days: list[date]) -> None:
+    """What readers see is right, and the same as in a warehouse that was never killed."""
+    here.assert_marts_are_right()
+    found = contents()
+    empty_warehouse()
+    assert run_days(days, NAMES).exit_code == 0
+    assert contents() == found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_run_killed_at_any_step_is_put_right_by_the_same_run(here: World, moment: str, step: str) -> None:
+    daybreak_killed(moment, step, "run", str(FIRST))
+    here.run([FIRST])
+    assert pending() == []
+    assert_equal_to_a_clean_run(here, [FIRST])
+
+
+def test_kills_on_the_way_show_readers_nothing_and_are_put_right(here: World) -> None:
+    seen = contents()
+    for moment, step in (("after", "extract_load"), ("after", "transform")):
+        daybreak_killed(moment, step, "run", str(FIRST))
+        assert contents() == seen
+    assert pending() == [f"orders {FIRST}", f"reviews {FIRST}"]
+    here.run([FIRST])
+    assert pending() == []
+    here.assert_marts_are_right()
+
+
+def test_the_next_day_holds_the_next_day_and_publishes_what_was_left(here: World) -> None:
+    daybreak_killed("before", "transform", "run", str(FIRST))
+    assert run_days([SECOND], NAMES).exit_code == 0
+    assert pending() == []
+    with connect() as connection:
+        counts = connection.execute("select order_date, count(*) as n from marts.fct_orders group by 1").fetchall()
+    assert {row["order_date"]: row["n"] for row in counts} == {FIRST: 5, SECOND: 6}
+
+
+def test_a_landing_that_was_killed_is_invisible(here: World) -> None:
+    tomorrow = SECOND + timedelta(1)
+    with connect() as connection:  # rows of a load that the ledger does not know
+        connection.execute(
+            """
+            insert into raw.orders (_load_id, _day, _row_number, order_id, customer_id, total_amount)
+            values ('half', %(first)s, 1, 'half', 'c', 'abc'), ('half', %(tomorrow)s, 1, 'half', 'c', '1')
+            """,
+            {"first": FIRST, "tomorrow": tomorrow},
+        )
+    here.run([FIRST])
+    here.assert_marts_are_right()
+    with connect() as connection:
+        assert connection.execute("select * from quarantine.orders").fetchall() == []
+        assert connection.execute("select * from ops.day_ledger where day = %s", [tomorrow]).fetchall() == []
