@@ -45,7 +45,8 @@ format: setup ## format Python and SQL
 
 docs: setup ## the dbt docs site, one page without network: .daybreak/docs/static_index.html
 	$(BIN)/daybreak up
-	eval "$$($(BIN)/daybreak env)" && $(BIN)/dbt docs generate --static --project-dir dbt_project --profiles-dir . --target-path $(CURDIR)/.daybreak/docs --log-path $(CURDIR)/.daybreak/docs
+	eval "$$($(BIN)/daybreak env)" && $(BIN)/dbt docs generate --static --project-dir dbt_project --profiles-dir . --quiet --target-path $(CURDIR)/.daybreak/docs --log-path $(CURDIR)/.daybreak/docs
+	@echo "Open .daybreak/docs/static_index.html"
 
 bench: setup ## speed and memory against hand-written minimums
 	$(BIN)/python -m benchmarks

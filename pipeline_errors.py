@@ -6,7 +6,7 @@
     ├── WarehouseError          4  Postgres cannot be reached, is too old, or refuses us
     ├── GateRefusedError        5  the day's error rate is above its threshold
     ├── DayBusyError            6  another run holds this day
-    ├── ModelError              7  a dbt model or data test failed, nothing was published
+    ├── ModelError              7  a dbt model or data test failed, its pipeline stays as it was
     └── CacheUnavailableError   –  Redis is down: a warning, the marts are right and the next run heals the cache
 
 An error is one line: day, step, cause, remedy. It never carries a secret or a customer's data.
@@ -81,7 +81,7 @@ class DayBusyError(DaybreakError):
 
 
 class ModelError(DaybreakError):
-    """A dbt model or data test failed; nothing was published."""
+    """A dbt model or data test failed; its pipeline stays as it was."""
 
     exit_code = 7
 

@@ -45,6 +45,7 @@ def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str)
         record.seconds = time.monotonic() - started
         if record.warning and status == "success":
             status, error = "warning", record.warning
+            logger.warning("%s %s: %s", days[-1] if days else "", name, record.warning)
         logger.info(
             "pipeline=%s step=%s day=%s status=%s records=%s seconds=%.3f run_id=%s",
             ",".join(pipelines), name, days[-1] if days else "-", status, record.records, record.seconds, run_id,

@@ -18,7 +18,8 @@ from orchestration.pipelines import PIPELINES
 from pipeline_errors import ConfigurationError, DaybreakError
 
 if TYPE_CHECKING:
-    from orchestration.day_run import RunOutcome, Say
+    from orchestration.day_run import Say
+    from orchestration.outcome import RunOutcome
 
 logger = logging.getLogger(__name__)
 
@@ -149,6 +150,8 @@ def main(
     logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     for package in OWN_PACKAGES:
         logging.getLogger(package).setLevel(logging.INFO if verbose else logging.ERROR)
+    if not verbose:
+        logging.getLogger("monitoring.run_log").setLevel(logging.WARNING)  # what succeeded only in part
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 

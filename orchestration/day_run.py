@@ -1,64 +1,19 @@
 """Whole runs of the command line: the days of a range landed and gated one by one, then one build, one publish."""
 
 import secrets
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from monitoring import ledger
 from orchestration import steps
+from orchestration.outcome import DayOutcome, RunOutcome
 from orchestration.pipelines import BY_NAME, HEALTH, PIPELINES, REVIEWS
-from pipeline_errors import DaybreakError, GateRefusedError, ShopError
+from pipeline_errors import DaybreakError, DayBusyError, GateRefusedError, ModelError
 from warehouse.connection import connect
 from warehouse.locks import day_lock, pipeline_lock
 
-if TYPE_CHECKING:
-    from expectations.gate import GateDecision
-    from serving.product_cache import CacheReceipt
-
 Say = Callable[[str], None]  # told what is being done, for a progress bar
-
-
-@dataclass
-class DayOutcome:
-    """What became of a dataset's day. `state`: admitted, unchanged, empty, refused or failed."""
-
-    dataset: str
-    day: date
-    state: str
-    row_count: int | None = None
-    decision: "GateDecision | None" = None
-    error: DaybreakError | None = None
-
-
-@dataclass
-class RunOutcome:
-    """What a run did. `rows_published`: rows written per mart; `seconds` per step, summed over days."""
-
-    run_id: str
-    days: list[DayOutcome] = field(default_factory=list)
-    rows_published: dict[str, int] = field(default_factory=dict)
-    cache: "CacheReceipt | None" = None
-    seconds: dict[str, float] = field(default_factory=dict)
-    errors: list[DaybreakError] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> int:
-        """0, or the code of the error that matters most: what stopped us comes before what the gate refused."""
-        codes = [error.exit_code for error in self.errors]
-        return next((code for code in codes if code != GateRefusedError.exit_code), codes[0] if codes else 0)
-
-    @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        """Add the block's seconds to a step."""
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
 
 
 def run_days(
@@ -68,7 +23,8 @@ def run_days(
 
     `wait_seconds`: how long to wait for a shop that is not well yet.
 
-    A refused day keeps nobody else from being published. A shop that is down ends the loading, not the publishing.
+    A refused or busy day keeps no other from being loaded. A shop that is down ends the loading of its dataset, and
+    what was loaded before is published all the same.
     """
     outcome = RunOutcome(_new_run_id())
     with outcome.timed("prepare"):
@@ -101,7 +57,7 @@ def days_between(first: date, last: date) -> list[date]:
 
 
 def _hold(datasets: Sequence[str], day: date, outcome: RunOutcome, held: ExitStack) -> bool:
-    """Lock a single day until it is published, all datasets before the first is loaded: of two runs one gets them all."""
+    """Lock a single day until it is published, all datasets before one is loaded: of two runs at once one works."""
     for dataset in datasets:
         try:
             held.enter_context(day_lock(dataset, day))
@@ -127,13 +83,11 @@ def _load_days(dataset: str, days: Sequence[date], outcome: RunOutcome, say: Say
         except GateRefusedError as error:
             outcome.errors.append(error)
             outcome.days.append(_refused(dataset, day, error))
-        except ShopError as error:
-            outcome.errors.append(error)
-            outcome.days.append(DayOutcome(dataset, day, "failed", error=error))
-            return
         except DaybreakError as error:
             outcome.errors.append(error)
             outcome.days.append(DayOutcome(dataset, day, "failed", error=error))
+            if not isinstance(error, DayBusyError):
+                return
 
 
 def _load_day(dataset: str, day: date, outcome: RunOutcome) -> DayOutcome:
@@ -192,17 +146,42 @@ def _build_and_publish(
             if day_range or _has_work(pipelines):
                 say("transform")
                 with outcome.timed("transform"):
-                    steps.transform(
-                        pipelines, days, outcome.run_id, day_range=day_range,
-                        on_progress=lambda name, number, total: say(f"transform {number}/{total} {name}"),
-                    )  # fmt: skip
+                    is_green = _transform(pipelines, days, outcome, say, day_range)
                 say("publish")
                 with outcome.timed("publish"):
-                    outcome.rows_published = steps.publish(pipelines, days, outcome.run_id)
+                    if is_green:
+                        outcome.rows_published = steps.publish(pipelines, days, outcome.run_id)
+                    else:
+                        _publish_what_is_green(pipelines, days, outcome)
     except DaybreakError as error:
         outcome.errors.append(error)
         return
     _follow_up(pipelines, days, outcome, say)
+
+
+def _transform(
+    pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, say: Say, day_range: tuple[date, date] | None
+) -> bool:
+    """Whether every model and test is green."""
+    try:
+        steps.transform(
+            pipelines,
+            days,
+            outcome.run_id,
+            day_range=day_range,
+            on_progress=lambda name, number, total: say(f"transform {number}/{total} {name}"),
+        )
+    except ModelError as error:
+        outcome.errors.append(error)
+        return False
+    return True
+
+
+def _publish_what_is_green(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome) -> None:
+    """After a red node: its own pipeline stays as it was, the others have nothing to do with it."""
+    for name in pipelines:
+        with suppress(ModelError):  # the red node has been told already
+            outcome.rows_published |= steps.publish([name], days, outcome.run_id)
 
 
 def _follow_up(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, say: Say) -> None:

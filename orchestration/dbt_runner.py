@@ -112,9 +112,10 @@ def _failure(command: str, result: Any) -> Exception:
         name = failed[0].node.name if hasattr(failed[0], "node") else failed[0].unique_id.split(".")[-1]
         if any(sign in message for sign in SERVER_GAVE_UP):
             return WarehouseError(
-                f"{name}{more} failed: {message}", "Nothing was published. Run the same command again."
+                f"{name}{more} failed: {message}", "Its pipeline stays as it was. Run the same command again."
             )
         return ModelError(
-            f"{name}{more} failed: {message}", "Nothing was published. Correct it and run the same command again."
+            f"{name}{more} failed: {message}",
+            "Its pipeline stays as it was. Correct it and run the same command again.",
         )
-    return ModelError(f"dbt {command} failed: {result.exception}", "Nothing was published.")
+    return ModelError(f"dbt {command} failed: {result.exception}", "Its pipeline stays as it was.")

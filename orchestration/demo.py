@@ -13,7 +13,8 @@ from rich.console import Console
 from local.shop_server import ShopServer, serve_forever
 from local.simulated_shop import CORRECTED_DAY, DEMO_FROM, DEMO_TO, REFUSED_DAY, SimulatedShop
 from orchestration import summary
-from orchestration.day_run import RunOutcome, Say, days_between, run_days
+from orchestration.day_run import Say, days_between, run_days
+from orchestration.outcome import RunOutcome
 from orchestration.pipelines import PIPELINES
 from pipeline_settings import settings
 
@@ -27,7 +28,7 @@ STORY = f"""
   Then the shop corrected itself: {REFUSED_DAY} and {CORRECTED_DAY} were run again, and only what changed was rewritten.
 
 [bold]Where to look next[/bold]
-  eval "$(.venv/bin/daybreak env)"             lets psql, dbt and redis-cli in
+  eval "$(.venv/bin/daybreak env)"             lets psql and dbt in
   psql -c 'select * from marts.daily_sales order by order_date desc limit 7'
   psql -c 'select product_id, average_rating, rating_delta from marts.product_metrics where is_rating_drop'
   psql -c 'select _day, rejection_reasons, count(*) from quarantine.orders group by 1, 2 order by 3 desc limit 9'

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -15,7 +16,7 @@ SCHEMAS = ("raw", "staging", "build", "marts", "quarantine", "ops")
 
 def print_diagnosis() -> int:
     """Print one line per neighbour; returns 0, or the exit code of the first that is ill."""
-    table = Table()
+    table = Table(box=box.SIMPLE_HEAD)
     for name in ("", "state", "what was found"):
         table.add_column(name)
     code = 0
@@ -75,13 +76,13 @@ def _check_redis() -> str:
     assert url is not None  # local.servers.ensure() has set it
     client = redis.Redis.from_url(url.get_secret_value(), socket_connect_timeout=2, socket_timeout=5)
     try:
-        version = client.info("server")["redis_version"]
+        server = client.info("server")
     except (redis.RedisError, OSError) as error:
         raise CacheUnavailableError(f"Redis cannot be reached: {error}", "Check REDIS_URL, or unset it.") from None
     finally:
         with suppress(redis.RedisError):
             client.close()
-    return f"version {version} answers"
+    return f"{server.get('server_name', 'redis')} {server.get('valkey_version', server['redis_version'])} answers"
 
 
 CHECKS: dict[str, Callable[[], str]] = {

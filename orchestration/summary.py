@@ -7,7 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.day_run import DayOutcome, RunOutcome
+from orchestration.outcome import DayOutcome, RunOutcome
 
 MOST_ROWS = 31  # of loads told one by one; of more than a month's, only those that somebody must look at
 PLAIN_STATES = ("admitted", "unchanged")

@@ -56,7 +56,11 @@ def dbt(warehouse: Settings, dbt_state: Path) -> Dbt:
 
     def run(*arguments: str) -> Result:
         said: list[str] = []
-        runner = dbtRunner(_manifest(dbt_state), [lambda event: said.append(event.info.msg)])
+
+        def hear(event: Any) -> None:
+            said.append(event.info.msg)
+
+        runner = dbtRunner(_manifest(dbt_state), [hear])
         ended = runner.invoke([*_without_unit_tests(arguments), *_places(dbt_state), *QUIETLY])
         return Result(ended.success, "\n".join([*said, str(ended.exception)]))
 

@@ -128,6 +128,26 @@ def test_a_build_that_another_one_overtook_is_refused(dbt: Dbt, published: Loads
     assert pending() == [f"orders {THIRD}"]
 
 
+def test_a_build_that_is_overtaken_on_its_way_is_not_published(dbt: Dbt, published: Loads) -> None:
+    published.admit("orders", THIRD, orders(THIRD))
+    before = seen()
+
+    def overtake() -> None:
+        with connect(autocommit=True) as connection:
+            statement = "update build.int_order_days set build_id = 'another' where day = %s"
+            while not connection.execute(statement, [THIRD]).rowcount:
+                time.sleep(0.005)
+
+    failures: list[BaseException] = []
+    other = threading.Thread(target=_keeping(overtake, failures))
+    other.start()
+    dbt("build", "--select", f"tag:{ORDERS}")
+    other.join()
+    assert failures == []
+    assert seen() == before
+    assert pending() == [f"orders {THIRD}"]
+
+
 def test_a_model_that_is_older_than_its_parent_is_not_published(dbt: Dbt, published: Loads) -> None:
     published.admit("orders", THIRD, orders(THIRD))
     without_publishing = ("--vars", "{publish: false}")

@@ -96,8 +96,12 @@ def test_a_landing_that_was_killed_is_invisible(here: World) -> None:
     with connect() as connection:  # rows of a load that the ledger does not know
         connection.execute(
             """
-            insert into raw.orders (_load_id, _day, _row_number, order_id, customer_id, total_amount)
-            values ('half', %(first)s, 1, 'half', 'c', 'abc'), ('half', %(tomorrow)s, 1, 'half', 'c', '1')
+            insert into raw.orders
+                (_load_id, _day, _row_number, order_id, customer_id, total_amount, order_date, status)
+            values
+                ('half', %(first)s, 1, 'half', 'c', '1', %(first)s::date::text, 'shipped'),
+                ('half', %(first)s, 2, 'worse', 'c', 'abc', %(first)s::date::text, 'shipped'),
+                ('half', %(tomorrow)s, 1, 'half', 'c', '1', %(tomorrow)s::date::text, 'shipped')
             """,
             {"first": FIRST, "tomorrow": tomorrow},
         )

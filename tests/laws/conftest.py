@@ -11,7 +11,8 @@ import redis
 from ingestion.shop_config import shop_config
 from local.shop_contract import Shop
 from local.shop_server import ShopServer
-from orchestration.day_run import RunOutcome, run_days
+from orchestration.day_run import run_days
+from orchestration.outcome import RunOutcome
 from orchestration.pipelines import PIPELINES
 from pipeline_settings import Settings, settings
 from tests.laws import oracle

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
+import redis
 from typer.testing import CliRunner, Result
 
 from local.shop_contract import ListedShop
 from local.shop_server import ShopServer
+from orchestration import steps
 from orchestration.cli import app
 from pipeline_settings import Settings, settings
 from warehouse.connection import connect
@@ -137,3 +139,51 @@ def test_status_lists_days(shop: ListedShop) -> None:
     printed = daybreak("status").output
     assert "2026-03-01" in printed
     assert "published" in printed
+
+
+@pytest.mark.integration
+def test_a_redis_that_is_down_is_a_warning_and_the_next_run_heals(
+    shop: ListedShop, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = {"review_id": "r1", "product_id": "p1", "customer_id": "c1", "rating": 5, "review_text": "good"}
+    shop.put("reviews", DAY, [review])
+    with monkeypatch.context() as broken:
+        broken.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
+        settings.cache_clear()
+        assert daybreak("run", str(DAY)).exit_code == 0
+    settings.cache_clear()
+    with connect() as connection:
+        told = connection.execute("select status, error from ops.pipeline_runs where step = 'update_cache'").fetchone()
+    assert told is not None
+    assert told["status"] == "warning"
+    assert "Redis" in told["error"]
+    assert cache.keys() == []
+    assert daybreak("run", str(DAY)).exit_code == 0
+    assert cache.hget("product:p1:metrics", "average_rating") == "5.0000"
+    assert cache.ttl("product:p1:metrics") > 0
+
+
+@pytest.mark.integration
+def test_a_red_pipeline_keeps_no_other_from_publishing(shop: ListedShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    review = {"review_id": "r1", "product_id": "p1", "customer_id": "c1", "rating": 5, "review_text": "good"}
+    shop.put("reviews", DAY, [review])
+    judge = steps.gate
+
+    def miscount(dataset: str, day: date, load_id: str, run_id: str) -> object:
+        decision = judge(dataset, day, load_id, run_id)
+        with connect() as connection:  # dbt's test of conservation finds this
+            connection.execute(
+                "update ops.gate_results set (row_count, accepted) = (row_count + 1, accepted + 1) where dataset = 'orders'"
+            )
+        return decision
+
+    with monkeypatch.context() as broken:
+        broken.setattr(steps, "gate", miscount)
+        result = daybreak("run", str(DAY))
+    assert result.exit_code == 7
+    assert "transform: int_orders_accepted_matches_gate_results failed" in result.stderr
+    with connect() as connection:
+        published = connection.execute("select pipeline from ops.publications").fetchall()
+        assert published == [{"pipeline": "customer_feedback_pipeline"}]
+        assert connection.execute("select from marts.fct_orders").fetchall() == []
+        assert len(connection.execute("select from marts.fct_reviews").fetchall()) == 1

@@ -1,0 +1,53 @@
+"""What a run amounts to: per day what landed and its verdict, per mart what changed, per step the seconds."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pipeline_errors import DaybreakError, GateRefusedError
+
+if TYPE_CHECKING:
+    from expectations.gate import GateDecision
+    from serving.product_cache import CacheReceipt
+
+
+@dataclass
+class DayOutcome:
+    """What became of a dataset's day. `state`: admitted, unchanged, empty, refused or failed."""
+
+    dataset: str
+    day: date
+    state: str
+    row_count: int | None = None
+    decision: "GateDecision | None" = None
+    error: DaybreakError | None = None
+
+
+@dataclass
+class RunOutcome:
+    """What a run did. `rows_published`: rows written per mart; `seconds` per step, summed over days."""
+
+    run_id: str
+    days: list[DayOutcome] = field(default_factory=list)
+    rows_published: dict[str, int] = field(default_factory=dict)
+    cache: "CacheReceipt | None" = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    errors: list[DaybreakError] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or the code of the error that matters most: what stopped us comes before what the gate refused."""
+        codes = [error.exit_code for error in self.errors]
+        return next((code for code in codes if code != GateRefusedError.exit_code), codes[0] if codes else 0)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Add the block's seconds to a step."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
