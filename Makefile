@@ -1,6 +1,6 @@
 # Everything that people and CI run. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test check format docs bench clean
+.PHONY: help setup lock demo test check format docs report bench clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -47,6 +47,9 @@ docs: setup ## the dbt docs site, one page without network: .daybreak/docs/stati
 	$(BIN)/daybreak up
 	eval "$$($(BIN)/daybreak env)" && $(BIN)/dbt docs generate --static --project-dir dbt_project --profiles-dir . --quiet --target-path $(CURDIR)/.daybreak/docs --log-path $(CURDIR)/.daybreak/docs
 	@echo "Open .daybreak/docs/static_index.html"
+
+report: setup ## state, runs and trends, one page without network: .daybreak/report/index.html
+	$(BIN)/daybreak report
 
 bench: setup ## speed and memory against hand-written minimums
 	$(BIN)/python -m benchmarks

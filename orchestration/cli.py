@@ -133,6 +133,15 @@ def status(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def report() -> None:
+    """Write the report: one page without network."""
+    with _errors_as_exit_codes(), _servers():
+        from monitoring.report import write_report
+
+        typer.echo(write_report())
+
+
+@app.command()
 def doctor() -> None:
     """Check shop, Postgres and Redis: reached or why not, version, privileges, remedy."""
     with _errors_as_exit_codes(), _servers():

@@ -73,7 +73,7 @@ def test_a_run_killed_at_any_step_is_put_right_by_the_same_run(here: World, mome
 
 def test_kills_on_the_way_show_readers_nothing_and_are_put_right(here: World) -> None:
     seen = contents()
-    for moment, step in (("after", "extract_load"), ("after", "transform")):
+    for moment, step in (("before", "score_sentiment"), ("after", "transform")):
         daybreak_killed(moment, step, "run", str(FIRST))
         assert contents() == seen
     assert pending() == [f"orders {FIRST}", f"reviews {FIRST}"]

@@ -173,7 +173,10 @@ def test_a_red_pipeline_keeps_no_other_from_publishing(shop: ListedShop, monkeyp
         decision = judge(dataset, day, load_id, run_id)
         with connect() as connection:  # dbt's test of conservation finds this
             connection.execute(
-                "update ops.gate_results set (row_count, accepted) = (row_count + 1, accepted + 1) where dataset = 'orders'"
+                """
+                update ops.gate_results set row_count = row_count + 1, accepted = accepted + 1
+                where dataset = 'orders'
+                """
             )
         return decision
 
