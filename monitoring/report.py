@@ -40,25 +40,9 @@ from (
 ) as known
 """
 DAY_STATES = """
-with ledger as (
-    select * from ops.day_ledger where dataset = any(%(datasets)s) and day between %(first)s and %(last)s
-),
-newest_results as (
-    select distinct on (dataset, day) * from ops.gate_results
-    where dataset = any(%(datasets)s) and day between %(first)s and %(last)s
-    order by dataset, day, decided_at desc
-)
-select
-    coalesce(ledger.dataset, results.dataset) as dataset,
-    coalesce(ledger.day, results.day) as day,
-    case
-        when ledger.admitted_load_id is null then 'refused'
-        when ledger.published_load_id is distinct from ledger.admitted_load_id then 'waiting'
-        when results.decision = 'refused' then 'published, newer load refused'
-        else 'published'
-    end as state
-from ledger
-full join newest_results as results on ledger.dataset = results.dataset and ledger.day = results.day
+select dataset, day, state
+from ops.day_states
+where dataset = any(%(datasets)s) and day between %(first)s and %(last)s
 """
 PUBLICATIONS = """
 select distinct on (pipeline) pipeline, as_of_date, published_at

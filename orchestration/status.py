@@ -13,23 +13,8 @@ from warehouse.connection import connect
 DAYS_SHOWN = 14
 
 DAYS_QUERY = """
-select
-    coalesce(ledger.dataset, results.dataset) as dataset,
-    coalesce(ledger.day, results.day) as day,
-    case
-        when ledger.admitted_load_id is null then 'refused'
-        when ledger.published_load_id is distinct from ledger.admitted_load_id then 'waiting'
-        when results.decision = 'refused' then 'published, newer load refused'
-        else 'published'
-    end as state,
-    results.accepted,
-    results.rejected,
-    results.bad_rate::float8 as bad_rate,
-    ledger.published_at
-from ops.day_ledger as ledger
-full join (
-    select distinct on (dataset, day) * from ops.gate_results order by dataset, day, decided_at desc
-) as results on ledger.dataset = results.dataset and ledger.day = results.day
+select dataset, day, state, accepted, rejected, bad_rate::float8 as bad_rate, published_at
+from ops.day_states
 order by day desc, dataset
 limit %s
 """
@@ -52,7 +37,7 @@ def print_status(as_json: bool) -> None:
 def _days() -> list[dict[str, Any]]:
     servers.ensure()
     with connect() as connection:
-        if connection.execute("select to_regclass('ops.gate_results') as there").fetchone() == {"there": None}:
+        if connection.execute("select to_regclass('ops.day_states') as there").fetchone() == {"there": None}:
             return []
         return connection.execute(DAYS_QUERY, [2 * DAYS_SHOWN]).fetchall()
 

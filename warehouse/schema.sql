@@ -98,6 +98,27 @@ create table if not exists ops.gate_results (
 );
 create index if not exists gate_results_dataset_day on ops.gate_results (dataset, day, decided_at);
 
+-- How each day stands, for people: what readers see of it, and how its newest load was judged.
+create or replace view ops.day_states as
+with newest_results as (
+    select distinct on (dataset, day) * from ops.gate_results order by dataset, day, decided_at desc
+)
+select
+    coalesce(ledger.dataset, results.dataset) as dataset,
+    coalesce(ledger.day, results.day) as day,
+    case
+        when ledger.admitted_load_id is null then 'refused'
+        when ledger.published_load_id is distinct from ledger.admitted_load_id then 'waiting'
+        when results.decision = 'refused' then 'published, newer load refused'
+        else 'published'
+    end as state,
+    results.accepted,
+    results.rejected,
+    results.bad_rate,
+    ledger.published_at
+from ops.day_ledger as ledger
+full join newest_results as results on ledger.dataset = results.dataset and ledger.day = results.day;
+
 -- Sentiment of review texts, scored once per load.
 create table if not exists staging.review_sentiment (
     _load_id text not null,
