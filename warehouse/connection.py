@@ -16,6 +16,7 @@ from pipeline_settings import Settings, settings
 
 MINIMUM_SERVER_VERSION = 160000  # pg_input_is_valid() came with PostgreSQL 16
 SCHEMA_FILE = Path(__file__).with_name("schema.sql")
+RELATION = r"^create (?:table if not exists|index if not exists|or replace view) (?:\w+\.)?(\w+)"
 SCHEMA_LOCK = 4_021_000_001  # advisory lock: one process at a time creates the schemas
 
 Connection = psycopg.Connection[dict[str, Any]]
@@ -91,7 +92,7 @@ def _is_created(connection: Connection, declared: str, digest: str) -> bool:
         {
             "digest": digest,
             "schemas": re.findall(r"^create schema if not exists (\w+)", declared, re.MULTILINE),
-            "relations": re.findall(r"^create (?:table|index) if not exists (?:\w+\.)?(\w+)", declared, re.MULTILINE),
+            "relations": re.findall(RELATION, declared, re.MULTILINE),
         },
     ).fetchone()
     return bool(row and row["is_created"])
