@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -327,14 +328,15 @@ def test_a_connection_that_dies_while_it_loads(shop: Shop, warehouse: Settings) 
 
     thread = threading.Thread(target=terminate)
     thread.start()
+    receipt = None
     try:
-        receipt = shop.land()
-        assert len(landed(load_id=receipt.load_id)) == receipt.rows == 20
-    except WarehouseError:
-        assert landed() == []
+        with suppress(WarehouseError):
+            receipt = shop.land()
     finally:
         over.set()
         thread.join()
+    assert len(landed()) == (receipt.rows if receipt else 0)
+    assert receipt is None or receipt.rows == 20
 
 
 def test_a_state_directory_that_cannot_be_written(
