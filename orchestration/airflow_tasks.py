@@ -17,7 +17,7 @@ from monitoring import alerts, ledger
 from orchestration import steps
 from orchestration.pipelines import BY_DATASET, BY_NAME
 from orchestration.schedules import DAY_COMPLETE, SHOP_POOL, logical_day
-from pipeline_errors import ConfigurationError, GateRefusedError, ShopError
+from pipeline_errors import ConfigurationError, DaybreakError, GateRefusedError, ShopError
 from pipeline_settings import settings
 from warehouse.connection import connect
 from warehouse.locks import day_lock, pipeline_lock
@@ -39,7 +39,7 @@ class ShopHealthSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> bool:
         """Whether the shop says that it is well."""
-        with _final_errors():
+        with final_errors():
             try:
                 steps.wait_for_shop(self.dataset, logical_day(context), context["run_id"], 0.0)
             except ShopError as error:
@@ -60,7 +60,7 @@ class ShopHealthSensor(BaseSensorOperator):
 def extract(dataset: str) -> dict[str, Any]:
     """Land the day in raw under a new load id."""
     day, run_id = _day_and_run()
-    with _final_errors(), day_lock(dataset, day):
+    with final_errors(), day_lock(dataset, day):
         steps.prepare()
         receipt = steps.extract_load(dataset, day, run_id)
     fields = [field[:40] for field in receipt.undeclared_fields[:FIELDS_TOLD]]
@@ -74,7 +74,7 @@ def validate(dataset: str, receipt: Receipt) -> dict[str, Any]:
 
     day, run_id = _day_and_run()
     load = LoadReceipt(**(receipt | {"day": day, "undeclared_fields": ()}))
-    with _final_errors(), day_lock(dataset, day):
+    with final_errors(), day_lock(dataset, day):
         admitted = steps.unchanged_load(load)
         if admitted:
             return {"load_id": admitted, "decision": "unchanged", "rows": load.rows}
@@ -92,14 +92,14 @@ def validate(dataset: str, receipt: Receipt) -> dict[str, Any]:
 def score_sentiment(verdict: Receipt) -> int:
     """Score the texts of the admitted load; returns how many."""
     day, run_id = _day_and_run()
-    with _final_errors():
+    with final_errors():
         return steps.score_sentiment(day, verdict["load_id"], run_id)
 
 
 @task.branch
 def decide_processing_path(pipeline: str, standard: str, high_volume: str) -> str:
     """The way for what this build takes, all pending days together: HIGH_VOLUME_ORDERS at most, or more."""
-    with _final_errors(), connect() as connection:
+    with final_errors(), connect() as connection:
         rows = ledger.pending_rows(connection, str(BY_NAME[pipeline].dataset))
     return high_volume if rows > settings().high_volume_orders else standard
 
@@ -111,7 +111,7 @@ def publish(pipeline: str) -> dict[str, int]:
     Returns rows written per mart; none if another run's publish took this day's build along.
     """
     day, run_id = _day_and_run()
-    with _final_errors(), pipeline_lock(pipeline, steps.BUILD_WAIT_SECONDS):
+    with final_errors(), pipeline_lock(pipeline, steps.BUILD_WAIT_SECONDS):
         rows = steps.publish([pipeline], [day], run_id)
     events, owner = get_current_context()["outlet_events"], get_current_context()["task"]
     for asset in owner.outlets:
@@ -124,7 +124,7 @@ def publish(pipeline: str) -> dict[str, int]:
 def announce_day() -> None:
     """Update the asset that customer_health waits for, if both datasets have published the day by now."""
     day, _ = _day_and_run()
-    with _final_errors(), connect() as connection:
+    with final_errors(), connect() as connection:
         missing = [name for name in BY_DATASET if not ledger.day_state(connection, name, day).published_load_id]
     if missing:
         raise AirflowSkipException(f"{', '.join(missing)} of {day} are not published yet.")
@@ -137,7 +137,7 @@ def announce_day() -> None:
 def update_cache() -> dict[str, Any] | None:
     """Bring Redis up to the published product metrics. A Redis that is down is a warning, which the next run heals."""
     day, run_id = _day_and_run()
-    with _final_errors():
+    with final_errors():
         receipt = steps.update_cache(day, run_id)
     return asdict(receipt) if receipt else None
 
@@ -146,7 +146,7 @@ def update_cache() -> dict[str, Any] | None:
 def measure(pipeline: str) -> None:
     """Write the run's metrics, and the gate's results as Data Docs."""
     day, run_id = _day_and_run()
-    with _final_errors():
+    with final_errors():
         steps.measure(pipeline, day, run_id)
         steps.write_data_docs()
 
@@ -160,14 +160,15 @@ def notify_success(pipeline: str) -> None:
 
 def _day_and_run() -> tuple[date, str]:
     context = get_current_context()
-    with _final_errors():
+    with final_errors():
         return logical_day(context), context["run_id"]
 
 
 @contextmanager
-def _final_errors() -> Iterator[None]:
-    """Neither a refused day nor a wrong setting gets better by trying again."""
+def final_errors(*types: type[DaybreakError]) -> Iterator[None]:
+    """Fail the task at once on what does not get better by trying again: a refusal, a wrong setting, and `types`."""
+    final: tuple[type[DaybreakError], ...] = (GateRefusedError, ConfigurationError, *types)
     try:
         yield
-    except (GateRefusedError, ConfigurationError) as error:
+    except final as error:
         raise AirflowFailException(str(error)) from error

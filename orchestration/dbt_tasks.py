@@ -13,7 +13,9 @@ from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavi
 from cosmos.operators.watcher import DbtProducerWatcherOperator
 
 from orchestration import steps
+from orchestration.airflow_tasks import final_errors
 from orchestration.schedules import logical_day
+from pipeline_errors import ModelError
 from pipeline_settings import PROJECT_ROOT
 from warehouse.locks import pipeline_lock
 
@@ -30,7 +32,7 @@ class DbtBuild(DbtProducerWatcherOperator):
     pipeline: str
 
     def execute(self, context: Context, **kwargs: Any) -> None:
-        """Build and test the pipeline's models. Raises ModelError naming the node that failed."""
+        """Build and test the pipeline's models. A red node fails the task for good; what ails Postgres is retried."""
         from google.protobuf.json_format import MessageToJson
 
         tell, untold = self._make_parse_callable(), list[Exception]()
@@ -43,7 +45,7 @@ class DbtBuild(DbtProducerWatcherOperator):
             except Exception as error:  # raised here it would turn dbt's nodes red
                 untold.append(error)
 
-        with pipeline_lock(self.pipeline, steps.BUILD_WAIT_SECONDS):
+        with final_errors(ModelError), pipeline_lock(self.pipeline, steps.BUILD_WAIT_SECONDS):
             steps.transform([self.pipeline], [logical_day(context)], context["run_id"], on_event=listen)
         if untold:
             raise untold[0]

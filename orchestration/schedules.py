@@ -24,7 +24,7 @@ DAY_COMPLETE = Asset(name="day_complete", uri="daybreak://marts/day_complete", g
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "daybreak",
     "retries": 2,
-    "retry_delay": timedelta(minutes=5),
+    "retry_delay": timedelta(seconds=conf.getint("core", "default_task_retry_delay")),  # five minutes
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=30),
     "execution_timeout": timedelta(hours=1),
