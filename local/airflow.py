@@ -4,13 +4,10 @@ Embedded servers, metadata database, secrets and deployment are seen to first. E
 Tests use `running_airflow` and get its address, its command line's environment, and its services one by one.
 """
 
-import json
 import os
 import signal
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,16 +18,26 @@ from typing import Any
 
 from rich.console import Console
 
-from local import airflow_home, process, servers
-from local.airflow_home import USER, Say
-from local.airflow_services import ARGUMENTS, Service, deploy, end_leftovers, kill, remember, stop_all
+from local import airflow_home, process, servers, state
+from local.airflow_home import STANDARD_PORT, USER, Say
+from local.airflow_services import (
+    ARGUMENTS,
+    Service,
+    deploy,
+    end_leftovers,
+    kill,
+    remember,
+    request,
+    stop_all,
+    unhealthy,
+)
 from local.state import LOOPBACK
 from pipeline_errors import ConfigurationError, DaybreakError
 
 HEALTHY_SECONDS = 180.0
 STOP_SECONDS = 40.0
 WATCH_SECONDS = 0.5
-STATES = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+ATTEMPTS = 3  # another program may take the port between our look at it and the start of the API server
 
 TOLD = """
 [bold green]Airflow runs at {url}[/bold green]
@@ -90,19 +97,17 @@ class Airflow:
         """The services that ended."""
         return [name for name, service in self.services.items() if service.is_dead()]
 
-    def unhealthy(self, since: datetime) -> list[str]:
-        """What does not say that it is well, with a heartbeat after `since`: an earlier run's says nothing."""
-        try:
-            health = self.api("/monitor/health", authenticated=False)
-        except OSError:
-            return ["api-server", *STATES]
-        return [name for name in STATES if not _is_well(name, health[name], since)]
+    def wait_until_healthy(
+        self, seconds: float = HEALTHY_SECONDS, since: datetime | None = None, progress: Say = lambda doing: None
+    ) -> None:
+        """Wait until all services say that they are well, from now or `since` on.
 
-    def wait_until_healthy(self, seconds: float = HEALTHY_SECONDS, since: datetime | None = None) -> None:
-        """Wait until all services are well. Raises DaybreakError if one ends, or if it takes longer."""
+        Raises DaybreakError if one ends, or if it takes longer.
+        """
         since, deadline = since or datetime.now(UTC), time.monotonic() + seconds
-        while missing := self.unhealthy(since):
+        while missing := unhealthy(self.url, since):
             self.raise_if_dead()
+            progress(f"starts: {', '.join(missing)}")
             if time.monotonic() > deadline:
                 raise DaybreakError(
                     f"Airflow is not healthy after {seconds:.0f} s: {', '.join(missing)}", f"See {self.home}/logs."
@@ -120,51 +125,53 @@ class Airflow:
         token = ""
         if authenticated:
             credentials = {"username": self.user, "password": self.password}
-            token = _request(f"{self.url}/auth/token", credentials, "POST", "")["access_token"]
-        return _request(f"{self.url}/api/v2{path}", body, method or ("GET" if body is None else "POST"), token)
+            token = request(f"{self.url}/auth/token", credentials, "POST", "")["access_token"]
+        return request(f"{self.url}/api/v2{path}", body, method or ("GET" if body is None else "POST"), token)
 
 
 @contextmanager
-def running_airflow(variables: Mapping[str, str] | None = None, say: Say = lambda line: None) -> Iterator[Airflow]:
+def running_airflow(
+    variables: Mapping[str, str] | None = None, say: Say = lambda line: None, progress: Say = lambda doing: None
+) -> Iterator[Airflow]:
     """A healthy Airflow of the settings in force, stopped at the end of the block.
 
-    `variables` go to all its processes, before the environment's. Raises ConfigurationError if one runs already,
-    DaybreakError if the deployment fails or a service ends.
+    `variables` go to all its processes, before the environment's. `say` gets a line for each part that is done.
+    Raises ConfigurationError if one runs already, DaybreakError if the deployment fails or a service ends.
     """
+    progress("starts the embedded servers")
     servers.ensure()
     home = airflow_home.make_directory()
     with airflow_home.only_one(home):
         end_leftovers(home, say)
         metadata_uri = airflow_home.ensure_metadata_database(say)
         airflow_home.password(home)
-        port = airflow_home.choose_port()
-        environment = airflow_home.environment(home, metadata_uri, port, variables or {})
-        deploy(environment, home, say)
-        services = {name: Service(name, home / "logs" / f"{name}.log") for name in ARGUMENTS}
-        airflow = Airflow(home, port, environment, services)
-        since = datetime.now(UTC)
+        progress("is deployed")
+        deploy(airflow_home.environment(home, metadata_uri, STANDARD_PORT, variables or {}), home, say)
+        airflow = _started(home, metadata_uri, variables or {}, progress)
         try:
-            for name in services:
-                airflow.start(name)
-            airflow.wait_until_healthy(since=since)
             yield airflow
         finally:
             airflow.stop()
 
 
-def _is_well(name: str, health: Mapping[str, str | None], since: datetime) -> bool:
-    heartbeat = health.get(f"latest_{name}_heartbeat")
-    fresh = name == "metadatabase" or (heartbeat is not None and datetime.fromisoformat(heartbeat) >= since)
-    return fresh and health["status"] == "healthy"
-
-
-def _request(url: str, body: object, method: str, token: str) -> Any:
-    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - our own address
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(request, timeout=30) as response:
-        return json.loads(response.read() or b"null")
+def _started(home: Path, metadata_uri: str, variables: Mapping[str, str], progress: Say) -> Airflow:
+    """Start the services and wait until they are well; on another port if somebody else was quicker."""
+    for attempt in range(1, ATTEMPTS + 1):
+        port, since = airflow_home.choose_port(), datetime.now(UTC)
+        environment = airflow_home.environment(home, metadata_uri, port, variables)
+        services = {name: Service(name, home / "logs" / f"{name}.log") for name in ARGUMENTS}
+        airflow = Airflow(home, port, environment, services)
+        try:
+            for name in services:
+                airflow.start(name)
+            airflow.wait_until_healthy(since=since, progress=progress)
+        except BaseException as error:
+            airflow.stop()
+            if not isinstance(error, DaybreakError) or state.is_free(port) or attempt == ATTEMPTS:
+                raise
+        else:
+            return airflow
+    raise AssertionError
 
 
 def main(arguments: list[str]) -> int:
@@ -185,13 +192,12 @@ def _run() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     console = Console(highlight=False)
-    with console.status("Airflow is made ready") as status:
+    with console.status("Airflow") as status:
 
         def say(line: str) -> None:
             console.print(f"  {line}", markup=False, soft_wrap=True)
-            status.update("Airflow starts")
 
-        with running_airflow(say=say) as airflow:
+        with running_airflow(say=say, progress=lambda doing: status.update(f"Airflow {doing}")) as airflow:
             status.stop()
             console.print(TOLD.format(url=airflow.url, user=airflow.user, home=airflow.home), soft_wrap=True)
             while True:

@@ -10,10 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
@@ -28,6 +31,7 @@ ARGUMENTS = {
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
+STATES = ("metadatabase", "scheduler", "dag_processor", "triggerer")  # as the API calls them
 # Seconds; all of them together are less than the 30 that a stop may take.
 TASKS_END_SECONDS = 8.0  # for running tasks to finish
 TASKS_STOP_SECONDS = 3.0  # for the others to stop what they started
@@ -173,6 +177,31 @@ def deploy(environment: Mapping[str, str], home: Path, say: Say) -> None:
         error = DaybreakError(f"The deployment failed: {process.last_lines(output[-1] if output else '')}")
         error.exit_code = deployment.returncode
         raise error
+
+
+def unhealthy(url: str, since: datetime) -> list[str]:
+    """What does not say that it is well, with a heartbeat after `since`: an earlier run's says nothing."""
+    try:
+        health = request(f"{url}/api/v2/monitor/health")
+    except OSError:
+        return ["api-server", *STATES]
+    return [name for name in STATES if not _is_well(name, health[name], since)]
+
+
+def request(url: str, body: object = None, method: str = "GET", token: str = "") -> Any:
+    """What the API answers to a request with this JSON body. Raises HTTPError or URLError."""
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - our own address
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(asked, timeout=30) as response:
+        return json.loads(response.read() or b"null")
+
+
+def _is_well(name: str, health: Mapping[str, str | None], since: datetime) -> bool:
+    heartbeat = health.get(f"latest_{name}_heartbeat")
+    fresh = name == "metadatabase" or (heartbeat is not None and datetime.fromisoformat(heartbeat) >= since)
+    return fresh and health["status"] == "healthy"
 
 
 def _signal_groups(groups: Iterable[int], number: signal.Signals) -> None:
