@@ -1,20 +1,24 @@
 """The one Cosmos configuration: a pipeline's dbt models and tests as a group of Airflow tasks, one per node.
 
-One `dbt build` runs them all: the transform step. Then each node's task shows how its node fared, and fails if the node
-did. A node's task that is cleared runs its node alone. Publishing is a task of its own: it looks up in the warehouse
-whether every node is green, whoever ran it.
+One `dbt build` runs them all: the transform step. Then each node's task shows how its node fared, and is red if it is.
+Node tasks run nothing themselves: clearing the build, alone or with what is downstream, builds and tests everything
+again. Publishing looks up in the warehouse whether every node is green. Why so: docs/decisions/0007.
 """
 
 from typing import Any
 
 from airflow.sdk import Context, TriggerRule
+from airflow.sdk.exceptions import AirflowFailException
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
-from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior, TestIndirectSelection
-from cosmos.operators.watcher import DbtProducerWatcherOperator
+from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
+from cosmos.operators._watcher import safe_xcom_push
+from cosmos.operators._watcher.aggregation import get_tests_status_xcom_key
+from cosmos.operators._watcher.state import is_dbt_node_status_success, is_producer_task_terminated
+from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOperator, DbtTestWatcherOperator
 
 from orchestration import steps
 from orchestration.airflow_tasks import final_errors
-from orchestration.schedules import logical_day
+from orchestration.schedules import NODE_POOL, logical_day
 from pipeline_errors import ModelError
 from pipeline_settings import PROJECT_ROOT
 from warehouse.locks import pipeline_lock
@@ -24,12 +28,10 @@ BUILD_TASK, BUILT_TASK = "dbt_producer_watcher", "dbt_producer_watcher_done"  # 
 
 
 class DbtBuild(DbtProducerWatcherOperator):
-    """The transform step, telling Cosmos how each node fares. Retried or cleared, it builds again as a whole.
-
-    Cosmos's own producer skips a second attempt and leaves each node to the node's task, in a process each.
-    """
+    """The transform step, telling Cosmos how each node fares. Retried or cleared, it builds again as a whole."""
 
     pipeline: str
+    own_tests: set[str]  # unique ids of the tests that have a task of their own
 
     def execute(self, context: Context, **kwargs: Any) -> None:
         """Build and test the pipeline's models. A red node fails the task for good; what ails Postgres is retried."""
@@ -42,6 +44,8 @@ class DbtBuild(DbtProducerWatcherOperator):
         def listen(event: Any) -> None:
             try:
                 tell(MessageToJson(event, preserving_proto_field_name=True), details)
+                if event.info.name == "LogTestResult" and event.data.node_info.unique_id in self.own_tests:
+                    self._tell_test(context, event.data.node_info.unique_id, event.data.status)
             except Exception as error:  # raised here it would turn dbt's nodes red
                 untold.append(error)
 
@@ -49,6 +53,33 @@ class DbtBuild(DbtProducerWatcherOperator):
             steps.transform([self.pipeline], [logical_day(context)], context["run_id"], on_event=listen)
         if untold:
             raise untold[0]
+
+    def _tell_test(self, context: Context, unique_id: str, status: str) -> None:
+        safe_xcom_push(context["ti"], get_tests_status_xcom_key(unique_id), status)
+
+
+class _ShowsNode:
+    """A task that waits for the end of the build, of this attempt and not the last one, and then shows its node."""
+
+    def poke(self: Any, context: Context) -> bool:
+        """Whether the node is green. Raises AirflowFailException if it is not, or was not reached."""
+        if not is_producer_task_terminated(self._get_producer_task_status(context)):
+            return False
+        status = self._get_node_status(context["ti"], context)
+        if is_dbt_node_status_success(status):
+            return True
+        raise AirflowFailException(
+            f"{self.model_unique_id} is {status or 'not built'}: see the log of {self.producer_task_id}. "
+            "Clear that task to build again."
+        )
+
+
+class ModelTask(_ShowsNode, DbtRunWatcherOperator):
+    """Shows how a model fared."""
+
+
+class TestTask(_ShowsNode, DbtTestWatcherOperator):
+    """Shows how a model's tests fared, or a test of several models."""
 
 
 def dbt_tasks(group_id: str, pipeline: str, pool: str) -> DbtTaskGroup:
@@ -64,31 +95,34 @@ def dbt_tasks(group_id: str, pipeline: str, pool: str) -> DbtTaskGroup:
             profile_name="daybreak", target_name="warehouse", profiles_yml_filepath=PROJECT_ROOT / "profiles.yml"
         ),
         execution_config=ExecutionConfig(
-            execution_mode=ExecutionMode.WATCHER,
-            invocation_mode=InvocationMode.DBT_RUNNER,
-            test_indirect_selection=TestIndirectSelection.BUILDABLE,
+            execution_mode=ExecutionMode.WATCHER, setup_operator_args={"pool": pool, "retries": 2}
         ),
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
             select=[f"tag:{pipeline}"],
             test_behavior=TestBehavior.AFTER_EACH,
+            should_detach_multiple_parents_tests=True,
             emit_datasets=False,
         ),
-        # a node's task waits for nothing when it runs: the build is over by then
-        operator_args={"vars": {"publish": False}, "deferrable": False, "retries": 0, "pool": pool},
+        operator_args={"deferrable": False, "mode": "reschedule", "poke_interval": 5, "retries": 0, "pool": NODE_POOL},
     )
-    _run_nodes_after_build(group, pipeline)
+    _show_nodes_after_build(group, pipeline)
     return group
 
 
-def _run_nodes_after_build(group: DbtTaskGroup, pipeline: str) -> None:
-    """Start the nodes' tasks when the build has ended, green or red: before that they would read the last attempt's."""
+def _show_nodes_after_build(group: DbtTaskGroup, pipeline: str) -> None:
+    """Put our operators in the place of Cosmos's, which has no setting for them, and the nodes behind the build."""
     build, built = (group.children[f"{group.group_id}.{name}"] for name in (BUILD_TASK, BUILT_TASK))
-    build.__class__ = DbtBuild  # Cosmos has no setting for the operator's class
-    build.pipeline, build.retries = pipeline, build.dag.default_args["retries"]
+    nodes = [task for task in group.iter_tasks() if task not in (build, built)]
+    for task in nodes:
+        task.__class__ = TestTask if task.is_test_sensor else ModelTask
+        if not task.upstream_task_ids:
+            build >> task
+            task.trigger_rule = TriggerRule.NONE_SKIPPED  # after a red build too, but not in the branch not taken
     built.trigger_rule = TriggerRule.NONE_SKIPPED
-    for child in list(group.children.values()):
-        if child not in (build, built) and not child.upstream_task_ids:
-            build >> child
-            for root in getattr(child, "roots", [child]):
-                root.trigger_rule = TriggerRule.NONE_SKIPPED
+    build.__class__ = DbtBuild
+    build.pipeline = pipeline
+    build.own_tests = {task.model_unique_id for task in nodes if task.model_unique_id.startswith("test.")}
+    build.tests_per_model = {
+        model: [test for test in tests if test not in build.own_tests] for model, tests in build.tests_per_model.items()
+    }
