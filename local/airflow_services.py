@@ -32,6 +32,7 @@ ARGUMENTS = {
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
 STATES = ("metadatabase", "scheduler", "dag_processor", "triggerer")  # as the API calls them
+ERROR_PREFIX = "daybreak: "
 # Seconds; all of them together are less than the 30 that a stop may take.
 TASKS_END_SECONDS = 8.0  # for running tasks to finish
 TASKS_STOP_SECONDS = 3.0  # for the others to stop what they started
@@ -168,13 +169,13 @@ def deploy(environment: Mapping[str, str], home: Path, say: Say) -> None:
             assert deployment.stdout is not None
             for line in deployment.stdout:
                 output.append(line.rstrip())
-                if not line.startswith("daybreak: "):
+                if not line.startswith(ERROR_PREFIX):
                     say(output[-1])
         except BaseException:
             kill(session_members(deployment.pid))
             raise
     if deployment.returncode != 0:
-        error = DaybreakError(f"The deployment failed: {process.last_lines(output[-1] if output else '')}")
+        error = DaybreakError(output[-1].removeprefix(ERROR_PREFIX) if output else "The deployment failed")
         error.exit_code = deployment.returncode
         raise error
 

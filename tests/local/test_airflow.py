@@ -16,7 +16,7 @@ import pytest
 
 from local import airflow_home
 from local.airflow import Airflow, running_airflow
-from pipeline_errors import ConfigurationError
+from pipeline_errors import ConfigurationError, DaybreakError
 from pipeline_settings import PROJECT_ROOT, Settings
 
 SLEEPING_DAG = """
@@ -127,8 +127,8 @@ def test_make_airflow_is_closed_to_others_and_leaves_nothing_behind(warehouse: S
         assert time.monotonic() - began < 30
         assert not [p for p in processes if p.is_running()]
     finally:
-        launcher.kill()
-        launcher.communicate()
+        launcher.terminate()
+        launcher.communicate(timeout=60)
 
 
 @pytest.mark.airflow
@@ -141,6 +141,8 @@ def test_a_killed_scheduler_starts_again_and_a_stop_reports_what_did_not_finish(
     sleeper.kill("scheduler")
     eventually(lambda: not any(process.is_running() for process in left), 5)
     assert sleeper.services["scheduler"].members() == []
+    with pytest.raises(DaybreakError, match="scheduler ended: .* See .*scheduler.log"):
+        sleeper.raise_if_dead()
 
     sleeper.start("scheduler")
     sleeper.wait_until_healthy()
