@@ -18,7 +18,7 @@ from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOp
 
 from orchestration import steps
 from orchestration.airflow_tasks import final_errors
-from orchestration.schedules import NODE_POOL, logical_day
+from orchestration.schedules import DEFAULT_ARGS, NODE_POOL, logical_day
 from pipeline_errors import ModelError
 from pipeline_settings import PROJECT_ROOT
 from warehouse.locks import pipeline_lock
@@ -95,7 +95,8 @@ def dbt_tasks(group_id: str, pipeline: str, pool: str) -> DbtTaskGroup:
             profile_name="daybreak", target_name="warehouse", profiles_yml_filepath=PROJECT_ROOT / "profiles.yml"
         ),
         execution_config=ExecutionConfig(
-            execution_mode=ExecutionMode.WATCHER, setup_operator_args={"pool": pool, "retries": 2}
+            execution_mode=ExecutionMode.WATCHER,
+            setup_operator_args={"pool": pool, "retries": DEFAULT_ARGS["retries"]},  # without it Cosmos takes 0
         ),
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
@@ -104,7 +105,7 @@ def dbt_tasks(group_id: str, pipeline: str, pool: str) -> DbtTaskGroup:
             should_detach_multiple_parents_tests=True,
             emit_datasets=False,
         ),
-        operator_args={"deferrable": False, "mode": "reschedule", "poke_interval": 5, "retries": 0, "pool": NODE_POOL},
+        operator_args={"deferrable": False, "poke_interval": 2, "pool": NODE_POOL},
     )
     _show_nodes_after_build(group, pipeline)
     return group

@@ -112,8 +112,7 @@ def test_every_dag_is_explicit(dag: Any) -> None:
 def test_every_task_has_retries_a_timeout_a_pool_and_an_owner(dag: Any) -> None:
     pools = json.loads((PROJECT_ROOT / "orchestration" / "pools.json").read_text())
     for name, task in dag["tasks"].items():
-        shows_a_node = task["operator"] in ("ModelTask", "TestTask")
-        assert task["retries"] == (0 if shows_a_node else 2), name
+        assert task["retries"] == 2, name
         assert task["retry_delay"] == 300, name
         assert task["grows"], name
         assert task["max_retry_delay"] == 1800, name
