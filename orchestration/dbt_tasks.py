@@ -8,12 +8,16 @@ again. Publishing looks up in the warehouse whether every node is green. Why so:
 from typing import Any
 
 from airflow.sdk import Context, TriggerRule
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 from cosmos.operators._watcher import safe_xcom_push
 from cosmos.operators._watcher.aggregation import get_tests_status_xcom_key
-from cosmos.operators._watcher.state import is_dbt_node_status_success, is_producer_task_terminated
+from cosmos.operators._watcher.state import (
+    ProducerTaskState,
+    is_dbt_node_status_success,
+    is_producer_task_terminated,
+)
 from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOperator, DbtTestWatcherOperator
 
 from orchestration import steps
@@ -62,9 +66,12 @@ class _ShowsNode:
     """A task that waits for the end of the build, of this attempt and not the last one, and then shows its node."""
 
     def poke(self: Any, context: Context) -> bool:
-        """Whether the node is green. Raises AirflowFailException if it is not, or was not reached."""
-        if not is_producer_task_terminated(self._get_producer_task_status(context)):
+        """Whether the node is green. Raises AirflowFailException if it is not, AirflowSkipException without a build."""
+        build = self._get_producer_task_status(context)
+        if not is_producer_task_terminated(build):
             return False
+        if build not in (ProducerTaskState.SUCCESS, ProducerTaskState.FAILED):
+            raise AirflowSkipException("There was no build: a task before it has failed.")
         status = self._get_node_status(context["ti"], context)
         if is_dbt_node_status_success(status):
             return True
@@ -120,7 +127,7 @@ def _show_nodes_after_build(group: DbtTaskGroup, pipeline: str) -> None:
         if not task.upstream_task_ids:
             build >> task
             task.trigger_rule = TriggerRule.NONE_SKIPPED  # after a red build too, but not in the branch not taken
-    built.trigger_rule = TriggerRule.NONE_SKIPPED
+    built.trigger_rule = TriggerRule.ALL_SUCCESS  # Cosmos's own would be green for a branch not taken
     build.__class__ = DbtBuild
     build.pipeline = pipeline
     build.own_tests = {task.model_unique_id for task in nodes if task.model_unique_id.startswith("test.")}

@@ -188,7 +188,8 @@ def test_a_group_shows_each_node_after_the_build(facts: Any, pipeline: str, grou
     nodes = {name for name in tasks if name.startswith(f"{group}.") and name != build}
     assert tasks[build]["operator"] == "DbtBuild"
     assert nodes <= set(walk(tasks, build))
-    first = [name for name in nodes if tasks[name]["upstream"] == [build]]
+    first = [name for name in nodes if tasks[name]["upstream"] == [build] and tasks[name]["operator"] == "ModelTask"]
+    assert tasks[f"{build}_done"]["trigger_rule"] == "all_success"
     assert {tasks[name]["trigger_rule"] for name in first} == {"none_skipped"}
     manifest = json.loads(MANIFEST.read_text())
     models = {n["name"] for n in manifest["nodes"].values() if n["resource_type"] == "model" and pipeline in n["tags"]}
