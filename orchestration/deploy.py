@@ -1,6 +1,6 @@
 """What a deployment needs before Airflow starts: `python -m orchestration.deploy`, as often as you like.
 
-    Airflow's metadata database is migrated, and has the pools of pools.json
+    Airflow's metadata database is migrated, and has the pools of pools.json; its time zone is the shop's
     dbt_project/target/manifest.json is what the project says now: the DAG files read it
     the warehouse has its schemas and staging views
 
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import typer
 
+from ingestion.shop_config import shop_config
 from orchestration import steps
 from pipeline_errors import ConfigurationError, DaybreakError, ModelError
 from pipeline_settings import PROJECT_ROOT
@@ -31,14 +32,24 @@ def deploy(say: Callable[[str], None]) -> None:
     """Do all parts; each says one line when it is done. Raises a DaybreakError of the first that failed."""
     with ThreadPoolExecutor(1) as beside:
         airflow = beside.submit(_run, [migrate_metadata, import_pools], say)
-        _run([write_manifest, prepare_warehouse], say)
+        _run([check_time_zone, write_manifest, prepare_warehouse], say)
         airflow.result()
+
+
+def check_time_zone() -> str:
+    """See that Airflow's nights are the shop's. Raises ConfigurationError."""
+    variable, wanted = "AIRFLOW__CORE__DEFAULT_TIMEZONE", shop_config().time_zone
+    found = os.environ.get(variable, "utc")  # Airflow's default
+    if found.casefold() != wanted.casefold():
+        raise ConfigurationError(f"Airflow's time zone is {found}, the shop's is {wanted}", f"Set {variable}={wanted}.")
+    return f"Nights are those of {wanted}"
 
 
 def migrate_metadata() -> str:
     """Create or migrate Airflow's own tables; quick if they are up to date. Raises ConfigurationError."""
     _airflow(
-        ["db", "migrate"], "Check AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: the database must exist, and be its user's own."
+        ["db", "migrate"],
+        "Check AIRFLOW__DATABASE__SQL_ALCHEMY_CONN and …_CONN_ASYNC: the database must exist, and be its user's own.",
     )
     return "Airflow's metadata database is up to date"
 

@@ -15,7 +15,8 @@ from pipeline_settings import PROJECT_ROOT
 
 def test_pools_have_slots_and_say_what_they_are_for() -> None:
     pools = json.loads(deploy.POOLS_FILE.read_text())
-    assert {name: pool["slots"] for name, pool in pools.items()} == {"shop_api": 2, "warehouse": 2, "high_volume": 1}
+    slots = {name: pool["slots"] for name, pool in pools.items()}
+    assert slots == {"shop_api": 2, "warehouse": 2, "high_volume": 1, "dbt_nodes": 3}
     assert all(pool["description"] for pool in pools.values())
 
 
@@ -25,13 +26,21 @@ def test_a_failed_part_is_named_and_the_error_is_one_line(monkeypatch: pytest.Mo
     def broken() -> str:
         raise ConfigurationError("It is wrong", "Correct it.")
 
+    monkeypatch.setattr(deploy, "check_time_zone", lambda: "checked")
     monkeypatch.setattr(deploy, "write_manifest", lambda: "written")
     monkeypatch.setattr(deploy, "prepare_warehouse", lambda: "prepared")
     monkeypatch.setattr(deploy, "migrate_metadata", broken)
     with pytest.raises(ConfigurationError) as caught:
         deploy.deploy(said.append)
     assert str(caught.value) == "broken: It is wrong. Correct it."
-    assert said == ["written", "prepared"]
+    assert said == ["checked", "written", "prepared"]
+
+
+def test_the_nights_of_another_time_zone_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert deploy.check_time_zone() == "Nights are those of UTC"
+    monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TIMEZONE", "Europe/Berlin")
+    with pytest.raises(ConfigurationError, match=r"Europe/Berlin, the shop's is UTC. Set .*DEFAULT_TIMEZONE=UTC"):
+        deploy.check_time_zone()
 
 
 @pytest.mark.airflow
