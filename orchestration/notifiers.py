@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from airflow.sdk import BaseNotifier, Context
+from airflow.sdk.exceptions import AirflowFailException
 
 from monitoring import alerts
 
@@ -14,13 +15,14 @@ class FailureNotifier(BaseNotifier):
     def notify(self, context: Context) -> None:
         """Called when a task has failed for good; without an exception if its process was killed."""
         failure = context.get("exception")
-        cause = getattr(failure, "__cause__", None) or failure  # the step's own error, if Airflow's wraps it
+        if isinstance(failure, AirflowFailException) and failure.__cause__:
+            failure = failure.__cause__  # the step's own error
         task = context["ti"]
         alerts.report_failure(
             task.dag_id,
             run_day(context),
             task.run_id,
-            cause if isinstance(cause, BaseException) else None,
+            failure if isinstance(failure, BaseException) else None,
             step=task.task_id,
             link=getattr(task, "log_url", None),
         )
