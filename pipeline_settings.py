@@ -35,6 +35,9 @@ class Settings(BaseSettings):
 
     redis_url: SecretStr | None = None
 
+    alert_urls: SecretStr | None = None  # apprise URLs, separated by white space or commas
+    metrics_url: SecretStr | None = None  # http(s)
+
     daybreak_home: Path = PROJECT_ROOT / ".daybreak"
 
     first_day: date | None = None  # Airflow loads this day and each one after it; without it, from the coming night on

@@ -1,7 +1,7 @@
 """What people are told: a message per failure, refusal, recovery and success, in ops.alerts and as a line of the log.
 
 The command line and Airflow's callbacks call the same functions. Monitoring never breaks the pipeline: whatever goes
-wrong in here is one line of the log. Sending the messages is another program's work; each has its `event_key` for that.
+wrong in here is one line of the log. What goes out to people is put into the outbox in the same transaction.
 """
 
 import json
@@ -14,6 +14,7 @@ from typing import Any, ParamSpec
 
 from psycopg.types.json import Jsonb
 
+from monitoring import incidents
 from monitoring.plain_text import first_line, without_secrets, without_user
 from monitoring.run_figures import refusal_figures, run_figures
 from pipeline_errors import DaybreakError, GateRefusedError
@@ -39,7 +40,7 @@ INSERT = """
         pipeline = %(pipeline)s and run_id = %(run_id)s and logical_date is not distinct from %(day)s::date
         and (kind = any(%(bad)s)) <> (%(kind)s = any(%(bad)s))
     on conflict (event_key) do nothing
-    returning event_key
+    returning *
 """
 IS_TOLD = """
     select from ops.open_alerts
@@ -179,13 +180,16 @@ def _tell(message: _Message, *, unless: str | None = None) -> bool:
                 return False
             if message.kind == "success":
                 message = _success_or_recovery(connection, message)
-            is_new = connection.execute(INSERT, _values(message)).fetchone() is not None
+            open_before = incidents.open_kinds(connection, message.pipeline)
+            stored = connection.execute(INSERT, _values(message)).fetchone()
+            if stored:
+                incidents.send_on(connection, stored, open_before)
     except Exception as failure:
         logger.error("%s (could not be stored: %s)", message, first_line(failure))
         return False
-    if is_new:
+    if stored:
         logger.log(logging.WARNING if message.kind in BAD else logging.INFO, "%s", message)
-    return is_new
+    return stored is not None
 
 
 def _success_or_recovery(connection: Connection, message: _Message) -> _Message:

@@ -1,7 +1,10 @@
 """Metrics of a run in ops.pipeline_metrics: records, data quality and duration."""
 
+import hashlib
 from datetime import date
 
+from monitoring.outbox import enqueue
+from monitoring.receivers import METRICS
 from warehouse.connection import Connection
 
 
@@ -9,9 +12,9 @@ def record_metrics(connection: Connection, pipeline: str, dataset: str, day: dat
     """Write what a run of a dataset's day amounts to, from the gate's result and the log of steps.
 
     data_quality_score is 1 − bad rate (1 for an empty day), processing_duration_minutes the sum of this run's steps.
-    Nothing is written for a day that no gate has judged.
+    Nothing is written for a day that no gate has judged. The same figures of a run are one message in the outbox.
     """
-    connection.execute(
+    row = connection.execute(
         """
         insert into ops.pipeline_metrics (
             pipeline, logical_date, run_id, records_processed, records_accepted, records_rejected,
@@ -33,6 +36,11 @@ def record_metrics(connection: Connection, pipeline: str, dataset: str, day: dat
             records_processed = excluded.records_processed, records_accepted = excluded.records_accepted,
             records_rejected = excluded.records_rejected, data_quality_score = excluded.data_quality_score,
             processing_duration_minutes = excluded.processing_duration_minutes, measured_at = clock_timestamp()
+        returning *
         """,
         {"pipeline": pipeline, "dataset": dataset, "day": day, "run_id": run_id},
-    )
+    ).fetchone()
+    if row:
+        figures = repr([value for name, value in row.items() if name != "measured_at"])
+        event = f"{pipeline}/{day}/{run_id}/metrics/{hashlib.sha256(figures.encode()).hexdigest()[:12]}"
+        enqueue(connection, METRICS, event, row)

@@ -48,4 +48,6 @@ def _known_secrets() -> list[str]:
         known = settings()
     except ConfigurationError:
         return []
-    return [secret.get_secret_value() for secret in (known.pgpassword, known.shop_api_token) if secret]
+    secrets = (known.pgpassword, known.shop_api_token, known.metrics_url, known.alert_urls)
+    texts = [secret.get_secret_value() for secret in secrets if secret]
+    return [part for text in texts for part in (text, *text.replace(",", " ").split())]

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, A
 from monitoring import alerts, ledger
 from orchestration import steps
 from orchestration.pipelines import BY_DATASET, BY_NAME
+from orchestration.run_messages import send_out
 from orchestration.schedules import DAY_COMPLETE, SHOP_POOL, logical_day
 from pipeline_errors import ConfigurationError, DaybreakError, GateRefusedError, ShopError
 from pipeline_settings import settings
@@ -149,13 +150,15 @@ def measure(pipeline: str) -> None:
     with final_errors():
         steps.measure(pipeline, day, run_id)
         steps.write_data_docs()
+    send_out()
 
 
 @task
 def notify_success(pipeline: str) -> None:
-    """Tell that the day is published, with its figures."""
+    """Tell that the day is published, with its figures. What a receiver does not take is sent by a later task."""
     day, run_id = _day_and_run()
     alerts.report_success(pipeline, day, run_id, link=getattr(get_current_context()["ti"], "log_url", None))
+    send_out()
 
 
 def _day_and_run() -> tuple[date, str]:

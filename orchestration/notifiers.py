@@ -7,6 +7,9 @@ from airflow.sdk import BaseNotifier, Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from monitoring import alerts
+from orchestration.run_messages import send_out
+
+SECONDS_TO_SEND = 10.0  # a killed task's callback runs in the DAG processor, where others wait
 
 
 class FailureNotifier(BaseNotifier):
@@ -26,6 +29,7 @@ class FailureNotifier(BaseNotifier):
             step=task.task_id,
             link=getattr(task, "log_url", None),
         )
+        send_out(SECONDS_TO_SEND)
 
 
 def run_day(context: Context) -> date | None:

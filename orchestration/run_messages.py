@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 
-from monitoring import alerts, ledger
+from monitoring import alerts, ledger, outbox
 from orchestration.outcome import RunOutcome
 from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH
 from pipeline_errors import DayBusyError
@@ -21,7 +21,7 @@ def told(
     """Tell at the end of the block how the run went: each failed or refused day, each recovery, one success a pipeline.
 
     A run that ends with an exception is a failure of all its pipelines. An interrupt is not told: whoever pressed the
-    keys knows.
+    keys knows. Then everything goes out.
     """
     before = _newest_publication()
     try:
@@ -30,7 +30,18 @@ def told(
         _tell_days(outcome)
         for name in pipelines:
             alerts.report_failure(name, None, outcome.run_id, error)
+        send_out()
         raise
+    _tell(pipelines, days, outcome, before, is_replay)
+    send_out()
+
+
+def send_out(seconds: float = outbox.SECONDS_A_CALL) -> None:
+    """Deliver what the outbox holds, in `seconds` at most. Never raises."""
+    outbox.deliver(seconds)
+
+
+def _tell(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, before: int, is_replay: bool) -> None:
     _tell_days(outcome)
     try:
         _tell_builds(pipelines, days, outcome, _published_since(before), is_replay)

@@ -222,6 +222,33 @@ where
             and good.kind in ('recovery', 'success')
     );
 
+-- What goes out: one row per message and channel, written in the transaction that stored what it tells of. A message is
+-- delivered once every receiver that it has a row for below has it.
+create table if not exists ops.outbox (
+    outbox_id bigint generated always as identity primary key,
+    channel text not null check (channel in ('alert', 'metrics')),
+    idempotency_key text not null unique,  -- the same however often it is sent, and to whom
+    incident text,  -- pipeline/kind of a failure or refusal; at most one a day of each goes out
+    payload jsonb not null,
+    created_at timestamptz not null default clock_timestamp(),
+    delivered_at timestamptz
+);
+create index if not exists outbox_waiting on ops.outbox (created_at) where delivered_at is null;
+create index if not exists outbox_incident on ops.outbox (incident, created_at) where incident is not null;
+
+-- How sending a message to each of its receivers went: who has it is not sent it again because another one is down.
+create table if not exists ops.outbox_deliveries (
+    outbox_id bigint not null references ops.outbox (outbox_id),
+    receiver text not null,  -- a hash of its URL, for the URL is a secret
+    attempts integer not null default 0,
+    next_attempt_at timestamptz not null default clock_timestamp(),
+    last_error text,
+    delivered_at timestamptz,
+    primary key (outbox_id, receiver)
+);
+create index if not exists outbox_deliveries_waiting on ops.outbox_deliveries (receiver, outbox_id)
+where delivered_at is null;
+
 -- Readers may select from marts, and from nothing else. The role belongs to the cluster: it is made where we may.
 do $$
 begin

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from pipeline_settings import PROJECT_ROOT, Settings
 from warehouse.connection import connect
@@ -53,13 +54,21 @@ for name, context in contexts.items():
 """
 
 
-def test_each_failure_is_one_message_with_its_own_cause(warehouse: Settings, tmp_path: Path) -> None:
+def test_each_failure_is_one_message_with_its_own_cause(
+    warehouse: Settings, tmp_path: Path, httpserver: HTTPServer
+) -> None:
     environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT_ROOT)}
+    environment["ALERT_URLS"] = f"json://127.0.0.1:{httpserver.port}/"
+    httpserver.expect_request("/").respond_with_data()
     subprocess.run([sys.executable, "-W", "ignore", "-c", FAIL], env=environment, cwd=tmp_path, check=True, timeout=120)
     with connect() as connection:
         alerts = {row["run_id"]: row for row in connection.execute("select * from ops.alerts")}
         count = connection.execute("select count(*) as alerts from ops.alerts").fetchone()
     assert count == {"alerts": 9}
+    titles = [request.get_json()["title"] for request, _ in httpserver.log]
+    assert [title.split(" ", 3)[2:] for title in titles] == [
+        ["2026-03-01", "was refused at some_task"], ["2026-03-01", "failed at some_task"]
+    ]  # fmt: skip
     for name, day in (("scheduled", "2026-03-01"), ("by_form", "2026-03-02"), ("without_day", "None")):
         refused, lost, killed = (alerts[f"{name} {kind}"] for kind in ("refused", "lost", "killed"))
         assert (refused["kind"], refused["cause"], refused["remedy"]) == (

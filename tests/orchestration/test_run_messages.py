@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from local.shop_contract import ListedShop
 from local.shop_server import ShopServer
@@ -250,3 +251,29 @@ def test_a_ledger_that_cannot_be_read_for_messages_breaks_nothing(
     outcome = run_days([FIRST], [ORDERS.name])
     assert outcome.exit_code == 4
     assert "Nobody was told" in caplog.text
+
+
+def test_a_run_sends_its_messages(
+    shop: ListedShop, warehouse: Settings, monkeypatch: pytest.MonkeyPatch, httpserver: HTTPServer
+) -> None:
+    """Down first: the run is as good without its receivers, and the next one brings them what they lack."""
+    monkeypatch.setenv("ALERT_URLS", f"json://127.0.0.1:{httpserver.port}/chat")
+    monkeypatch.setenv("METRICS_URL", httpserver.url_for("/metrics"))
+    settings.cache_clear()
+    httpserver.expect_request("/chat").respond_with_data(status=503)
+    httpserver.expect_request("/metrics").respond_with_data(status=503)
+    assert run_days([FIRST], [ORDERS.name]).exit_code == 0
+    httpserver.clear()
+    httpserver.expect_request("/chat").respond_with_data()
+    httpserver.expect_request("/metrics").respond_with_data()
+    with connect() as connection:
+        connection.execute("update ops.outbox_deliveries set next_attempt_at = clock_timestamp()")
+    shop.put("orders", SECOND, orders(SECOND, bad=3))
+    assert run_days([SECOND], [ORDERS.name]).exit_code == 5
+    titles = [request.get_json()["title"] for request, _ in httpserver.log if request.path == "/chat"]
+    assert titles == [
+        f"(info) {ORDERS.name} {FIRST} succeeded",
+        f"(critical) {ORDERS.name} {SECOND} was refused at gate",
+    ]
+    days = [request.get_json()["logical_date"] for request, _ in httpserver.log if request.path == "/metrics"]
+    assert days == [str(FIRST), str(SECOND)]

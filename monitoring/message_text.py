@@ -1,0 +1,67 @@
+"""An alert as people read it in mail or chat: a title and a few plain lines.
+
+A cause may quote what a shop sent. What chat programs, mail readers or web pages would act on is replaced by characters
+that look alike: nobody is called by a mention, nothing becomes a link or markup.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from pipeline_errors import LONGEST_CAUSE
+
+LONGEST_TITLE = 200
+LOOK_ALIKE = str.maketrans({"<": "‹", ">": "›", "`": "'", "*": "∗", "~": "∼", "|": "¦", "[": "⁅", "]": "⁆"})
+MENTION = re.compile(r"@(?=\S)")
+NO_WIDTH = "\N{ZERO WIDTH SPACE}"
+# A scheme makes a link of what follows it.
+SCHEME = re.compile(r"(?<=[A-Za-z])://")
+IN_A_URL = ":/?#&=%+,;-._$!'()"
+
+
+def title_of(alert: Mapping[str, Any]) -> str:
+    """Severity, whether it is news, and what happened."""
+    news = {"reminder": "still open: ", "resolved": "resolved: "}.get(str(alert.get("sending")), "")
+    return harmless(f"({alert['severity']}) {news}{alert['title']}")[:LONGEST_TITLE]
+
+
+def body_of(alert: Mapping[str, Any]) -> str:
+    """What there is to know, a line each: pipeline, day, step, cause, remedy, figures, extent and link."""
+    days = alert.get("days_affected")
+    extent = f"{days} {'day' if days == 1 else 'days'} affected, since {alert['open_since']}" if days else None
+    lines = {
+        "pipeline": alert["pipeline"],
+        "day": alert["day"],
+        "step": alert["step"],
+        "cause": alert["cause"],
+        "remedy": alert["remedy"],
+        "figures": _figures(alert["figures"]),
+        "extent": extent,
+    }
+    told = [f"{name}: {harmless(str(text))[:LONGEST_CAUSE]}" for name, text in lines.items() if text]
+    link = str(alert["link"] or "")
+    if link.startswith(("http://", "https://")):
+        told.append(f"link: {quote(link, safe=IN_A_URL)}")
+    return "\n".join(told)
+
+
+def harmless(text: str) -> str:
+    """The text as one line without mentions, markup, links and entities."""
+    line = SCHEME.sub(f":{NO_WIDTH}//", " ".join(text.split()).translate(LOOK_ALIKE))
+    return MENTION.sub(f"@{NO_WIDTH}", line).replace("&", "＆")
+
+
+def _figures(figures: Mapping[str, Any]) -> str:
+    """`rows 20, rejected 2, bad rate 10.00%, rejected by reason: amount_not_a_number 2`"""
+    told = []
+    for name, figure in figures.items():
+        words = name.replace("_", " ")
+        if isinstance(figure, Mapping):
+            counts = [f"{key} {count}" for key, count in figure.items() if count]
+            told += [f"{words}: {', '.join(counts)}"] if counts else []
+        elif name.endswith("_rate") and isinstance(figure, int | float):
+            told.append(f"{words} {figure:.2%}")
+        else:
+            told.append(f"{words} {figure}")
+    return ", ".join(told)
