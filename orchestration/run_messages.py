@@ -6,8 +6,9 @@ from contextlib import contextmanager, suppress
 from datetime import date
 
 from monitoring import alerts, ledger, outbox
+from monitoring.metrics_file import write_metrics_file
 from orchestration.outcome import RunOutcome
-from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH
+from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, PIPELINES
 from pipeline_errors import DayBusyError
 from warehouse.connection import connect
 
@@ -37,8 +38,9 @@ def told(
 
 
 def send_out(seconds: float = outbox.SECONDS_A_CALL) -> None:
-    """Deliver what the outbox holds, in `seconds` at most. Never raises."""
+    """Deliver what the outbox holds, in `seconds` at most, and write the metrics for Prometheus. Never raises."""
     outbox.deliver(seconds)
+    write_metrics_file({pipeline.name: pipeline.dataset for pipeline in PIPELINES})
 
 
 def _tell(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, before: int, is_replay: bool) -> None:

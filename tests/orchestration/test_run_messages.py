@@ -253,7 +253,7 @@ def test_a_ledger_that_cannot_be_read_for_messages_breaks_nothing(
     assert "Nobody was told" in caplog.text
 
 
-def test_a_run_sends_its_messages(
+def test_a_run_sends_its_messages_and_writes_the_metrics_file(
     shop: ListedShop, warehouse: Settings, monkeypatch: pytest.MonkeyPatch, httpserver: HTTPServer
 ) -> None:
     """Down first: the run is as good without its receivers, and the next one brings them what they lack."""
@@ -263,6 +263,8 @@ def test_a_run_sends_its_messages(
     httpserver.expect_request("/chat").respond_with_data(status=503)
     httpserver.expect_request("/metrics").respond_with_data(status=503)
     assert run_days([FIRST], [ORDERS.name]).exit_code == 0
+    file = warehouse.daybreak_home / "metrics" / "daybreak.prom"
+    assert 'daybreak_undelivered_messages{channel="alert"} 1.0' in file.read_text()
     httpserver.clear()
     httpserver.expect_request("/chat").respond_with_data()
     httpserver.expect_request("/metrics").respond_with_data()
@@ -277,3 +279,5 @@ def test_a_run_sends_its_messages(
     ]
     days = [request.get_json()["logical_date"] for request, _ in httpserver.log if request.path == "/metrics"]
     assert days == [str(FIRST), str(SECOND)]
+    assert 'daybreak_undelivered_messages{channel="alert"} 0.0' in file.read_text()
+    assert f'daybreak_open_incidents{{pipeline="{ORDERS.name}"}} 1.0' in file.read_text()
