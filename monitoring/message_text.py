@@ -12,11 +12,11 @@ from urllib.parse import quote
 from pipeline_errors import LONGEST_CAUSE
 
 LONGEST_TITLE = 200
-LOOK_ALIKE = str.maketrans({"<": "‹", ">": "›", "`": "'", "*": "∗", "~": "∼", "|": "¦", "[": "⁅", "]": "⁆"})
-MENTION = re.compile(r"@(?=\S)")
+LOOK_ALIKE = str.maketrans({"<": "‹", ">": "›", "`": "'", "*": "∗", "~": "∼", "|": "¦"})
+ENTITY = re.compile(r"&(?=#?\w+;)")
+# @name calls somebody, scheme:// makes a link, and so does [text](target).
+CALLED_OR_LINKED = re.compile(r"(@)(?=\S)|(?<=[A-Za-z])(:)(?=//)|(\])(?=\()")
 NO_WIDTH = "\N{ZERO WIDTH SPACE}"
-# A scheme makes a link of what follows it.
-SCHEME = re.compile(r"(?<=[A-Za-z])://")
 IN_A_URL = ":/?#&=%+,;-._$!'()"
 
 
@@ -47,9 +47,10 @@ def body_of(alert: Mapping[str, Any]) -> str:
 
 
 def harmless(text: str) -> str:
-    """The text as one line without mentions, markup, links and entities."""
-    line = SCHEME.sub(f":{NO_WIDTH}//", " ".join(text.split()).translate(LOOK_ALIKE))
-    return MENTION.sub(f"@{NO_WIDTH}", line).replace("&", "＆")
+    """The text as one line without mentions, markup, links, entities and what cannot be seen."""
+    seen = "".join(letter if letter.isprintable() else " " for letter in text)
+    line = ENTITY.sub("＆", " ".join(seen.split()).translate(LOOK_ALIKE))
+    return CALLED_OR_LINKED.sub(rf"\g<0>{NO_WIDTH}", line)
 
 
 def _figures(figures: Mapping[str, Any]) -> str:

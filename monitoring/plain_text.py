@@ -50,4 +50,4 @@ def _known_secrets() -> list[str]:
         return []
     secrets = (known.pgpassword, known.shop_api_token, known.metrics_url, known.alert_urls)
     texts = [secret.get_secret_value() for secret in secrets if secret]
-    return [part for text in texts for part in (text, *text.replace(",", " ").split())]
+    return [*texts, *(url for text in texts for url in text.replace(",", " ").split() if "://" in url)]

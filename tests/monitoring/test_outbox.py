@@ -353,13 +353,14 @@ def test_no_secret_is_in_tables_logs_or_errors(
 
 
 def test_mentions_and_markup_reach_nobody(one_receiver: Inbox) -> None:
-    nasty = "<b>x</b> <!here> <@U1> @channel @everyone *bold* `code` [text](https://evil.example) ~~gone~~ &lt;i&gt;"
+    nasty = "<b>x</b> <!here> <@U1> @channel @everyone *bold* `code` [text](https://evil.example) ~~gone~~ &lt;i&gt; \x1b[1m\u202eR&D"
     report_failure(ORDERS, FIRST, "run-1", ShopError(nasty, nasty), step="<i>", link="https://af/runs/a@b?x=<y>")
     deliver()
     (body,) = one_receiver.bodies("/chat")
     text = body["title"] + body["message"]
-    for bad in ("<", ">", "@c", "@e", "@U", "`", "*", "](", "~~", "https://evil", "&"):
+    for bad in ("<", ">", "@c", "@e", "@U", "`", "*", "](", "~~", "https://evil", "&lt", "\x1b", "\u202e"):
         assert bad not in text, bad
+    assert "R&D" in text
     assert "link: https://af/runs/a%40b?x=%3Cy%3E" in text
     assert [line.split(":")[0] for line in body["message"].splitlines()] == [
         "pipeline", "day", "step", "cause", "remedy", "link",
