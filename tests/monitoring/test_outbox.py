@@ -1,6 +1,8 @@
 """Delivery through the outbox: to receivers that are down, slow, broken or redirecting, and to several at once."""
 
+import contextlib
 import io
+import itertools
 import json
 import logging
 import re
@@ -44,6 +46,7 @@ class Inbox:
     def _take(self, request: Request) -> Response:
         request.get_data()
         self.requests.append(request)
+        self.socket = request.environ["werkzeug.socket"]
         return self.answers.get(request.path, Response)()
 
     def fail(self, path: str, status: int = 500, **headers: str) -> None:
@@ -188,7 +191,7 @@ def test_a_receiver_that_is_down_is_asked_less_and_less_often(configure: Callabl
 def test_a_slow_receiver_holds_a_run_up_for_a_bounded_time(
     inbox: Inbox, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One never answers, one sends a byte at a time for ever: no timeout between two bytes would end that."""
+    """Both send a byte at a time for ever, of the body or of the headers: no timeout between two bytes ends that."""
     monkeypatch.setattr(outbox, "SECONDS_A_REQUEST", 1.0)
     is_over = threading.Event()
 
@@ -197,7 +200,16 @@ def test_a_slow_receiver_holds_a_run_up_for_a_bounded_time(
             yield b" "
 
     inbox.answers["/chat"] = lambda: Response(drip())
-    inbox.answers["/metrics"] = lambda: Response(str(is_over.wait(10)))
+
+    def drip_headers() -> Response:
+        for letter in itertools.chain(b"HTTP/1.1 200 OK\r\nX: ", itertools.repeat(ord("x"))):
+            if is_over.wait(0.2):
+                break
+            with contextlib.suppress(OSError):
+                inbox.socket.sendall(bytes([letter]))
+        return Response()
+
+    inbox.answers["/metrics"] = drip_headers
     configure(ALERT_URLS=inbox.alert_url(), METRICS_URL=inbox.metrics_url())
     Loads().admit("orders", FIRST, orders(FIRST, 20))
     for number in range(9):
@@ -353,7 +365,8 @@ def test_no_secret_is_in_tables_logs_or_errors(
 
 
 def test_mentions_and_markup_reach_nobody(one_receiver: Inbox) -> None:
-    nasty = "<b>x</b> <!here> <@U1> @channel @everyone *bold* `code` [text](https://evil.example) ~~gone~~ &lt;i&gt; \x1b[1m\u202eR&D"
+    nasty = "<b>x</b> <!here> <@U1> @channel @everyone *bold* `code` [text](https://evil.example) ~~gone~~ &lt;i&gt;"
+    nasty += " \x1b[1m\u202eR&D"
     report_failure(ORDERS, FIRST, "run-1", ShopError(nasty, nasty), step="<i>", link="https://af/runs/a@b?x=<y>")
     deliver()
     (body,) = one_receiver.bodies("/chat")
