@@ -1,6 +1,6 @@
 # Everything that people and CI run. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test check format docs report bench clean
+.PHONY: help setup lock demo test check format airflow docs report bench clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -43,6 +43,9 @@ format: setup ## format Python and SQL
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
 
+airflow: setup ## Airflow with the nightly DAGs, on this machine only, until Ctrl-C
+	@$(BIN)/python -m local.airflow
+
 docs: setup ## the dbt docs site, one page without network: .daybreak/docs/static_index.html
 	$(BIN)/daybreak up
 	eval "$$($(BIN)/daybreak env)" && $(BIN)/dbt docs generate --static --project-dir dbt_project --profiles-dir . --quiet --target-path $(CURDIR)/.daybreak/docs --log-path $(CURDIR)/.daybreak/docs
@@ -54,6 +57,7 @@ report: setup ## state, runs and trends, one page without network: .daybreak/rep
 bench: setup ## speed and memory against hand-written minimums
 	$(BIN)/python -m benchmarks
 
-clean: ## stop the embedded servers and remove everything that was generated
+clean: ## stop Airflow and the embedded servers, and remove everything that was generated
+	@test ! -x $(BIN)/python || $(BIN)/python -m local.airflow stop
 	@test ! -x $(BIN)/daybreak || $(BIN)/daybreak down
 	rm -rf .venv .daybreak dbt_project/target dbt_project/logs logs build *.egg-info

@@ -1,5 +1,6 @@
 """Settings that several tools share, read once from the environment. dlt, dbt and Airflow own what is theirs alone."""
 
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +36,12 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = None
 
     daybreak_home: Path = PROJECT_ROOT / ".daybreak"
+
+    first_day: date | None = None  # Airflow loads this day and each one after it; without it, from the coming night on
+
+    # From so many orders to build at once on, Airflow takes high_volume_processing. Few, so that the way is trodden.
+    # Postgres does not need it there yet: it takes a second or two for 10,000 orders, half a minute for a million.
+    high_volume_orders: Annotated[int, Field(ge=0)] = 10_000
 
     def postgres_uri(self) -> str:
         """Connection URI of the warehouse, password included: for drivers only, never for a message."""

@@ -132,6 +132,20 @@ def pending_days(connection: Connection, dataset: str) -> list[date]:
     return [row["day"] for row in rows]
 
 
+def pending_rows(connection: Connection, dataset: str) -> int:
+    """How many rows the loads have that are admitted and not yet published."""
+    row = connection.execute(
+        """
+        select coalesce(sum(loads.row_count), 0) as rows
+        from ops.day_ledger as ledger
+        inner join ops.loads as loads on ledger.admitted_load_id = loads.load_id
+        where ledger.dataset = %s and ledger.admitted_load_id is distinct from ledger.published_load_id
+        """,
+        [dataset],
+    ).fetchone()
+    return int(row["rows"]) if row else 0
+
+
 def newest_publication(connection: Connection) -> int:
     """The number of the newest publication of any pipeline; 0 before the first."""
     row = connection.execute("select coalesce(max(publication_id), 0) as newest from ops.publications").fetchone()

@@ -9,6 +9,7 @@ from monitoring import ledger
 from orchestration import steps
 from orchestration.outcome import DayOutcome, RunOutcome
 from orchestration.pipelines import BY_NAME, HEALTH, PIPELINES, REVIEWS
+from orchestration.run_messages import told
 from pipeline_errors import DaybreakError, DayBusyError, GateRefusedError, ModelError
 from warehouse.connection import connect
 from warehouse.locks import day_lock, pipeline_lock
@@ -27,10 +28,10 @@ def run_days(
     what was loaded before is published all the same.
     """
     outcome = RunOutcome(_new_run_id())
-    with outcome.timed("prepare"):
-        steps.prepare()
-    datasets = [dataset for name in pipelines if (dataset := BY_NAME[name].dataset)]
-    with ExitStack() as held:
+    with told(pipelines, days, outcome), ExitStack() as held:
+        with outcome.timed("prepare"):
+            steps.prepare()
+        datasets = [dataset for name in pipelines if (dataset := BY_NAME[name].dataset)]
         if len(days) == 1 and not _hold(datasets, days[0], outcome, held):
             return outcome
         for dataset in datasets:
@@ -42,12 +43,13 @@ def run_days(
 def replay_days(days: Sequence[date], pipelines: Sequence[str], say: Say = lambda _: None) -> RunOutcome:
     """Judge, build and publish these days again from what is in raw; the shop is not asked."""
     outcome = RunOutcome(_new_run_id())
-    with outcome.timed("prepare"):
-        steps.prepare()
-    for name in pipelines:
-        for day in days if BY_NAME[name].dataset else []:
-            _judge_again(str(BY_NAME[name].dataset), day, outcome, say)
-    _build_and_publish(pipelines, days, outcome, say, day_range=(days[0], days[-1]))
+    with told(pipelines, days, outcome, is_replay=True):
+        with outcome.timed("prepare"):
+            steps.prepare()
+        for name in pipelines:
+            for day in days if BY_NAME[name].dataset else []:
+                _judge_again(str(BY_NAME[name].dataset), day, outcome, say)
+        _build_and_publish(pipelines, days, outcome, say, day_range=(days[0], days[-1]))
     return outcome
 
 

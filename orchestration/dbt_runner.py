@@ -10,6 +10,7 @@ from pipeline_settings import PROJECT_ROOT, settings
 from warehouse.connection import connect
 
 Progress = Callable[[str, int, int], None]  # name of a finished node, its number, how many there are
+EventListener = Callable[[Any], None]  # dbt's own events (EventMsg)
 
 # What Postgres says when the fault is not the model's.
 SERVER_GAVE_UP = (
@@ -21,8 +22,14 @@ SERVER_GAVE_UP = (
 )
 
 
-def build(tags: Sequence[str], *, full_refresh: bool = False, day_range: tuple[date, date] | None = None,
-          on_progress: Progress | None = None) -> int:  # fmt: skip
+def build(
+    tags: Sequence[str],
+    *,
+    full_refresh: bool = False,
+    day_range: tuple[date, date] | None = None,
+    on_progress: Progress | None = None,
+    on_event: EventListener | None = None,
+) -> int:
     """Build and test the models with these tags without publishing them; returns how many nodes ran.
 
     Raises ModelError naming the first node that failed, WarehouseError if Postgres is the cause.
@@ -34,7 +41,8 @@ def build(tags: Sequence[str], *, full_refresh: bool = False, day_range: tuple[d
     arguments += ["--select", *(f"tag:{tag}" for tag in tags)]
     if full_refresh:
         arguments.append("--full-refresh")
-    return len(_invoke(arguments, on_progress).results)
+    listeners = [_progress_listener(on_progress)] if on_progress else []
+    return len(_invoke(arguments, [*listeners, on_event] if on_event else listeners).results)
 
 
 def publish(pipelines: Sequence[str]) -> None:
@@ -56,11 +64,10 @@ def forget_project() -> None:
     _manifest.cache_clear()
 
 
-def _invoke(arguments: list[str], on_progress: Progress | None = None) -> Any:
+def _invoke(arguments: list[str], listeners: Sequence[EventListener] = ()) -> Any:
     from dbt.cli.main import dbtRunner
 
-    callbacks = [_progress_callback(on_progress)] if on_progress else []
-    result = dbtRunner(_manifest(), callbacks).invoke([*arguments, *_common_options()])
+    result = dbtRunner(_manifest(), list(listeners)).invoke([*arguments, *_common_options()])
     if not result.success:
         raise _failure(arguments[0], result)
     return result.result
@@ -93,7 +100,7 @@ def _common_options() -> list[str]:
     ]
 
 
-def _progress_callback(on_progress: Progress) -> Callable[[Any], None]:
+def _progress_listener(on_progress: Progress) -> EventListener:
     def on_event(event: Any) -> None:
         if event.info.name == "LogModelResult":
             on_progress(event.data.node_info.node_name, event.data.index, event.data.total)

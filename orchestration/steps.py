@@ -26,7 +26,7 @@ from warehouse.locks import pipeline_lock
 if TYPE_CHECKING:
     from expectations.gate import GateDecision
     from ingestion.landing import LoadReceipt
-    from orchestration.dbt_runner import Progress
+    from orchestration.dbt_runner import EventListener, Progress
     from serving.product_cache import CacheReceipt
 
 logger = logging.getLogger(__name__)
@@ -128,6 +128,7 @@ def transform(
     full_refresh: bool = False,
     day_range: tuple[date, date] | None = None,
     on_progress: "Progress | None" = None,
+    on_event: "EventListener | None" = None,
 ) -> None:
     """Build and test what the pending days (or a range, or all) change in the marts, without publishing it.
 
@@ -137,7 +138,7 @@ def transform(
 
     with step(pipelines, "transform", list(days), run_id) as record:
         record.records = dbt_runner.build(
-            pipelines, full_refresh=full_refresh, day_range=day_range, on_progress=on_progress
+            pipelines, full_refresh=full_refresh, day_range=day_range, on_progress=on_progress, on_event=on_event
         )
 
 

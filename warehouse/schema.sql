@@ -185,6 +185,43 @@ create table if not exists ops.pipeline_metrics (
     primary key (pipeline, logical_date, run_id)
 );
 
+-- What people are told: one row per message. event_key is what makes a message told twice one message, for its receivers
+-- too. No texts of reviews, no customers' data, no secrets.
+create table if not exists ops.alerts (
+    alert_id bigint generated always as identity primary key,
+    event_key text not null unique,
+    pipeline text not null,
+    logical_date date,  -- null: what happened belongs to no day
+    run_id text not null,
+    kind text not null check (kind in ('failure', 'refusal', 'recovery', 'success')),
+    severity text not null generated always as (
+        case when kind in ('failure', 'refusal') then 'critical' else 'info' end
+    ) stored,
+    step text,
+    title text not null,
+    cause text,
+    remedy text,
+    link text,
+    figures jsonb not null default '{}',
+    raised_at timestamptz not null default clock_timestamp()
+);
+create index if not exists alerts_pipeline_day on ops.alerts (pipeline, logical_date, alert_id);
+
+-- Failures and refusals that no good news of their day followed; any good news answers one that has no day.
+create or replace view ops.open_alerts as
+select bad.*
+from ops.alerts as bad
+where
+    bad.kind in ('failure', 'refusal')
+    and not exists (
+        select from ops.alerts as good
+        where
+            good.pipeline = bad.pipeline
+            and (good.logical_date = bad.logical_date or bad.logical_date is null)
+            and good.alert_id > bad.alert_id
+            and good.kind in ('recovery', 'success')
+    );
+
 -- Readers may select from marts, and from nothing else. The role belongs to the cluster: it is made where we may.
 do $$
 begin

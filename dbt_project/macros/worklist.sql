@@ -11,7 +11,7 @@ select
     day,
     admitted_load_id as load_id,
     '{{ invocation_id }}' as build_id,
-    {{ 'true' if flags.FULL_REFRESH else 'false' }} as is_full,
+    {{ is_full_refresh() }} as is_full,
     coalesce({{ newest_publication(pipeline) }}, 0) as based_on
 from {{ source('ops', 'day_ledger') }}
 where
@@ -23,13 +23,18 @@ where
         where loads.load_id = admitted_load_id and loads.scored_at is not null
     )
     {%- endif %}
-    {%- if flags.FULL_REFRESH %}
+    {%- if is_full_refresh() == 'true' %}
     {%- elif var('from', none) or var('to', none) %}
     and day between {{ date_literal(var('from')) }} and {{ date_literal(var('to')) }}
     {%- else %}
     and admitted_load_id is distinct from published_load_id
     {%- endif %}
 {% endmacro %}
+
+{# Whether this is a `--full-refresh`, as SQL: a macro, so that a unit test can say that it is none. #}
+{% macro is_full_refresh() -%}
+{{ return('true' if flags.FULL_REFRESH else 'false') }}
+{%- endmacro %}
 
 {# The newest publication of a pipeline: null before the first. #}
 {% macro newest_publication(pipeline) -%}

@@ -53,12 +53,12 @@ def test_a_build_publishes_what_is_pending_and_leaves_the_marts_to_their_readers
 
     # published days, built again
     seen = contents()
-    again = dbt("build", "--select", f"tag:{ORDERS}", "--vars", f"{{from: {FIRST}, to: {SECOND}}}")
+    again = dbt("build", "--select", f"tag:{ORDERS}", "--vars", f"{{from: {FIRST}, to: {SECOND}}}", unit_tests=True)
     assert f"{ORDERS} published 2 day(s) up to {SECOND}" in again.output
     assert contents() == seen
 
     # all days: the contents are replaced, the tables stay
-    assert dbt("build", "--full-refresh").succeeded
+    assert dbt("build", "--full-refresh", unit_tests=True).succeeded
     assert publications()[-3:] == [ORDERS, REVIEWS, HEALTH]
     assert contents() == seen
     assert relations() == settled

@@ -45,7 +45,7 @@ worklist as (
         '{{ invocation_id }}' as build_id,
         (select max(orders_worklist.build_id) from orders_worklist) as orders_build_id,
         (select max(reviews_worklist.build_id) from reviews_worklist) as reviews_build_id,
-        {{ 'true' if flags.FULL_REFRESH else 'false' }} as is_full,
+        {{ is_full_refresh() }} as is_full,
         coalesce({{ newest_publication('customer_health_pipeline') }}, 0) as based_on
     from newest
     where newest.day is not null

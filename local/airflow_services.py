@@ -1,0 +1,226 @@
+"""Airflow's four services as processes of ours: started, watched, and stopped with everything that they started.
+
+Each service leads a session of its own. Its workers and their tasks stay in that session whatever happens to their
+parents, so they are found even if the service was killed.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+
+from local import process, state
+from local.airflow_home import Say, remembered
+from local.state import LOOPBACK
+from pipeline_errors import DaybreakError
+
+ARGUMENTS = {
+    "api-server": ["api-server"],
+    "scheduler": ["scheduler", "--skip-serve-logs"],  # the log servers would listen on all addresses
+    "dag-processor": ["dag-processor"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],
+}
+STATES = ("metadatabase", "scheduler", "dag_processor", "triggerer")  # as the API calls them
+ERROR_PREFIX = "daybreak: "
+# Seconds; all of them together are less than the 30 that a stop may take.
+TASKS_END_SECONDS = 8.0  # for running tasks to finish
+TASKS_STOP_SECONDS = 3.0  # for the others to stop what they started
+SERVICES_END_SECONDS = 6.0  # for the scheduler to write down which tasks did not finish
+API_END_SECONDS = 5.0  # for open pages to be served
+
+
+@dataclass
+class Service:
+    """One service and the processes of its session."""
+
+    name: str
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    left_behind: list[psutil.Process] = field(default_factory=list)
+
+    def start(self, environment: Mapping[str, str], home: Path) -> None:
+        """Start it with its output in its log, in which an earlier run's stays."""
+        if self.log.exists() and self.log.stat().st_size > process.LOG_LIMIT_BYTES:
+            self.log.replace(self.log.with_suffix(".log.old"))
+        output = state.open_private(self.log, os.O_WRONLY | os.O_APPEND)
+        try:
+            self.process = subprocess.Popen(  # noqa: S603 - our own arguments
+                [sys.executable, "-m", "airflow", *ARGUMENTS[self.name]],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=dict(environment),
+                cwd=home,
+            )
+        finally:
+            os.close(output)
+
+    def is_dead(self) -> bool:
+        """Whether it ended. It is not reaped before its session is: its id must not be given out again."""
+        if self.process is None or self.process.returncode is not None:
+            return True
+        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the service itself."""
+        if self.process is not None and not self.is_dead():
+            self.process.send_signal(number)
+
+    def members(self) -> list[psutil.Process]:
+        """The living processes of its session, the service among them, and what left the session."""
+        found = session_members(self.process.pid) if self.process and self.process.returncode is None else []
+        return [member for member in {*found, *self.left_behind} if _is_living(member)]
+
+    def tasks(self) -> set[int]:
+        """The process groups that run tasks: a service and its workers share one, each task has its own."""
+        return {os.getpgid(member.pid) for member in self.members()} - {self.process.pid if self.process else 0}
+
+    def forget(self) -> None:
+        """Reap the process, which is dead; living members of its session are remembered."""
+        self.left_behind = self.members()
+        if self.process is not None:
+            self.process.wait()
+            self.process = None
+
+
+def session_members(leader: int) -> list[psutil.Process]:
+    """The processes of a session, and all that descend from them."""
+    members: set[psutil.Process] = set()
+    for pid in psutil.pids():
+        with suppress(OSError, psutil.Error):
+            if os.getsid(pid) == leader:
+                member = psutil.Process(pid)
+                members |= {member, *member.children(recursive=True)}
+    return list(members)
+
+
+def stop_all(services: Mapping[str, Service]) -> None:
+    """Stop the services within 30 s, the API server last: tasks report to it how they ended. Nothing is left behind."""
+    api, scheduler = services["api-server"], services["scheduler"]
+    others = [service for service in services.values() if service is not api]
+    for service in others:
+        service.signal(signal.SIGTERM)
+    if not _wait(lambda: all(service.is_dead() for service in others), TASKS_END_SECONDS):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            _signal_groups(scheduler.tasks(), number)
+            if _wait(lambda: not scheduler.tasks(), TASKS_STOP_SECONDS):
+                break
+        _wait(lambda: all(service.is_dead() for service in others), SERVICES_END_SECONDS)
+    api.signal(signal.SIGTERM)
+    _wait(api.is_dead, API_END_SECONDS)
+    for service in services.values():
+        kill(service.members())
+        service.forget()
+
+
+def kill(members: Iterable[psutil.Process]) -> None:
+    """End processes at once and wait until they are gone."""
+    members = list(members)
+    for member in members:
+        with suppress(psutil.Error):
+            member.kill()  # psutil sees to it that the id was not given out again
+    psutil.wait_procs(members, timeout=5)
+
+
+def remember(home: Path, port: int, services: Iterable[Service]) -> None:
+    """Write down what runs, for `stop`, for the command line, and for the start after a kill."""
+    processes = [service.process.pid for service in services if service.process]
+    started = {str(pid): psutil.Process(pid).create_time() for pid in processes if psutil.pid_exists(pid)}
+    text = json.dumps({"pid": os.getpid(), "url": f"http://{LOOPBACK}:{port}", "port": port, "services": started})
+    state.write_private(home / "airflow.json", text)
+
+
+def end_leftovers(home: Path, say: Say) -> None:
+    """End the services of an Airflow that was killed itself and could not stop them. The caller holds the lock."""
+    for pid, started in remembered(home).get("services", {}).items():
+        with suppress(psutil.Error):
+            if psutil.Process(int(pid)).create_time() == started:
+                say(f"A process of an Airflow that was killed is ended: {pid}")
+                kill(session_members(int(pid)))
+    (home / "airflow.json").unlink(missing_ok=True)
+
+
+def deploy(environment: Mapping[str, str], home: Path, say: Say) -> None:
+    """Run orchestration.deploy and pass its lines on. Raises DaybreakError with its exit code if it fails."""
+    command = [sys.executable, "-m", "orchestration.deploy"]
+    output: list[str] = []
+    with subprocess.Popen(  # noqa: S603 - our own arguments
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env=dict(environment),
+        cwd=home,
+    ) as deployment:
+        try:
+            assert deployment.stdout is not None
+            for line in deployment.stdout:
+                output.append(line.rstrip())
+                if not line.startswith(ERROR_PREFIX):
+                    say(output[-1])
+        except BaseException:
+            kill(session_members(deployment.pid))
+            raise
+    if deployment.returncode != 0:
+        error = DaybreakError(output[-1].removeprefix(ERROR_PREFIX) if output else "The deployment failed")
+        error.exit_code = deployment.returncode
+        raise error
+
+
+def unhealthy(url: str, since: datetime) -> list[str]:
+    """What does not say that it is well, with a heartbeat after `since`: an earlier run's says nothing."""
+    try:
+        health = request(f"{url}/api/v2/monitor/health")
+    except OSError:
+        return ["api-server", *STATES]
+    return [name for name in STATES if not _is_well(name, health[name], since)]
+
+
+def request(url: str, body: object = None, method: str = "GET", token: str = "") -> Any:
+    """What the API answers to a request with this JSON body. Raises HTTPError or URLError."""
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - our own address
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(asked, timeout=30) as response:
+        return json.loads(response.read() or b"null")
+
+
+def _is_well(name: str, health: Mapping[str, str | None], since: datetime) -> bool:
+    heartbeat = health.get(f"latest_{name}_heartbeat")
+    fresh = name == "metadatabase" or (heartbeat is not None and datetime.fromisoformat(heartbeat) >= since)
+    return fresh and health["status"] == "healthy"
+
+
+def _signal_groups(groups: Iterable[int], number: signal.Signals) -> None:
+    for group in groups:
+        with suppress(ProcessLookupError):
+            os.killpg(group, number)
+
+
+def _wait(is_done: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not is_done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _is_living(member: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return bool(member.is_running() and member.status() != psutil.STATUS_ZOMBIE)
+    return False

@@ -1,0 +1,51 @@
+"""Texts that may leave the machine: one bounded line, without secrets and without the rows that a driver quotes."""
+
+import re
+
+from pipeline_errors import LONGEST_CAUSE, ConfigurationError
+from pipeline_settings import settings
+
+LONGEST_LINE = 4 * LONGEST_CAUSE  # looked at: a driver's line can hold a whole page
+
+HIDDEN = (
+    (re.compile(r"(?<!\S)\S*@"), "***@"),  # scheme://user:password@host, and the name in an e-mail address
+    (re.compile(r"(?i)((?:passw|pwd|token|secret|key)\w*(?:[\"']\s*:|\s*=)\s*)\S+"), r"\1***"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w+/.=~-]{8,}"), r"\1 ***"),
+    # Postgres and Python quote the values that they stumbled over.
+    (re.compile(r"\s(?:DETAIL|CONTEXT|LINE \d+):.*"), ""),
+    (re.compile(r"(?i)((?:invalid input|out of range|could not convert|invalid literal)[^'\"]*)['\"].*"), r"\1…"),
+)
+USER_OF_URL = re.compile(r"(?<=://)[^/\s]*@")
+
+
+def without_secrets(text: str) -> str:
+    """The text as one line that Postgres can hold, without passwords, tokens, e-mail addresses and quoted rows."""
+    line = " ".join(_storable(text).split())[:LONGEST_LINE]
+    for secret in _known_secrets():
+        line = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", line)
+    for pattern, replacement in HIDDEN:
+        line = pattern.sub(replacement, line)
+    return line[:LONGEST_CAUSE]
+
+
+def without_user(url: str) -> str:
+    """The URL without user and password."""
+    return USER_OF_URL.sub("", _storable(url))
+
+
+def first_line(error: BaseException) -> str:
+    """The error's type and the first line of its message, without secrets: what somebody else's error may tell."""
+    lines = str(error).strip().splitlines()
+    return without_secrets(": ".join([type(error).__name__, *lines[:1]]))
+
+
+def _storable(text: str) -> str:
+    return text.encode(errors="replace").decode().replace("\0", "")
+
+
+def _known_secrets() -> list[str]:
+    try:
+        known = settings()
+    except ConfigurationError:
+        return []
+    return [secret.get_secret_value() for secret in (known.pgpassword, known.shop_api_token) if secret]

@@ -1,0 +1,174 @@
+"""The steps as Airflow tasks: each calls the step function that the command line calls, for the day of its run.
+
+What a task returns is a receipt (XCom, below 2 KB), never rows. Every task can be run again for its day with the same
+result. An error that no retry can help fails the task at once.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from airflow.sdk import BaseSensorOperator, Context, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+
+from monitoring import alerts, ledger
+from orchestration import steps
+from orchestration.pipelines import BY_DATASET, BY_NAME
+from orchestration.schedules import DAY_COMPLETE, SHOP_POOL, logical_day
+from pipeline_errors import ConfigurationError, DaybreakError, GateRefusedError, ShopError
+from pipeline_settings import settings
+from warehouse.connection import connect
+from warehouse.locks import day_lock, pipeline_lock
+
+Receipt = Any  # a dict of JSON values when the task runs, the other task's XComArg when the DAG is wired
+FIELDS_TOLD = 20  # of the undeclared fields, in a receipt
+
+
+class ShopHealthSensor(BaseSensorOperator):
+    """Asks the shop's /health every minute for five minutes, holding no worker between two questions.
+
+    Airflow takes a sensor's timeout for final. Here it is the shop's error, which is retried like any other.
+    """
+
+    def __init__(self, *, dataset: str, **kwargs: Any) -> None:
+        super().__init__(mode="reschedule", poke_interval=60, timeout=300, pool=SHOP_POOL, **kwargs)
+        self.dataset = dataset
+        self.reason: ShopError | None = None
+
+    def poke(self, context: Context) -> bool:
+        """Whether the shop says that it is well."""
+        with final_errors():
+            try:
+                steps.wait_for_shop(self.dataset, logical_day(context), context["run_id"], 0.0)
+            except ShopError as error:
+                self.log.warning("%s", error)
+                self.reason = error
+                return False
+        return True
+
+    def execute(self, context: Context) -> Any:
+        """Poll until the shop is well. Raises ShopError when the time is over."""
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout as timeout:
+            raise (self.reason or timeout) from None
+
+
+@task(pool=SHOP_POOL)
+def extract(dataset: str) -> dict[str, Any]:
+    """Land the day in raw under a new load id."""
+    day, run_id = _day_and_run()
+    with final_errors(), day_lock(dataset, day):
+        steps.prepare()
+        receipt = steps.extract_load(dataset, day, run_id)
+    fields = [field[:40] for field in receipt.undeclared_fields[:FIELDS_TOLD]]
+    return asdict(receipt) | {"day": day.isoformat(), "undeclared_fields": fields}
+
+
+@task
+def validate(dataset: str, receipt: Receipt) -> dict[str, Any]:
+    """Let the gate judge the load. A refusal fails the run: trying again would find the same rows."""
+    from ingestion.landing import LoadReceipt
+
+    day, run_id = _day_and_run()
+    load = LoadReceipt(**(receipt | {"day": day, "undeclared_fields": ()}))
+    with final_errors(), day_lock(dataset, day):
+        admitted = steps.unchanged_load(load)
+        if admitted:
+            return {"load_id": admitted, "decision": "unchanged", "rows": load.rows}
+        decision = steps.gate(dataset, day, load.load_id, run_id)
+    return {
+        "load_id": load.load_id,
+        "decision": decision.decision,
+        "rows": decision.row_count,
+        "rejected": decision.rejected,
+        "bad_rate": float(decision.bad_rate),
+    }
+
+
+@task
+def score_sentiment(verdict: Receipt) -> int:
+    """Score the texts of the admitted load; returns how many."""
+    day, run_id = _day_and_run()
+    with final_errors():
+        return steps.score_sentiment(day, verdict["load_id"], run_id)
+
+
+@task.branch
+def decide_processing_path(pipeline: str, standard: str, high_volume: str) -> str:
+    """The way for what this build takes, all pending days together: HIGH_VOLUME_ORDERS at most, or more."""
+    with final_errors(), connect() as connection:
+        rows = ledger.pending_rows(connection, str(BY_NAME[pipeline].dataset))
+    return high_volume if rows > settings().high_volume_orders else standard
+
+
+@task
+def publish(pipeline: str) -> dict[str, int]:
+    """Publish what the build made ready, and say so with the day's key on the assets of this task.
+
+    Returns rows written per mart; none if another run's publish took this day's build along.
+    """
+    day, run_id = _day_and_run()
+    with final_errors(), pipeline_lock(pipeline, steps.BUILD_WAIT_SECONDS):
+        rows = steps.publish([pipeline], [day], run_id)
+    events, owner = get_current_context()["outlet_events"], get_current_context()["task"]
+    for asset in owner.outlets:
+        events[asset].add_partitions(day.isoformat())
+        events[asset].extra = {"day": day.isoformat(), "rows_published": {**rows}}
+    return rows
+
+
+@task(outlets=[DAY_COMPLETE])
+def announce_day() -> None:
+    """Update the asset that customer_health waits for, if both datasets have published the day by now."""
+    day, _ = _day_and_run()
+    with final_errors(), connect() as connection:
+        missing = [name for name in BY_DATASET if not ledger.day_state(connection, name, day).published_load_id]
+    if missing:
+        raise AirflowSkipException(f"{', '.join(missing)} of {day} are not published yet.")
+    event = get_current_context()["outlet_events"][DAY_COMPLETE]
+    event.add_partitions(day.isoformat())
+    event.extra = {"day": day.isoformat()}
+
+
+@task
+def update_cache() -> dict[str, Any] | None:
+    """Bring Redis up to the published product metrics. A Redis that is down is a warning, which the next run heals."""
+    day, run_id = _day_and_run()
+    with final_errors():
+        receipt = steps.update_cache(day, run_id)
+    return asdict(receipt) if receipt else None
+
+
+@task
+def measure(pipeline: str) -> None:
+    """Write the run's metrics, and the gate's results as Data Docs."""
+    day, run_id = _day_and_run()
+    with final_errors():
+        steps.measure(pipeline, day, run_id)
+        steps.write_data_docs()
+
+
+@task
+def notify_success(pipeline: str) -> None:
+    """Tell that the day is published, with its figures."""
+    day, run_id = _day_and_run()
+    alerts.report_success(pipeline, day, run_id, link=getattr(get_current_context()["ti"], "log_url", None))
+
+
+def _day_and_run() -> tuple[date, str]:
+    context = get_current_context()
+    with final_errors():
+        return logical_day(context), context["run_id"]
+
+
+@contextmanager
+def final_errors(*types: type[DaybreakError]) -> Iterator[None]:
+    """Fail the task at once on what does not get better by trying again: a refusal, a wrong setting, and `types`."""
+    final: tuple[type[DaybreakError], ...] = (GateRefusedError, ConfigurationError, *types)
+    try:
+        yield
+    except final as error:
+        raise AirflowFailException(str(error)) from error

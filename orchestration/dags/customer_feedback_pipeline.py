@@ -1,0 +1,43 @@
+"""
+### Reviews, every night at 02:30
+
+Loads the reviews of the day before from the shop's API, lets the gate judge them, scores the sentiment of their texts,
+builds and tests what they change in `fct_reviews` and `product_metrics`, publishes it in one transaction, and brings
+Redis up to it.
+
+The day of a run is its **partition key**. To load a day again, start a run with that key, or with *day* in the form.
+
+- **A task is red:** its log ends with a line that says what happened and what to do. Readers see the old marts.
+- **validate_reviews is red:** more than 10% of the day's rows are bad. They stand in `quarantine.reviews` with reasons.
+- **Cleared tasks:** any task can be cleared and runs again for its day with the same result.
+- **A Redis that is down** does not fail the run: `update_cache` says so in its log, and the next run heals the cache.
+"""
+
+from airflow.sdk import DAG
+
+from orchestration import airflow_tasks as tasks
+from orchestration.dbt_tasks import dbt_tasks
+from orchestration.schedules import DAY_FORM, DEFAULT_ARGS, REVIEWS_PUBLISHED, WAREHOUSE_POOL, nightly
+
+with DAG(
+    dag_id="customer_feedback_pipeline",
+    **nightly("30 2 * * *"),
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    params=DAY_FORM,
+    tags=["daybreak", "reviews"],
+    doc_md=__doc__,
+) as dag:
+    check_api_health = tasks.ShopHealthSensor(task_id="check_api_health", dataset="reviews")
+    extract_reviews = tasks.extract.override(task_id="extract_reviews")("reviews")
+    validate_reviews = tasks.validate.override(task_id="validate_reviews")("reviews", extract_reviews)
+    score_sentiment = tasks.score_sentiment(validate_reviews)
+    calculate_product_metrics = dbt_tasks("calculate_product_metrics", dag.dag_id, WAREHOUSE_POOL)
+    publish = tasks.publish.override(outlets=[REVIEWS_PUBLISHED])(dag.dag_id)
+    update_cache = tasks.update_cache()
+    monitor_and_alert = tasks.measure.override(task_id="monitor_and_alert")(dag.dag_id)
+    success_notification = tasks.notify_success.override(task_id="success_notification")(dag.dag_id)
+
+    check_api_health >> extract_reviews
+    score_sentiment >> calculate_product_metrics >> publish >> [update_cache, tasks.announce_day()]
+    update_cache >> monitor_and_alert >> success_notification

@@ -1,0 +1,31 @@
+"""
+### Customer health, when a day's orders and reviews are both published
+
+Builds and tests what the published orders and reviews change in `customer_health`, and publishes it in one transaction.
+It asks no shop. A run starts for each day as soon as the second of the two pipelines has published it, in any order
+of theirs, and again when one of them publishes the day again; never for a day that a gate refused.
+
+The day of a run is its **partition key**.
+"""
+
+from airflow.sdk import DAG, PartitionedAssetTimetable
+
+from orchestration import airflow_tasks as tasks
+from orchestration.dbt_tasks import dbt_tasks
+from orchestration.schedules import DAY_COMPLETE, DAY_FORM, DEFAULT_ARGS, WAREHOUSE_POOL
+
+with DAG(
+    dag_id="customer_health_pipeline",
+    schedule=PartitionedAssetTimetable(assets=DAY_COMPLETE),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    params=DAY_FORM,
+    tags=["daybreak", "customers"],
+    doc_md=__doc__,
+) as dag:
+    calculate_customer_health = dbt_tasks("calculate_customer_health", dag.dag_id, WAREHOUSE_POOL)
+    publish = tasks.publish(dag.dag_id)
+    success_notification = tasks.notify_success.override(task_id="success_notification")(dag.dag_id)
+
+    calculate_customer_health >> publish >> success_notification

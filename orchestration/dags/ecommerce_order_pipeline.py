@@ -1,0 +1,55 @@
+"""
+### Orders, every night at 02:00
+
+Loads the orders of the day before from the shop's API, lets the gate judge them, builds and tests what they change in
+`fct_orders`, `customer_ltv` and `daily_sales`, and publishes it in one transaction. Readers see the whole old day or
+the whole new one.
+
+The day of a run is its **partition key**. To load a day again, start a run with that key, or with *day* in the form.
+
+- **A task is red:** its log ends with a line that says what happened and what to do. Readers see the old marts.
+- **validate_orders is red:** more than 5% of the day's rows are bad. They stand in `quarantine.orders` with reasons.
+- **Cleared tasks:** any task can be cleared and runs again for its day with the same result.
+- **high_volume_processing** builds the same models in Postgres as `standard_processing`, one such build at a time.
+"""
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, TriggerRule
+
+from orchestration import airflow_tasks as tasks
+from orchestration.dbt_tasks import dbt_tasks
+from orchestration.schedules import (
+    DAY_FORM,
+    DEFAULT_ARGS,
+    HIGH_VOLUME_POOL,
+    ORDERS_PUBLISHED,
+    WAREHOUSE_POOL,
+    nightly,
+)
+
+with DAG(
+    dag_id="ecommerce_order_pipeline",
+    **nightly("0 2 * * *"),
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    params=DAY_FORM,
+    tags=["daybreak", "orders"],
+    doc_md=__doc__,
+) as dag:
+    check_api_health = tasks.ShopHealthSensor(task_id="check_api_health", dataset="orders")
+    extract_orders = tasks.extract.override(task_id="extract_orders")("orders")
+    validate_orders = tasks.validate.override(task_id="validate_orders")("orders", extract_orders)
+    decide_processing_path = tasks.decide_processing_path(dag.dag_id, "standard_processing", "high_volume_processing")
+    standard_processing = dbt_tasks("standard_processing", dag.dag_id, WAREHOUSE_POOL)
+    high_volume_processing = dbt_tasks("high_volume_processing", dag.dag_id, HIGH_VOLUME_POOL)
+    processing_complete = EmptyOperator(
+        task_id="processing_complete", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+    )
+    publish = tasks.publish.override(outlets=[ORDERS_PUBLISHED])(dag.dag_id)
+    generate_metrics = tasks.measure.override(task_id="generate_metrics")(dag.dag_id)
+    success_notification = tasks.notify_success.override(task_id="success_notification")(dag.dag_id)
+
+    check_api_health >> extract_orders
+    validate_orders >> decide_processing_path >> [standard_processing, high_volume_processing] >> processing_complete
+    processing_complete >> publish >> [generate_metrics, tasks.announce_day()]
+    generate_metrics >> success_notification

@@ -1,0 +1,72 @@
+"""Says what the DAG files declare, as JSON. A process of its own: Airflow's import changes logging and warnings."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from airflow.dag_processing.dagbag import DagBag
+
+import orchestration.airflow_tasks  # imports are not what parsing costs
+import orchestration.dbt_tasks  # noqa: F401
+from pipeline_settings import PROJECT_ROOT
+
+DAGS = PROJECT_ROOT / "orchestration" / "dags"
+opened: set[str] = set()
+
+
+def note(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook: what is opened or connected to while the DAG files are parsed."""
+    if event == "open" and isinstance(arguments[0], str):
+        opened.add(arguments[0])
+    if event in ("socket.connect", "subprocess.Popen"):
+        opened.add(event)
+
+
+def main() -> None:
+    """Parse all DAG files as the DAG processor does."""
+    sys.addaudithook(note)
+    bag = DagBag(dag_folder=DAGS)
+    files = {path for path in opened if not path.endswith((".py", ".pyc"))}
+    dags = {dag_id: facts(dag) for dag_id, dag in bag.dags.items()}
+    sys.stdout.write(json.dumps({"errors": bag.import_errors, "opened": sorted(files), "dags": dags}))
+
+
+def facts(dag: Any) -> dict[str, Any]:
+    """What a test asks of a DAG."""
+    return {
+        "file": Path(dag.fileloc).name,
+        "catchup": dag.catchup,
+        "start_date": dag.start_date and dag.start_date.isoformat(),
+        "max_active_runs": dag.max_active_runs,
+        "timetable": type(dag.timetable).__name__,
+        "expression": getattr(dag.timetable, "expression", None),
+        "doc": dag.doc_md,
+        "tags": sorted(dag.tags),
+        "params": sorted(dag.params),
+        "tasks": {
+            task.task_id: {
+                "operator": type(task).__name__,
+                "upstream": sorted(task.upstream_task_ids),
+                "downstream": sorted(task.downstream_task_ids),
+                "trigger_rule": str(getattr(task.trigger_rule, "value", task.trigger_rule)),
+                "retries": task.retries,
+                "retry_delay": task.retry_delay.total_seconds(),
+                "grows": bool(task.retry_exponential_backoff),
+                "max_retry_delay": task.max_retry_delay and task.max_retry_delay.total_seconds(),
+                "execution_timeout": task.execution_timeout and task.execution_timeout.total_seconds(),
+                "pool": task.pool,
+                "owner": task.owner,
+                "outlets": [asset.name for asset in task.outlets],
+                "tells_failure": bool(task.on_failure_callback),
+                "mode": getattr(task, "mode", None),
+                "poke_interval": getattr(task, "poke_interval", None),
+                "timeout": getattr(task, "timeout", None),
+            }
+            for task in dag.tasks
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""What holds for every DAG file, and the shape of each of the three."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_settings import PROJECT_ROOT
+
+pytestmark = pytest.mark.airflow
+
+DAG_FILES = sorted((PROJECT_ROOT / "orchestration" / "dags").glob("*.py"))
+MANIFEST = PROJECT_ROOT / "dbt_project" / "target" / "manifest.json"
+ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
+
+
+def parse(directory: Path, **variables: str) -> Any:
+    """The facts of all DAG files, parsed with these variables set."""
+    settings = {
+        "AIRFLOW_HOME": str(directory / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+        "PGHOST": "127.0.0.1",
+        "PYTHONPATH": str(PROJECT_ROOT),
+    }
+    facts = Path(__file__).with_name("dag_facts.py")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(facts)],
+        env=os.environ | settings | variables,
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    dbt = Path(sys.executable).with_name("dbt")
+    subprocess.run(
+        [dbt, "parse", "--quiet", "--project-dir", "dbt_project", "--profiles-dir", "."],
+        env=os.environ | {"PGHOST": "127.0.0.1"},
+        cwd=PROJECT_ROOT,
+        check=True,
+    )
+    return parse(tmp_path_factory.mktemp("dags"))
+
+
+@pytest.fixture(params=[ORDERS, REVIEWS, HEALTH])
+def dag(request: pytest.FixtureRequest, facts: Any) -> Any:
+    return facts["dags"][request.param] | {"dag_id": request.param}
+
+
+def own_tasks(dag: Any) -> dict[str, Any]:
+    """The tasks outside of the dbt groups."""
+    return {name: task for name, task in dag["tasks"].items() if "." not in name}
+
+
+def walk(tasks: dict[str, Any], start: str) -> Iterator[str]:
+    """The tasks downstream of one, each once."""
+    seen, todo = {start}, [start]
+    while todo:
+        for name in tasks[todo.pop()]["downstream"]:
+            if name not in seen:
+                seen.add(name)
+                todo.append(name)
+                yield name
+
+
+def test_all_of_them_parse(facts: Any) -> None:
+    assert facts["errors"] == {}
+    assert sorted(facts["dags"]) == sorted([ORDERS, REVIEWS, HEALTH])
+
+
+def test_parsing_reads_the_manifest_and_nothing_else(facts: Any) -> None:
+    ours = [path for path in facts["opened"] if not path.startswith(("/proc", "/dev", "/sys"))]
+    beyond = {path for path in ours if path.startswith(str(PROJECT_ROOT / "dbt_project"))}
+    assert beyond - {str(PROJECT_ROOT / "dbt_project" / "dbt_project.yml")} == {str(MANIFEST)}
+    assert not {"socket.connect", "subprocess.Popen"} & set(facts["opened"])
+    assert not [path for path in ours if path.endswith((".toml", ".sql"))]
+
+
+@pytest.mark.parametrize("file", DAG_FILES, ids=lambda file: file.stem)
+def test_a_dag_file_is_wiring_only(file: Path) -> None:
+    text = file.read_text()
+    assert len(text.splitlines()) <= 80
+    module = ast.parse(text)
+    imported = {node.module for node in ast.walk(module) if isinstance(node, ast.ImportFrom)}
+    assert not [node for node in ast.walk(module) if isinstance(node, ast.Import | ast.FunctionDef | ast.ClassDef)]
+    assert {str(name).split(".")[0] for name in imported} <= {"airflow", "orchestration"}
+    assert not re.search(r"\b(select|insert|delete) ", text.split('"""')[2])
+
+
+def test_every_dag_is_explicit(dag: Any) -> None:
+    assert dag["file"] == f"{dag['dag_id']}.py"
+    assert dag["doc"]
+    assert "daybreak" in dag["tags"]
+    assert dag["max_active_runs"] == 1
+    assert dag["params"] == ["day"]
+    assert dag["catchup"] is False
+
+
+def test_every_task_has_retries_a_timeout_a_pool_and_an_owner(dag: Any) -> None:
+    pools = json.loads((PROJECT_ROOT / "orchestration" / "pools.json").read_text())
+    for name, task in dag["tasks"].items():
+        assert task["retries"] == 2, name
+        assert task["retry_delay"] == 300, name
+        assert task["grows"], name
+        assert task["max_retry_delay"] == 1800, name
+        assert task["execution_timeout"], name
+        assert task["pool"] in pools, name
+        assert task["owner"] == "daybreak", name
+        assert task["tells_failure"], name
+
+
+def test_the_health_sensor_holds_no_worker(facts: Any) -> None:
+    for pipeline in (ORDERS, REVIEWS):
+        sensor = facts["dags"][pipeline]["tasks"]["check_api_health"]
+        assert (sensor["mode"], sensor["poke_interval"], sensor["timeout"]) == ("reschedule", 60, 300)
+
+
+def test_schedules(facts: Any) -> None:
+    timetables = {name: (dag["timetable"], dag["expression"]) for name, dag in facts["dags"].items()}
+    assert timetables == {
+        ORDERS: ("CronPartitionTimetable", "0 2 * * *"),
+        REVIEWS: ("CronPartitionTimetable", "30 2 * * *"),
+        HEALTH: ("PartitionedAssetTimetable", None),
+    }
+
+
+def test_the_way_of_orders(facts: Any) -> None:
+    tasks = facts["dags"][ORDERS]["tasks"]
+    assert list(own_tasks(facts["dags"][ORDERS])) == [
+        "check_api_health", "extract_orders", "validate_orders", "decide_processing_path", "processing_complete",
+        "publish", "generate_metrics", "success_notification", "announce_day",
+    ]  # fmt: skip
+    for first, then in (
+        ("check_api_health", "extract_orders"),
+        ("extract_orders", "validate_orders"),
+        ("validate_orders", "decide_processing_path"),
+        ("processing_complete", "publish"),
+        ("publish", "generate_metrics"),
+        ("generate_metrics", "success_notification"),
+    ):
+        assert then in tasks[first]["downstream"]
+    assert tasks["decide_processing_path"]["downstream"] == [
+        "high_volume_processing.dbt_producer_watcher",
+        "standard_processing.dbt_producer_watcher",
+    ]
+    assert tasks["processing_complete"]["trigger_rule"] == "none_failed_min_one_success"
+    assert tasks["publish"]["outlets"] == ["orders_published"]
+    assert tasks["high_volume_processing.dbt_producer_watcher"]["pool"] == "high_volume"
+
+
+def test_the_way_of_reviews(facts: Any) -> None:
+    tasks = facts["dags"][REVIEWS]["tasks"]
+    assert list(own_tasks(facts["dags"][REVIEWS])) == [
+        "check_api_health", "extract_reviews", "validate_reviews", "score_sentiment", "publish", "update_cache",
+        "monitor_and_alert", "success_notification", "announce_day",
+    ]  # fmt: skip
+    assert tasks["score_sentiment"]["downstream"] == ["calculate_product_metrics.dbt_producer_watcher"]
+    assert tasks["publish"]["outlets"] == ["reviews_published"]
+    assert tasks["update_cache"]["downstream"] == ["monitor_and_alert"]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "group"),
+    [
+        (ORDERS, "standard_processing"),
+        (ORDERS, "high_volume_processing"),
+        (REVIEWS, "calculate_product_metrics"),
+        (HEALTH, "calculate_customer_health"),
+    ],
+)
+def test_a_group_shows_each_node_after_the_build(facts: Any, pipeline: str, group: str) -> None:
+    """A node's task reads how its node fared, so it must not look before the build of this attempt has ended."""
+    tasks = facts["dags"][pipeline]["tasks"]
+    build = f"{group}.dbt_producer_watcher"
+    nodes = {name for name in tasks if name.startswith(f"{group}.") and name != build}
+    assert tasks[build]["operator"] == "DbtBuild"
+    assert nodes <= set(walk(tasks, build))
+    first = [name for name in nodes if tasks[name]["upstream"] == [build] and tasks[name]["operator"] == "ModelTask"]
+    assert tasks[f"{build}_done"]["trigger_rule"] == "all_success"
+    assert {tasks[name]["trigger_rule"] for name in first} == {"none_skipped"}
+    manifest = json.loads(MANIFEST.read_text())
+    models = {n["name"] for n in manifest["nodes"].values() if n["resource_type"] == "model" and pipeline in n["tags"]}
+    shown = {re.sub(r"^\w+\.", "", name).removesuffix(".run").removesuffix("_run") for name in nodes}
+    assert models <= shown
+    assert {n for n in nodes if tasks[n]["downstream"] == []} == set()
+
+
+def test_catchup_is_bounded_by_the_first_day(tmp_path: Path) -> None:
+    dags = parse(tmp_path, FIRST_DAY="2026-11-01", AIRFLOW__CORE__DEFAULT_TIMEZONE="Europe/Berlin")["dags"]
+    for pipeline in (ORDERS, REVIEWS):
+        assert dags[pipeline]["catchup"] is True
+        assert dags[pipeline]["start_date"] == "2026-11-01T23:00:00+00:00"
+    assert dags[HEALTH]["catchup"] is False

@@ -1,0 +1,252 @@
+"""What people are told of runs of the command line: one message per event, and few for many days."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from local.shop_contract import ListedShop
+from local.shop_server import ShopServer
+from orchestration import steps
+from orchestration.day_run import days_between, replay_days, run_days
+from orchestration.pipelines import HEALTH, ORDERS, PIPELINES, REVIEWS
+from pipeline_errors import ModelError, WarehouseError
+from pipeline_settings import Settings, settings
+from warehouse.connection import connect
+from warehouse.locks import day_lock
+
+pytestmark = pytest.mark.integration
+
+FIRST = date(2026, 3, 1)
+SECOND, THIRD = FIRST + timedelta(1), FIRST + timedelta(2)
+ALL = [pipeline.name for pipeline in PIPELINES]
+
+Told = tuple[str, str, date | None]
+
+
+def orders(day: date, bad: int = 0) -> list[dict[str, object]]:
+    return [
+        {
+            "order_id": f"{day}-{number}",
+            "customer_id": "c1",
+            "total_amount": "abc" if number < bad else 10,
+            "order_date": str(day),
+            "status": "shipped",
+        }
+        for number in range(10)
+    ]
+
+
+def reviews(day: date) -> list[dict[str, object]]:
+    return [{"review_id": f"r{day}", "product_id": "p1", "customer_id": "c1", "rating": 5, "review_text": "good"}]
+
+
+@pytest.fixture
+def shop(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListedShop]:
+    listed = ListedShop()
+    for day in (FIRST, SECOND, THIRD):
+        listed.put("orders", day, orders(day))
+        listed.put("reviews", day, reviews(day))
+    with ShopServer(listed) as server:
+        monkeypatch.setenv("SHOP_API_URL", server.url)
+        settings.cache_clear()
+        yield listed
+
+
+@pytest.fixture
+def told(warehouse: Settings) -> "News":
+    return News()
+
+
+class News:
+    """What was told since it was asked last."""
+
+    def __init__(self) -> None:
+        self.read_to = 0
+
+    def rows(self) -> list[dict[str, Any]]:
+        with connect() as connection:
+            rows = connection.execute("select * from ops.alerts where alert_id > %s order by alert_id", [self.read_to])
+            found = rows.fetchall()
+        self.read_to = found[-1]["alert_id"] if found else self.read_to
+        return found
+
+    def __call__(self) -> set[Told]:
+        rows = self.rows()
+        told = {(row["pipeline"], row["kind"], row["logical_date"]) for row in rows}
+        assert len(told) == len(rows)
+        return told
+
+
+def test_a_backfill_is_one_success_a_pipeline_and_one_refusal_a_refused_day(shop: ListedShop, told: News) -> None:
+    shop.put("orders", SECOND, orders(SECOND, bad=3))
+    run_days(days_between(FIRST, THIRD), ALL)
+    rows = {(row["pipeline"], row["kind"]): row for row in told.rows()}
+    assert {key: row["logical_date"] for key, row in rows.items()} == {
+        (ORDERS.name, "refusal"): SECOND,
+        (ORDERS.name, "success"): THIRD,
+        (REVIEWS.name, "success"): THIRD,
+        (HEALTH.name, "success"): THIRD,
+    }
+    refused, published = rows[ORDERS.name, "refusal"], rows[ORDERS.name, "success"]
+    assert (refused["step"], refused["figures"]["rejected"], refused["figures"]["bad_rate"]) == ("gate", 3, 0.3)
+    assert "3 of 10 orders are bad" in refused["cause"]
+    figures = published["figures"]
+    assert (figures["rows"], figures["accepted"], figures["rejected"], figures["bad_rate"]) == (10, 10, 0, 0)
+    assert figures["rows_published"] >= 20
+    assert figures["seconds"] > 0
+
+    shop.put("orders", SECOND, orders(SECOND))
+    run_days([SECOND], [ORDERS.name])
+    assert told() == {(ORDERS.name, "recovery", SECOND)}
+    run_days([SECOND], [ORDERS.name])  # nothing is new, and all is well
+    assert told() == {(ORDERS.name, "success", SECOND)}
+
+
+def test_a_day_that_went_back_to_what_readers_see_has_recovered(shop: ListedShop, told: News) -> None:
+    run_days([FIRST], [ORDERS.name])
+    shop.put("orders", FIRST, orders(FIRST, bad=3))
+    run_days([FIRST], [ORDERS.name])
+    shop.put("orders", FIRST, orders(FIRST))
+    run_days([FIRST], [ORDERS.name])
+    assert [row["kind"] for row in told.rows()] == ["success", "refusal", "recovery"]
+
+
+def test_a_shop_that_is_down_is_a_failure_of_the_day_and_the_others_go_on(
+    shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setenv("SHOP_API_URL", "http://127.0.0.1:9")
+        settings.cache_clear()
+        run_days([FIRST, SECOND], [ORDERS.name, REVIEWS.name])
+    settings.cache_clear()
+    assert told() == {(ORDERS.name, "failure", FIRST), (REVIEWS.name, "failure", FIRST)}
+    run_days([FIRST, SECOND], [ORDERS.name, REVIEWS.name])
+    assert told() == {(name, kind, day) for name in (ORDERS.name, REVIEWS.name)
+                      for kind, day in (("recovery", FIRST), ("success", SECOND))}  # fmt: skip
+
+
+def test_a_red_model_is_a_failure_of_its_own_pipeline(
+    shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = steps.gate
+
+    def miscount(dataset: str, day: date, load_id: str, run_id: str) -> object:
+        decision = judge(dataset, day, load_id, run_id)
+        with connect() as connection:  # dbt's test of conservation finds this
+            connection.execute(
+                """
+                update ops.gate_results set row_count = row_count + 1, accepted = accepted + 1
+                where dataset = 'orders' and load_id = %s
+                """,
+                [load_id],
+            )
+        return decision
+
+    with monkeypatch.context() as broken:
+        broken.setattr(steps, "gate", miscount)
+        run_days([FIRST], ALL)
+    (failure,) = [row for row in told.rows() if row["kind"] != "success"]
+    assert (failure["pipeline"], failure["logical_date"], failure["step"]) == (ORDERS.name, FIRST, "transform")
+    assert "int_orders_accepted_matches_gate_results" in failure["cause"]
+    with connect() as connection:
+        connection.execute(
+            """
+            update ops.gate_results set row_count = row_count - 1, accepted = accepted - 1 where dataset = 'orders'
+            """
+        )
+    run_days([SECOND], ALL)  # the next night publishes both days
+    assert told() >= {(ORDERS.name, "recovery", FIRST), (ORDERS.name, "success", SECOND)}
+
+
+def test_customer_health_is_told_if_it_failed_by_itself(
+    shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def red(*_: object, **__: object) -> None:
+        raise ModelError("customer_health failed")
+
+    run_days([FIRST], [ORDERS.name, REVIEWS.name])
+    told()
+    with monkeypatch.context() as broken:
+        broken.setattr(steps, "transform", red)
+        run_days([FIRST], ALL)
+    assert told() == {
+        (HEALTH.name, "failure", FIRST), (ORDERS.name, "success", FIRST), (REVIEWS.name, "success", FIRST)
+    }  # fmt: skip
+    run_days([FIRST], ALL)
+    assert (HEALTH.name, "recovery", FIRST) in told()
+
+
+def test_a_replay_tells_refusals_recoveries_and_red_builds(
+    shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_days([FIRST, SECOND], [ORDERS.name])
+    told()
+    replay_days([FIRST, SECOND], [ORDERS.name])
+    assert told() == {(ORDERS.name, "success", SECOND)}
+
+    def red(*_: object, **__: object) -> None:
+        raise ModelError("fct_orders failed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(steps, "transform", red)
+        broken.setattr(steps, "publish", red)
+        replay_days([FIRST, SECOND], [ORDERS.name])
+    assert told() == {(ORDERS.name, "failure", SECOND)}
+    replay_days([FIRST, SECOND], [ORDERS.name])
+    assert told() == {(ORDERS.name, "recovery", SECOND)}
+
+
+def test_a_day_that_another_run_holds_is_not_told(shop: ListedShop, told: News) -> None:
+    with day_lock("orders", FIRST):
+        run_days([FIRST], [ORDERS.name])
+        assert told() == set()
+        run_days([FIRST, SECOND], [ORDERS.name])
+    assert told() == {(ORDERS.name, "success", SECOND)}
+
+
+@pytest.mark.parametrize("error", [WarehouseError("Postgres gave up on us"), ZeroDivisionError("by zero")])
+def test_a_run_that_ends_with_an_exception_is_a_failure_of_its_pipelines(
+    shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail() -> None:
+        raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr(steps, "prepare", fail)
+        with pytest.raises(type(error)):
+            run_days([FIRST, SECOND], [ORDERS.name])
+    assert told() == {(ORDERS.name, "failure", None)}
+    run_days([FIRST, SECOND], [ORDERS.name])
+    assert told() == {(ORDERS.name, "recovery", SECOND)}
+
+
+def test_an_interrupt_is_not_told(shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(steps, "prepare", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_days([FIRST], [ORDERS.name])
+    assert told() == set()
+
+
+def test_a_run_is_as_good_without_its_messages(shop: ListedShop, warehouse: Settings) -> None:
+    with connect() as connection:
+        connection.execute("drop view ops.open_alerts; create view ops.open_alerts as select 1 as nothing")
+    outcome = run_days([FIRST], ALL)
+    assert (outcome.exit_code, outcome.rows_published["fct_orders"]) == (0, 10)
+
+
+def test_a_ledger_that_cannot_be_read_for_messages_breaks_nothing(
+    shop: ListedShop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise WarehouseError("Postgres gave up on us")
+
+    monkeypatch.setattr("orchestration.run_messages._stuck", fail)
+    monkeypatch.setattr(steps, "transform", fail)
+    outcome = run_days([FIRST], [ORDERS.name])
+    assert outcome.exit_code == 4
+    assert "Nobody was told" in caplog.text
