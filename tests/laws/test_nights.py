@@ -188,10 +188,10 @@ def test_a_parallel_backfill_and_a_scheduler_that_is_killed_in_it(nights: Callab
     asked_for = {day.isoformat() for day in DAYS}
     for pipeline, dataset in DATASETS.items():
         runs = here.states(pipeline)
-        states = [state for day, state in runs if day in asked_for]
+        states = [state for key, state in runs if key in asked_for]
         assert states == ["success", "failed" if pipeline == ORDERS else "success", "success"]
-        for day in {day for day, _ in runs} - asked_for:  # after a backfill Airflow makes up for the last night
-            here.world.admit(dataset, date.fromisoformat(day))
+        for last in {key for key, _ in runs} - asked_for:  # after a backfill Airflow makes up for the last night
+            here.world.admit(dataset, date.fromisoformat(last))
     ways = here.metadata(
         "select distinct split_part(task_id, '.', 1) as way from task_instance where state = 'success'"
     )
