@@ -20,6 +20,7 @@ from local.shop_server import ShopServer
 from local.simulated_shop import CORRECTED_DAY, REFUSED_DAY, SimulatedShop
 from local.state import free_port
 from orchestration.day_run import days_between
+from orchestration.pipelines import BY_NAME
 from pipeline_settings import Settings
 from tests.laws.conftest import World
 from warehouse.connection import connect
@@ -216,7 +217,7 @@ def test_a_shop_that_is_down_is_waited_for_without_a_worker(nights: Callable[...
     finally:
         server.stop()
     assert here.states(REVIEWS) == [(day.isoformat(), "success")]
-    here.world.assert_marts_are_right()
+    here.world.assert_marts_are_right([BY_NAME[REVIEWS]])
 
 
 def test_a_red_node_stays_red_until_it_heals(nights: Callable[..., Nights]) -> None:
@@ -240,10 +241,10 @@ def test_a_red_node_stays_red_until_it_heals(nights: Callable[..., Nights]) -> N
     here.airflow.api(f"/dags/{ORDERS}/clearTaskInstances", {"dry_run": False, "dag_run_id": run, "only_failed": True})
     here.settle()
     assert here.states(ORDERS) == [(day.isoformat(), "success")]
-    here.world.assert_marts_are_right()
+    here.world.assert_marts_are_right([BY_NAME[ORDERS]])
     assert [kind for _, kind, _ in told()] == ["success", "failure", "recovery"]
 
     here.airflow.api(f"/dags/{ORDERS}/clearTaskInstances", {"dry_run": False, "dag_run_id": run, "only_failed": False})
     here.settle()
     assert here.states(ORDERS) == [(day.isoformat(), "success")]
-    here.world.assert_marts_are_right()
+    here.world.assert_marts_are_right([BY_NAME[ORDERS]])
