@@ -150,6 +150,16 @@ def only_one(home: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def none_running() -> Iterator[None]:
+    """Keep an Airflow of the settings in force from starting. Raises ConfigurationError if one runs."""
+    if not directory().exists():
+        yield
+        return
+    with only_one(directory()):
+        yield
+
+
 def remembered(home: Path) -> dict[str, Any]:
     """What is written down of the Airflow that runs, or was killed; empty if there is none."""
     with suppress(OSError, ValueError):

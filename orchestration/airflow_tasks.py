@@ -79,9 +79,9 @@ def validate(dataset: str, receipt: Receipt) -> dict[str, Any]:
         admitted = steps.unchanged_load(load)
         if admitted:
             return {"load_id": admitted, "decision": "unchanged", "rows": load.rows}
-        decision = steps.gate(dataset, day, load.load_id, run_id)
+        decision = steps.gate(dataset, day, steps.load_to_judge(load), run_id)
     return {
-        "load_id": load.load_id,
+        "load_id": decision.load_id,
         "decision": decision.decision,
         "rows": decision.row_count,
         "rejected": decision.rejected,

@@ -104,11 +104,12 @@ def up() -> None:
 
 @app.command()
 def down() -> None:
-    """Stop the embedded servers; their data stay."""
+    """Stop the embedded servers; their data stay. Not under an Airflow that runs on them."""
     with _errors_as_exit_codes():
-        from local import servers
+        from local import airflow_home, servers
 
-        stopped = servers.down()
+        with airflow_home.none_running():
+            stopped = servers.down()
     typer.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
 
 

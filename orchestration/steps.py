@@ -85,6 +85,18 @@ def unchanged_load(receipt: "LoadReceipt") -> str | None:
     return load_id
 
 
+def load_to_judge(receipt: "LoadReceipt") -> str:
+    """The day's newest load: the receipt's, unless another run has landed one since.
+
+    Judging an older load once more would take the day back to what the shop said then.
+    """
+    with connect() as connection:
+        newest = ledger.newest_load(connection, receipt.dataset, receipt.day)
+    if newest and newest != receipt.load_id:
+        logger.warning("%s %s: load %s is judged, it is newer", receipt.day, receipt.dataset, newest)
+    return newest or receipt.load_id
+
+
 def gate(dataset: str, day: date, load_id: str, run_id: str) -> "GateDecision":
     """Judge a load, store the decision, and admit it to its day unless it is refused.
 

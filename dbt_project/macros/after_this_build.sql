@@ -1,18 +1,25 @@
 {#
-    The published rows of a fact as they will be once this build has published them, for the customers in
-    int_health_customers_touched: in a build that changes the fact too, its touched rows give way to its changes.
+    The published rows of a fact as they will be once this build has published them, for the customers in the CTE
+    `customers`: in a build that changes the fact too, its touched rows give way to its changes.
     `published`, `touched`, `changes` are models, `key` the fact's id, `build_id` the column of int_health_days that tells
     whether the fact is part of this build.
 #}
-{% macro after_this_build(published, touched, changes, key, build_id, columns) -%}
-select {{ columns | join(', ') }}
-from {{ ref(published) }} as published
+{% macro after_this_build(customers, published, touched, changes, key, build_id, columns) -%}
+select published.{{ columns | join(', published.') }}
+from {{ customers }} as customers
+-- offset 0 makes it one look-up per customer: a join would be planned without statistics, and read the whole history
+cross join
+    lateral (
+        select of_customer.*
+        from {{ ref(published) }} as of_customer
+        where customers.customer_id = of_customer.customer_id
+        limit all offset 0  -- noqa: AM09
+    ) as published
 where
-    published.customer_id in (select customer_id from {{ ref('int_health_customers_touched') }})
-    and not exists (
+    not exists (
         select from {{ ref(touched) }} as touched
         inner join {{ ref('int_health_days') }} as days on days.{{ build_id }} is not null
-        where touched.{{ key }} = published.{{ key }}
+        where published.{{ key }} = touched.{{ key }}
     )
     and not exists (
         select from {{ ref('int_health_days') }} as days
@@ -21,5 +28,10 @@ where
 union all
 select {{ columns | join(', ') }}
 from {{ ref(changes) }}
-where exists (select from {{ ref('int_health_days') }} as days where days.{{ build_id }} is not null)
+where
+    exists (
+        select from {{ ref('int_health_days') }} as days
+        where days.{{ build_id }} is not null
+    )
+    and customer_id in (select customers.customer_id from {{ customers }} as customers)
 {%- endmacro %}

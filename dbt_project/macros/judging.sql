@@ -25,15 +25,25 @@ end
 
 {#
     The date of an ISO date or timestamp, else null. A timestamp with an offset is moved to `time_zone`; one without is
-    in it already. Fractions of a second are cut before the cast, which would round 23:59:59.9999999 into the next day. `usual` is the date that most rows have: they are not parsed at all.
+    in it already. Fractions of a second are cut before the cast, which would round 23:59:59.9999999 into the next day.
+    `usual` is the date that most rows have: as a date, or as a timestamp without an offset, they are not parsed at all.
+    A timestamp of whole seconds with an offset is parsed as it stands.
 #}
 {% macro date_value(text, time_zone, usual) -%}
 {%- set value = trimmed(text) -%}
 {%- set day = '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]' -%}
 {%- set clock = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?' -%}
+{%- set whole_seconds = '([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]' -%}
 {%- set offset = ' ?([zZ]|[+-][0-9][0-9](:?[0-9][0-9])?)' -%}
 case
     when {{ text }} = {{ usual }}::text then {{ usual }}
+    when left({{ text }}, 10) = {{ usual }}::text and substr({{ text }}, 11) ~ '^[T ]{{ whole_seconds }}$' then {{ usual }}
+    when {{ text }} ~ '^{{ day }}[T ]{{ whole_seconds }}(Z|[+-][0-9][0-9]:[0-9][0-9])$'
+        then
+            case
+                when pg_input_is_valid({{ text }}, 'timestamptz')
+                    then ({{ text }}::timestamptz at time zone {{ time_zone }})::date
+            end
     when not pg_input_is_valid(left({{ value }}, 10), 'date') then null
     when {{ value }} ~ '^{{ day }}([tT ]{{ clock }})?$' then left({{ value }}, 10)::date
     when

@@ -1,6 +1,6 @@
 """A shop, a warehouse, and the comparison of its marts with the oracle's."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ from local.shop_contract import Shop
 from local.shop_server import ShopServer
 from orchestration.day_run import run_days
 from orchestration.outcome import RunOutcome
-from orchestration.pipelines import PIPELINES
+from orchestration.pipelines import PIPELINES, Pipeline
 from pipeline_settings import Settings, settings
 from tests.laws import oracle
 from warehouse.connection import connect
@@ -41,22 +41,27 @@ class World:
         outcome = run_days(days, names)
         assert outcome.exit_code in {0, 5}, [str(error) for error in outcome.errors]
         for result in outcome.days:
-            config = shop_config().dataset(result.dataset)
-            judged = oracle.judge(
-                result.dataset, result.day, self.shop.rows(result.dataset, result.day), set(config.required)
-            )
-            is_refused = judged.is_refused_above(Decimal(str(config.max_bad_rate)))
-            assert (result.state == "refused") == is_refused, (result, judged)
+            judged, is_admitted = self.admit(result.dataset, result.day)
+            assert (result.state == "refused") == (not is_admitted), (result, judged)
             if result.decision:
                 counted = (result.decision.accepted, result.decision.rejected, result.decision.identical_copies)
                 assert counted == (len(judged.accepted), judged.rejected, judged.copies)
-            if not is_refused:
-                self.admitted[result.dataset, result.day] = judged.accepted
         return outcome
 
-    def assert_marts_are_right(self) -> None:
-        """Every mart equals what the oracle makes of the admitted loads."""
-        for mart, expected in oracle.marts(self.admitted).items():
+    def admit(self, dataset: str, day: date) -> tuple[oracle.Judged, bool]:
+        """Let the oracle judge what the shop says of a day now, and remember it unless the gate must refuse it."""
+        config = shop_config().dataset(dataset)
+        judged = oracle.judge(dataset, day, self.shop.rows(dataset, day), set(config.required))
+        is_admitted = not judged.is_refused_above(Decimal(str(config.max_bad_rate)))
+        if is_admitted:
+            self.admitted[dataset, day] = judged.accepted
+        return judged, is_admitted
+
+    def assert_marts_are_right(self, pipelines: Sequence[Pipeline] = PIPELINES) -> None:
+        """Every mart of the pipelines equals what the oracle makes of the admitted loads."""
+        right = oracle.marts(self.admitted)
+        for mart in (mart for pipeline in pipelines for mart in pipeline.marts):
+            expected = right[mart]
             found = {row[KEYS[mart]]: row for row in rows_of(mart)}
             assert found.keys() == expected.keys(), mart
             for key, row in expected.items():

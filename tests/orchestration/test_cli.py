@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 import redis
 from typer.testing import CliRunner, Result
 
+from local import airflow_home
 from local.shop_contract import ListedShop
 from local.shop_server import ShopServer
 from orchestration import steps
@@ -52,6 +54,16 @@ def test_help_shows_commands_and_examples() -> None:
 @pytest.mark.parametrize("arguments", [["run", "yesterday"], ["run", "2026-02-30"], ["run"], ["run", "x'::text"]])
 def test_a_wrong_argument_is_a_usage_error(arguments: list[str]) -> None:
     assert daybreak(*arguments).exit_code == 2
+
+
+def test_servers_are_not_stopped_under_an_airflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBREAK_HOME", str(tmp_path))
+    settings.cache_clear()
+    assert daybreak("down").exit_code == 0
+    with airflow_home.only_one(airflow_home.make_directory()):
+        result = daybreak("down")
+    assert result.exit_code == 2
+    assert "python -m local.airflow stop" in result.output
 
 
 @pytest.mark.integration

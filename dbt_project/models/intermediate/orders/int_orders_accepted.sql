@@ -1,6 +1,4 @@
 -- One row per order that the gate accepted on a day of this build: an order may stand on several days.
-{{ config(indexes=[{'columns': ['order_id']}]) }}
-
 with
 
 days as (

@@ -16,18 +16,31 @@ accepted as (
     select {{ columns }} from {{ ref('int_orders_accepted') }}
 ),
 
-accepted_before as (
-    select {{ columns }} from {{ ref('int_orders_published') }}
-    union all
+shadowed as (
     select {{ columns }} from {{ ref('int_orders_shadowed_published') }}
 ),
 
-on_other_days as (
-    select accepted_before.*
+accepted_before as (
+    select
+        order_id,
+        former_customer_id as customer_id,
+        former_order_date as order_date,
+        former_total_amount as total_amount,
+        former_status as status,
+        former_is_revenue as is_revenue,
+        former_is_large as is_large
     from touched
-    inner join accepted_before on touched.order_id = accepted_before.order_id
+    where former_order_date is not null
+    union all
+    select shadowed.*
+    from touched
+    inner join shadowed on touched.order_id = shadowed.order_id
+),
+
+on_other_days as (
+    select * from accepted_before
     where
-        accepted_before.order_date <> all(array(select days.day from days))
+        order_date <> all(array(select days.day from days))
         and not exists (
             select from days
             where days.is_full

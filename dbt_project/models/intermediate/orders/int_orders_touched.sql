@@ -1,5 +1,5 @@
 -- One row per order that this build may change: published on one of its days before, or accepted on one now.
--- With the customer and day under which readers see it so far, so that these follow when it moves away or vanishes.
+-- With what readers see of it so far, so that its customer and day follow when it moves away or vanishes.
 {{ config(indexes=[{'columns': ['order_id'], 'unique': true}]) }}
 
 with
@@ -31,13 +31,21 @@ with_former_place as (
     select
         touched.order_id,
         former.customer_id as former_customer_id,
-        former.order_date as former_order_date
+        former.order_date as former_order_date,
+        former.total_amount as former_total_amount,
+        former.status as former_status,
+        former.is_revenue as former_is_revenue,
+        former.is_large as former_is_large
     from touched
     -- offset 0 makes it one look-up per order: a join would be planned without statistics, and read the whole history
     left join lateral (
         select
             published.customer_id,
-            published.order_date
+            published.order_date,
+            published.total_amount,
+            published.status,
+            published.is_revenue,
+            published.is_large
         from published
         where touched.order_id = published.order_id
         limit all offset 0  -- noqa: AM09

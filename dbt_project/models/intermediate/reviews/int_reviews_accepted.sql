@@ -1,6 +1,4 @@
 -- One row per review that the gate accepted on a day of this build: a review may stand on several days.
-{{ config(indexes=[{'columns': ['review_id']}]) }}
-
 with
 
 days as (

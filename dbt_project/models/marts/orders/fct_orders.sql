@@ -4,7 +4,7 @@
     meta={'key': 'order_id', 'touched': 'int_orders_touched'},
     indexes=[
         {'columns': ['order_date']},
-        {'columns': ['customer_id', 'order_id', 'order_date', 'total_amount', 'is_revenue']},
+        {'columns': ['customer_id']},
     ],
 ) }}
 select * from {{ ref('fct_orders__changes') }}

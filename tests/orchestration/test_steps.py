@@ -1,0 +1,24 @@
+"""What a step makes of what another run has done meanwhile."""
+
+from datetime import date
+
+import pytest
+
+from ingestion.landing import LoadReceipt
+from monitoring import ledger
+from orchestration import steps
+from pipeline_settings import Settings
+from warehouse.connection import connect
+
+pytestmark = pytest.mark.integration
+
+DAY = date(2026, 3, 1)
+
+
+def test_an_old_load_is_not_judged_again_after_a_newer_one(warehouse: Settings) -> None:
+    first, second = (LoadReceipt("orders", DAY, load_id, 0, 1, 0.1, "", ()) for load_id in ("first", "second"))
+    other_day = LoadReceipt("orders", date(2026, 3, 2), "other", 0, 1, 0.1, "", ())
+    for receipt in (first, second, other_day):
+        with connect() as connection:
+            ledger.record_load(connection, receipt)
+    assert [steps.load_to_judge(receipt) for receipt in (first, second)] == ["second", "second"]
