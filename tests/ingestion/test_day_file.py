@@ -16,7 +16,8 @@ from ingestion.page_columns import page_columns
 FIELDS = ("id", "amount")
 DAY = date(2024, 2, 29)
 anything = st.text(st.characters(), max_size=5)
-values = st.none() | st.booleans() | anything | anything.map(Number) | st.lists(anything, max_size=2)
+numbers = (st.integers() | st.floats()).map(lambda number: Number(str(number)))  # a literal, so ASCII
+values = st.none() | st.booleans() | anything | numbers | st.lists(anything, max_size=2)
 items = st.lists(st.dictionaries(st.sampled_from([*FIELDS, "note", "x"]), values, max_size=4) | values, max_size=12)
 
 
