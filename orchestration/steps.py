@@ -35,7 +35,10 @@ BUILD_WAIT_SECONDS = 1800.0  # how long a build waits for another one of the sam
 
 
 def prepare() -> None:
-    """See to it that the warehouse has its schemas, the settings of shop.toml, and staging views that fit both."""
+    """See to it that the warehouse has its schemas, the settings of shop.toml, and staging that fits both.
+
+    Staging is the views and the calendar of events.
+    """
     from expectations.dataset_settings import save_settings
 
     with connect() as connection:
@@ -197,11 +200,12 @@ def measure(pipeline: str, day: date, run_id: str) -> None:
 
 
 def _staging_fingerprint(connection: Connection) -> str:
-    """What the staging views are made of: their files, and the columns that raw has."""
+    """What staging is made of: the files of its views and seeds, and the columns that raw has."""
     project = PROJECT_ROOT / "dbt_project"
     files = sorted([*project.glob("models/staging/*.sql"), *project.glob("models/quarantine/*.sql")])
     digest = hashlib.sha256()
-    for file in [*files, project / "macros" / "judging.sql", project / "macros" / "rejected_rows.sql"]:
+    macros = [project / "macros" / "judging.sql", project / "macros" / "rejected_rows.sql"]
+    for file in [*files, *macros, *sorted(project.glob("seeds/*"))]:
         digest.update(file.read_bytes())
     columns = connection.execute(
         """
@@ -220,6 +224,7 @@ def _staging_comment(connection: Connection) -> str | None:
         select obj_description('staging'::regnamespace) as fingerprint
         where to_regclass('staging.stg_shop__orders') is not null
             and to_regclass('staging.stg_shop__reviews') is not null
+            and to_regclass('staging.calendar_events') is not null
         """
     ).fetchone()
     return row["fingerprint"] if row else None
