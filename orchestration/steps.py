@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from ingestion.shop_config import shop_config
 from monitoring import ledger
+from monitoring.anomalies import record_anomalies
+from monitoring.limits import anomaly_limits
 from monitoring.metrics import record_metrics
 from monitoring.run_log import step
 from orchestration.pipelines import BY_DATASET, BY_NAME, REVIEWS
@@ -26,6 +28,7 @@ from warehouse.locks import pipeline_lock
 if TYPE_CHECKING:
     from expectations.gate import GateDecision
     from ingestion.landing import LoadReceipt
+    from monitoring.findings import Anomaly
     from orchestration.dbt_runner import EventListener, Progress
     from serving.product_cache import CacheReceipt
 
@@ -37,10 +40,12 @@ BUILD_WAIT_SECONDS = 1800.0  # how long a build waits for another one of the sam
 def prepare() -> None:
     """See to it that the warehouse has its schemas, the settings of shop.toml, and staging that fits both.
 
-    Staging is the views and the calendar of events.
+    Staging is the views and the calendar of events. Raises ConfigurationError for a limit of anomalies that is not
+    usable: when they are searched for, at the end of a run, it would be too late to say so.
     """
     from expectations.dataset_settings import save_settings
 
+    anomaly_limits()
     with connect() as connection:
         create_schemas(connection)
     save_settings(shop_config())
@@ -191,12 +196,15 @@ def write_data_docs() -> None:
         logger.warning("Data Docs could not be written: %s", failure)
 
 
-def measure(pipeline: str, day: date, run_id: str) -> None:
-    """Write the metrics of this run of the day."""
+def measure(pipeline: str, day: date, run_id: str) -> "Sequence[Anomaly]":
+    """Write the metrics of this run of the day, and what is odd about it; returns that."""
     dataset = BY_NAME[pipeline].dataset
-    if dataset:
-        with step([pipeline], "measure", [day], run_id), connect() as connection:
+    if dataset is None:
+        return []
+    with step([pipeline], "measure", [day], run_id):
+        with connect() as connection:
             record_metrics(connection, pipeline, dataset, day, run_id)
+        return record_anomalies(pipeline, dataset, day, run_id)
 
 
 def _staging_fingerprint(connection: Connection) -> str:
