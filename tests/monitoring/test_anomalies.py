@@ -16,6 +16,7 @@ from pipeline_errors import ShopError
 from pipeline_settings import Settings
 from tests.laws.conftest import empty_warehouse
 from tests.monitoring.judged_days import execute, explain, judge, kinds, measure, select, stored, told
+from warehouse.connection import connect, create_schemas
 
 pytestmark = pytest.mark.integration
 
@@ -85,7 +86,10 @@ def test_a_drop_is_told_with_what_was_expected_and_why(warehouse: Settings) -> N
     usual_weeks(weeks=5)
     judge(DAY, 30, 3, copies=70)
     (anomaly,) = [anomaly for anomaly in measure(DAY) if anomaly.kind == "volume_drop"]
-    assert (anomaly.observed, anomaly.expected) == (33, 100)  # a page that came three times hides nothing
+    assert (anomaly.observed, anomaly.expected) == (
+        Decimal(33),
+        Decimal(100),
+    )  # a page that came three times hides nothing
     assert anomaly.message == "33 orders where 100.00 were expected (the mean of 5 Wednesdays before)"
     (alert,) = select("select * from ops.alerts where title like '%%volume drop'")
     assert alert["title"] == f"ecommerce_order_pipeline {DAY}: volume drop"
@@ -99,7 +103,7 @@ def test_an_explained_day_is_compared_with_its_share_and_told_to_nobody(warehous
     explain(DAY, "a holiday", 0.45)
     judge(DAY, 44)
     (anomaly,) = measure(DAY)
-    assert (anomaly.kind, anomaly.severity, anomaly.expected) == ("volume_drop", "info", 45)
+    assert (anomaly.severity, anomaly.expected) == ("info", Decimal(45))
     assert "× 0.45 for a holiday" in anomaly.message
     assert "explained" in anomaly.message
     assert told() == []
@@ -362,3 +366,29 @@ def test_a_day_costs_its_own_weeks_and_not_the_history(warehouse: Settings) -> N
     execute("select pg_stat_force_next_flush()")
     (after,) = select(read)
     assert after["rows"] - before["rows"] < 1000
+
+
+def test_a_warehouse_made_before_anomalies_takes_them_and_keeps_its_messages(warehouse: Settings) -> None:
+    execute("drop table ops.alerts cascade; drop table ops.anomalies")
+    execute(
+        """
+        create table ops.alerts (
+            alert_id bigint generated always as identity primary key,
+            event_key text not null unique, pipeline text not null, logical_date date, run_id text not null,
+            kind text not null check (kind in ('failure', 'refusal', 'recovery', 'success')),
+            severity text not null generated always as (
+                case when kind in ('failure', 'refusal') then 'critical' else 'info' end
+            ) stored,
+            step text, title text not null, cause text, remedy text, link text,
+            figures jsonb not null default '{}', raised_at timestamptz not null default clock_timestamp()
+        );
+        insert into ops.alerts (event_key, pipeline, run_id, kind, title) values ('k', 'p', 'r', 'failure', 't');
+        alter table ops.pipeline_metrics drop column expected_volume;
+        """
+    )
+    with connect() as connection:
+        create_schemas(connection)
+    judge(DAY, 0)
+    measure(DAY)
+    rows = select("select kind, severity from ops.alerts order by alert_id")
+    assert [tuple(row.values()) for row in rows] == [("failure", "critical"), ("anomaly", "critical")]

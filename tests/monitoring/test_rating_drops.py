@@ -1,6 +1,5 @@
 """Products whose rating dropped are named once, when it drops, and again only after they were well in between."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
@@ -16,13 +15,12 @@ REVIEWS = "customer_feedback_pipeline"
 
 
 @pytest.fixture
-def product_metrics(warehouse: Settings) -> Iterator[None]:
+def product_metrics(warehouse: Settings) -> None:
     """The mart's columns that matter here, to be filled with what it says of a day."""
     execute(
-        "create table marts.product_metrics (product_id text, prior_average numeric(6, 4), recent_average numeric(6, 4), "
-        "rating_delta numeric(6, 4), is_rating_drop boolean)"
+        "create table marts.product_metrics (product_id text, prior_average numeric(6, 4), "
+        "recent_average numeric(6, 4), rating_delta numeric(6, 4), is_rating_drop boolean)"
     )
-    return
 
 
 def published(day: date, *dropped: str) -> list[str]:
