@@ -1,4 +1,4 @@
-"""What people are told: a message per failure, refusal, recovery and success, in ops.alerts and as a line of the log.
+"""What people are told: a message per failure, refusal, recovery, success and anomaly, in ops.alerts and in the log.
 
 The command line and Airflow's callbacks call the same functions. Monitoring never breaks the pipeline: whatever goes
 wrong in here is one line of the log. What goes out to people is put into the outbox in the same transaction.
@@ -25,20 +25,22 @@ logger = logging.getLogger(__name__)
 Arguments = ParamSpec("Arguments")
 
 BAD = ["failure", "refusal"]
+OF_THE_RUN = "run_duration"  # the anomaly that belongs to a run, not to a day
 UNEXPECTED_REMEDY = "The log of this run has the whole story; run the day again once its cause is gone."
 KILLED = "It ended without an error of its own: the process was killed, ran out of memory or time, or lost its machine"
 KILLED_REMEDY = "Check the memory and the time limit that it had, then run the day again: it goes on from there."
 
 INSERT = """
-    insert into ops.alerts (event_key, pipeline, logical_date, run_id, kind, step, title, cause, remedy, link, figures)
+    insert into ops.alerts
+        (event_key, pipeline, logical_date, run_id, kind, severity, step, title, cause, remedy, link, figures)
     select
         -- told twice it is one message; told again after the opposite, it is news
-        %(event)s || count(*), %(pipeline)s, %(day)s::date, %(run_id)s, %(kind)s, %(step)s, %(title)s,
+        %(event)s || count(*), %(pipeline)s, %(day)s::date, %(run_id)s, %(kind)s, %(severity)s, %(step)s, %(title)s,
         %(cause)s, %(remedy)s, %(link)s, %(figures)s
     from ops.alerts
     where
         pipeline = %(pipeline)s and run_id = %(run_id)s and logical_date is not distinct from %(day)s::date
-        and (kind = any(%(bad)s)) <> (%(kind)s = any(%(bad)s))
+        and (kind = any(%(bad)s)) <> (%(kind)s = any(%(bad)s)) and 'anomaly' not in (kind, %(kind)s)
     on conflict (event_key) do nothing
     returning *
 """
@@ -80,9 +82,17 @@ class _Message:
     remedy: str | None = None
     link: str | None = None
     figures: Mapping[str, Any] | None = None
+    anomaly: str | None = None  # the kind of an anomaly, and how bad it is
+    anomaly_severity: str | None = None
+
+    @property
+    def severity(self) -> str:
+        return self.anomaly_severity or ("critical" if self.kind in BAD else "info")
 
     @property
     def title(self) -> str:
+        if self.anomaly:
+            return f"{self.pipeline} {self.day}: {self.anomaly.replace('_', ' ')}"
         what = {"failure": "failed", "refusal": "was refused", "recovery": "is well again", "success": "succeeded"}
         day = f" {self.day}" if self.day else ""
         return f"{self.pipeline}{day} {what[self.kind]}" + (f" at {self.step}" if self.step else "")
@@ -166,6 +176,26 @@ def report_published(
     return any(stored)
 
 
+@_harmless
+def report_anomaly(
+    pipeline: str,
+    day: date,
+    run_id: str,
+    anomaly: str,
+    severity: str,
+    cause: str,
+    remedy: str,
+    *,
+    figures: Mapping[str, Any],
+) -> bool:
+    """Tell of an anomaly (its kind) of a day: once, whichever run found it; of a slow run once, whatever its days.
+
+    Returns whether this call stored a message.
+    """  # fmt: skip
+    message = _Message(pipeline, day, run_id, "anomaly", cause=cause, remedy=remedy, figures=figures)
+    return _tell(replace(message, anomaly=anomaly, anomaly_severity=severity))
+
+
 def _tell(message: _Message, *, unless: str | None = None) -> bool:
     """Store a message and log it, unless this query finds a row. What cannot be stored is at least logged."""
     message = replace(
@@ -188,7 +218,7 @@ def _tell(message: _Message, *, unless: str | None = None) -> bool:
         logger.error("%s (could not be stored: %s)", message, first_line(failure))
         return False
     if stored:
-        logger.log(logging.WARNING if message.kind in BAD else logging.INFO, "%s", message)
+        logger.log(logging.INFO if message.severity == "info" else logging.WARNING, "%s", message)
     return stored is not None
 
 
@@ -202,4 +232,8 @@ def _values(message: _Message) -> dict[str, Any]:
     figures = Jsonb(message.figures or {}, dumps=lambda given: json.dumps(given, default=str))
     kind = message.kind if message.kind in BAD else "success"  # a recovery told again is no success
     event = f"{message.pipeline}/{message.day or '-'}/{message.run_id}/{kind}/"
-    return {**vars(message), "title": message.title, "event": event, "bad": BAD, "figures": figures}
+    if message.anomaly:
+        of = message.run_id if message.anomaly == OF_THE_RUN else message.day
+        event = f"{message.pipeline}/{of}/anomaly/{message.anomaly}/"
+    told = {"title": message.title, "severity": message.severity, "event": event}
+    return {**vars(message), **told, "bad": BAD, "figures": figures}

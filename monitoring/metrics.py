@@ -1,44 +1,67 @@
-"""Metrics of a run in ops.pipeline_metrics: records, data quality and duration."""
+"""Metrics of a run in ops.pipeline_metrics: records, data quality, volume and duration."""
 
 import hashlib
 from datetime import date
 
+from monitoring.limits import anomaly_limits
 from monitoring.outbox import enqueue
 from monitoring.receivers import METRICS
+from monitoring.run_figures import ROWS_PUBLISHED
+from monitoring.volume import day_volume, rounded
 from warehouse.connection import Connection
+
+# How the gate judged the day last. A shop that went back to rows that were judged before is not judged again.
+JUDGED = """
+    select results.*
+    from ops.gate_results as results
+    inner join ops.loads as loads on results.load_id = loads.load_id
+    where results.dataset = %(dataset)s and results.day = %(day)s
+    order by
+        loads.fingerprint = (
+            select newest.fingerprint from ops.loads as newest
+            where newest.dataset = %(dataset)s and newest.day = %(day)s order by newest.landed_at desc limit 1
+        ) desc,
+        results.decided_at desc
+    limit 1
+"""
+RECORD = f"""
+    with judged as ({JUDGED}),
+    steps as (
+        select coalesce(sum(seconds) / 60, 0) as minutes, min(started_at) as started_at
+        from ops.pipeline_runs
+        where pipeline = %(pipeline)s and logical_date = %(day)s and run_id = %(run_id)s
+    )
+    insert into ops.pipeline_metrics (
+        pipeline, logical_date, run_id, records_processed, records_accepted, records_rejected, data_quality_score,
+        processing_duration_minutes, rejected_by_reason, expected_volume, rows_published
+    )
+    select
+        %(pipeline)s, judged.day, %(run_id)s, judged.row_count, judged.accepted, judged.rejected, 1 - judged.bad_rate,
+        steps.minutes, judged.rejected_by_reason, %(expected_volume)s, coalesce(({ROWS_PUBLISHED}), 0)
+    from judged cross join steps
+    on conflict (pipeline, logical_date, run_id) do update set
+        records_processed = excluded.records_processed, records_accepted = excluded.records_accepted,
+        records_rejected = excluded.records_rejected, data_quality_score = excluded.data_quality_score,
+        processing_duration_minutes = excluded.processing_duration_minutes,
+        rejected_by_reason = excluded.rejected_by_reason, expected_volume = excluded.expected_volume,
+        rows_published = excluded.rows_published, measured_at = clock_timestamp()
+    returning *
+"""
 
 
 def record_metrics(connection: Connection, pipeline: str, dataset: str, day: date, run_id: str) -> None:
     """Write what a run of a dataset's day amounts to, from the gate's result and the log of steps.
 
-    data_quality_score is 1 − bad rate (1 for an empty day), processing_duration_minutes the sum of this run's steps.
-    Nothing is written for a day that no gate has judged. The same figures of a run are one message in the outbox.
+    data_quality_score is 1 − bad rate (1 for an empty day), processing_duration_minutes the sum of this run's steps,
+    expected_volume what `monitoring.volume` says (null with too little history), rows_published what the run wrote to
+    the pipeline's marts for all its days. Nothing is written for a day that no gate has judged. The same figures of a
+    run are one message in the outbox.
     """
+    limits = anomaly_limits()
+    expected = day_volume(connection, dataset, day, limits).expected(limits)
+    values = {"pipeline": pipeline, "dataset": dataset, "day": day, "run_id": run_id}
     row = connection.execute(
-        """
-        insert into ops.pipeline_metrics (
-            pipeline, logical_date, run_id, records_processed, records_accepted, records_rejected,
-            data_quality_score, processing_duration_minutes
-        )
-        select
-            %(pipeline)s, results.day, %(run_id)s, results.row_count, results.accepted, results.rejected,
-            1 - results.bad_rate,
-            coalesce((
-                select sum(runs.seconds) / 60
-                from ops.pipeline_runs as runs
-                where runs.pipeline = %(pipeline)s and runs.logical_date = results.day and runs.run_id = %(run_id)s
-            ), 0)
-        from ops.gate_results as results
-        where results.dataset = %(dataset)s and results.day = %(day)s
-        order by results.decided_at desc
-        limit 1
-        on conflict (pipeline, logical_date, run_id) do update set
-            records_processed = excluded.records_processed, records_accepted = excluded.records_accepted,
-            records_rejected = excluded.records_rejected, data_quality_score = excluded.data_quality_score,
-            processing_duration_minutes = excluded.processing_duration_minutes, measured_at = clock_timestamp()
-        returning *
-        """,
-        {"pipeline": pipeline, "dataset": dataset, "day": day, "run_id": run_id},
+        RECORD.encode(), {**values, "expected_volume": None if expected is None else rounded(expected)}
     ).fetchone()
     if row:
         figures = repr([value for name, value in row.items() if name != "measured_at"])

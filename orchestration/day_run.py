@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from monitoring import ledger
 from orchestration import steps
 from orchestration.outcome import DayOutcome, RunOutcome
-from orchestration.pipelines import BY_NAME, HEALTH, PIPELINES, REVIEWS
+from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, REVIEWS
 from orchestration.run_messages import told
 from pipeline_errors import DaybreakError, DayBusyError, GateRefusedError, ModelError
 from warehouse.connection import connect
@@ -195,7 +195,7 @@ def _follow_up(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutco
         steps.write_data_docs()
     with outcome.timed("measure"):
         for result in outcome.days:
-            steps.measure(next(p.name for p in PIPELINES if p.dataset == result.dataset), result.day, outcome.run_id)
+            result.anomalies = steps.measure(BY_DATASET[result.dataset].name, result.day, outcome.run_id)
 
 
 def _has_work(pipelines: Sequence[str]) -> bool:

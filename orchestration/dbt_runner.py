@@ -55,8 +55,8 @@ def publish(pipelines: Sequence[str]) -> None:
 
 
 def build_staging() -> None:
-    """Create the staging and quarantine views again."""
-    _invoke(["run", "--select", "tag:staging"])
+    """Create the staging and quarantine views again, and load the seeds."""
+    _invoke(["build", "--select", "tag:staging", "--resource-type", "model", "seed"])
 
 
 def forget_project() -> None:

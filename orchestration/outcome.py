@@ -1,7 +1,7 @@
 """What a run amounts to: per day what landed and its verdict, per mart what changed, per step the seconds."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,6 +11,7 @@ from pipeline_errors import DaybreakError, GateRefusedError
 
 if TYPE_CHECKING:
     from expectations.gate import GateDecision
+    from monitoring.findings import Anomaly
     from serving.product_cache import CacheReceipt
 
 
@@ -24,6 +25,7 @@ class DayOutcome:
     row_count: int | None = None
     decision: "GateDecision | None" = None
     error: DaybreakError | None = None
+    anomalies: "Sequence[Anomaly]" = ()
 
 
 @dataclass

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from ingestion.shop_config import shop_config
 from monitoring import ledger
+from monitoring.anomalies import record_anomalies
+from monitoring.limits import anomaly_limits
 from monitoring.metrics import record_metrics
 from monitoring.run_log import step
 from orchestration.pipelines import BY_DATASET, BY_NAME, REVIEWS
@@ -26,6 +28,7 @@ from warehouse.locks import pipeline_lock
 if TYPE_CHECKING:
     from expectations.gate import GateDecision
     from ingestion.landing import LoadReceipt
+    from monitoring.findings import Anomaly
     from orchestration.dbt_runner import EventListener, Progress
     from serving.product_cache import CacheReceipt
 
@@ -35,9 +38,14 @@ BUILD_WAIT_SECONDS = 1800.0  # how long a build waits for another one of the sam
 
 
 def prepare() -> None:
-    """See to it that the warehouse has its schemas, the settings of shop.toml, and staging views that fit both."""
+    """See to it that the warehouse has its schemas, the settings of shop.toml, and staging that fits both.
+
+    Staging is the views and the calendar of events. Raises ConfigurationError for a limit of anomalies that is not
+    usable: when they are searched for, at the end of a run, it would be too late to say so.
+    """
     from expectations.dataset_settings import save_settings
 
+    anomaly_limits()
     with connect() as connection:
         create_schemas(connection)
     save_settings(shop_config())
@@ -200,20 +208,24 @@ def write_data_docs() -> None:
         logger.warning("Data Docs could not be written: %s", failure)
 
 
-def measure(pipeline: str, day: date, run_id: str) -> None:
-    """Write the metrics of this run of the day."""
+def measure(pipeline: str, day: date, run_id: str) -> "Sequence[Anomaly]":
+    """Write the metrics of this run of the day, and what is odd about it; returns that."""
     dataset = BY_NAME[pipeline].dataset
-    if dataset:
-        with step([pipeline], "measure", [day], run_id), connect() as connection:
+    if dataset is None:
+        return []
+    with step([pipeline], "measure", [day], run_id):
+        with connect() as connection:
             record_metrics(connection, pipeline, dataset, day, run_id)
+        return record_anomalies(pipeline, dataset, day, run_id)
 
 
 def _staging_fingerprint(connection: Connection) -> str:
-    """What the staging views are made of: their files, and the columns that raw has."""
+    """What staging is made of: the files of its views and seeds, and the columns that raw has."""
     project = PROJECT_ROOT / "dbt_project"
     files = sorted([*project.glob("models/staging/*.sql"), *project.glob("models/quarantine/*.sql")])
     digest = hashlib.sha256()
-    for file in [*files, project / "macros" / "judging.sql", project / "macros" / "rejected_rows.sql"]:
+    macros = [project / "macros" / "judging.sql", project / "macros" / "rejected_rows.sql"]
+    for file in [*files, *macros, *sorted(project.glob("seeds/*"))]:
         digest.update(file.read_bytes())
     columns = connection.execute(
         """
@@ -232,6 +244,7 @@ def _staging_comment(connection: Connection) -> str | None:
         select obj_description('staging'::regnamespace) as fingerprint
         where to_regclass('staging.stg_shop__orders') is not null
             and to_regclass('staging.stg_shop__reviews') is not null
+            and to_regclass('staging.calendar_events') is not null
         """
     ).fetchone()
     return row["fingerprint"] if row else None

@@ -5,12 +5,15 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from orchestration.outcome import DayOutcome, RunOutcome
 
 MOST_ROWS = 31  # of loads told one by one; of more than a month's, only those that somebody must look at
 PLAIN_STATES = ("admitted", "unchanged")
+NOT_JUDGED = "volume_history"
+SEVERITY_COLOURS = {"critical": "red", "warning": "yellow", "info": "dim"}
 COLOURS = {"admitted": "green", "unchanged": "dim", "empty": "yellow", "refused": "red", "failed": "red"}
 
 
@@ -42,6 +45,7 @@ def print_tables(outcome: RunOutcome) -> None:
         for mart, count in sorted(changed.items()):
             marts.add_row(mart, f"{count:,}")
         console.print(marts)
+    _print_anomalies(outcome, console)
     steps = Table(title="Time", title_justify="left", box=box.SIMPLE_HEAD)
     steps.add_column("step")
     steps.add_column("seconds", justify="right")
@@ -101,8 +105,28 @@ def _rejections_table(outcome: RunOutcome) -> Table | None:
     return table if table.row_count else None
 
 
+def _print_anomalies(outcome: RunOutcome, console: Console) -> None:
+    """What is odd about the days, a line each: a table would be too narrow. Days not judged are counted, not listed."""
+    found = [(day, anomaly) for day in outcome.days for anomaly in day.anomalies]
+    if found:
+        console.print("[italic]Anomalies[/]")
+    for day, anomaly in found:
+        if anomaly.kind != NOT_JUDGED:
+            severity = f"[{SEVERITY_COLOURS[anomaly.severity]}]{anomaly.severity}[/]"
+            place = f"  {day.day} {day.dataset} {severity} {anomaly.kind}: "
+            console.print(place + escape(anomaly.message), soft_wrap=True, highlight=False)
+    if not_judged := sum(anomaly.kind == NOT_JUDGED for _, anomaly in found):
+        console.print(f"  {not_judged} loads have too little history to judge their volume.", highlight=False)
+    if found:
+        console.print()
+
+
 def _day_data(outcome: DayOutcome) -> dict[str, Any]:
     data: dict[str, Any] = {"dataset": outcome.dataset, "day": outcome.day.isoformat(), "state": outcome.state}
+    data["anomalies"] = [
+        {"kind": anomaly.kind, "severity": anomaly.severity, "message": anomaly.message}
+        for anomaly in outcome.anomalies
+    ]
     decision = outcome.decision
     if decision is None:
         return {**data, "rows": outcome.row_count}

@@ -23,7 +23,9 @@ from warehouse.connection import connect
 TEMPLATE = "daybreak_template"
 DATABASE = "daybreak_test"  # always the same name: dbt's parsed project holds it
 # Everything that Daybreak, libpq or a tool reads: a test must not reach a real warehouse, cache, shop or channel.
-FOREIGN_PREFIXES = ("PG", "DAYBREAK_", "REDIS_URL", "SHOP_", "ALERT_URLS", "METRICS_URL", "SPARK_REMOTE", "DBT_")
+FOREIGN_PREFIXES = (
+    "PG", "DAYBREAK_", "REDIS_URL", "SHOP_", "ALERT_URLS", "METRICS_URL", "SPARK_REMOTE", "DBT_", "ANOMALY_"
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")

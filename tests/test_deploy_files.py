@@ -12,6 +12,7 @@ from packaging.specifiers import SpecifierSet
 
 from local.airflow_home import read_env_file
 from local.airflow_services import ARGUMENTS
+from monitoring.limits import AnomalyLimits
 from pipeline_settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -175,6 +176,7 @@ def test_every_airflow_process_has_the_same_environment() -> None:
 
 def test_the_guide_tells_every_setting_and_only_variables_that_are_read() -> None:
     settings = {name.upper() for name in Settings.model_fields}
+    settings |= {f"ANOMALY_{name.upper()}" for name in AnomalyLimits.model_fields}
     given = set(COMPOSE["x-airflow"]["environment"])
     asked = {name for name, _ in VARIABLE.findall(COMPOSE_TEXT)}
     told = set(variables_told())
@@ -189,6 +191,8 @@ def test_the_guides_defaults_are_the_codes() -> None:
             assert told[name.upper()] == str(field.default), name
         elif field.default is None:
             assert told[name.upper()].startswith("none"), name
+    for name, field in AnomalyLimits.model_fields.items():
+        assert told[f"ANOMALY_{name.upper()}"] == str(field.default), name
 
 
 def test_the_guides_env_file_has_what_compose_requires() -> None:

@@ -182,8 +182,42 @@ create table if not exists ops.pipeline_metrics (
     data_quality_score numeric(7, 6),
     processing_duration_minutes numeric(12, 4) not null,
     measured_at timestamptz not null default clock_timestamp(),
+    rejected_by_reason jsonb,         -- rows per reason; a row may have several
+    expected_volume numeric(14, 2),   -- accepted and rejected rows to be expected; null with too little history
+    rows_published bigint,            -- to the pipeline's marts, for all days of the run
     primary key (pipeline, logical_date, run_id)
 );
+alter table ops.pipeline_metrics
+    add column if not exists rejected_by_reason jsonb,
+    add column if not exists expected_volume numeric(14, 2),
+    add column if not exists rows_published bigint;
+
+-- What is odd about a pipeline's day although its steps succeeded, as of the run that measured it last. `observed` and
+-- `expected` are rows (zero_rows, volume_*), a score 0–1 (data_quality), minutes (run_duration) or products (rating_drop).
+create table if not exists ops.anomalies (
+    pipeline text not null,
+    logical_date date not null,
+    kind text not null check (kind in (
+        'zero_rows', 'volume_drop', 'volume_jump', 'volume_history', 'data_quality', 'run_duration', 'rating_drop'
+    )),
+    severity text not null check (severity in ('info', 'warning', 'critical')),  -- info: explained, or not to be judged
+    observed numeric,
+    expected numeric,  -- or the limit
+    message text not null,
+    run_id text not null,
+    found_at timestamptz not null default clock_timestamp(),
+    primary key (pipeline, logical_date, kind)
+);
+
+-- Spells of low ratings: from the day on which a product was first among the drops to the day on which it no longer was.
+create table if not exists ops.rating_drops (
+    product_id text not null,
+    first_day date not null,
+    ended_on date,  -- null: it is among them
+    primary key (product_id, first_day)
+);
+create index if not exists rating_drops_first_day on ops.rating_drops (first_day);
+create index if not exists rating_drops_ended_on on ops.rating_drops (ended_on);
 
 -- What people are told: one row per message. event_key is what makes a message told twice one message, for its receivers
 -- too. No texts of reviews, no customers' data, no secrets.
@@ -193,10 +227,8 @@ create table if not exists ops.alerts (
     pipeline text not null,
     logical_date date,  -- null: what happened belongs to no day
     run_id text not null,
-    kind text not null check (kind in ('failure', 'refusal', 'recovery', 'success')),
-    severity text not null generated always as (
-        case when kind in ('failure', 'refusal') then 'critical' else 'info' end
-    ) stored,
+    kind text not null,
+    severity text not null,
     step text,
     title text not null,
     cause text,
@@ -205,6 +237,12 @@ create table if not exists ops.alerts (
     figures jsonb not null default '{}',
     raised_at timestamptz not null default clock_timestamp()
 );
+alter table ops.alerts
+    alter column severity drop expression if exists,
+    drop constraint if exists alerts_kind_check,
+    drop constraint if exists alerts_severity_check,
+    add constraint alerts_kind_check check (kind in ('failure', 'refusal', 'recovery', 'success', 'anomaly')),
+    add constraint alerts_severity_check check (severity in ('info', 'warning', 'critical'));
 create index if not exists alerts_pipeline_day on ops.alerts (pipeline, logical_date, alert_id);
 
 -- Failures and refusals that no good news of their day followed; any good news answers one that has no day.

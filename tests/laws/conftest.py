@@ -77,13 +77,13 @@ def rows_of(mart: str) -> list[dict[str, Any]]:
 
 
 def empty_warehouse() -> None:
-    """Take all loads and everything that followed from them away; the schemas and views stay."""
+    """Take all loads and everything that followed from them away; the schemas, views and settings stay."""
     with connect() as connection:
         tables = connection.execute(
             """
             select format('%I.%I', schemaname, tablename) as name from pg_tables
-            where schemaname in ('raw', 'marts', 'ops', 'staging') and tablename <> 'dataset_settings'
-                and tablename not like '\\_dlt%'
+            where schemaname in ('raw', 'marts', 'ops', 'staging')
+                and tablename not in ('dataset_settings', 'calendar_events') and tablename not like '\\_dlt%'
             """
         ).fetchall()
         connection.execute("truncate " + ", ".join(row["name"] for row in tables) + " cascade")

@@ -1,0 +1,85 @@
+"""The calendar of events: loaded when its file has changed, by hand or before a run, and in no publish's way."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.simulated_shop import HOLIDAY
+from orchestration import dbt_runner, steps
+from pipeline_errors import ModelError
+from pipeline_settings import PROJECT_ROOT, Settings
+from tests.dbt_project.conftest import Dbt
+from tests.dbt_project.loads import FIRST, Loads, orders, reviews
+from tests.dbt_project.readers import publications
+from tests.monitoring.judged_days import execute, select
+
+pytestmark = pytest.mark.integration
+
+EXAMPLE = {"day": str(HOLIDAY), "event": "Easter Sunday", "share": 0.45}
+SEED = Path("dbt_project") / "seeds" / "calendar_events.csv"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project, to change its files."""
+    skipped = shutil.ignore_patterns("target", "logs")
+    shutil.copytree(PROJECT_ROOT / "dbt_project", tmp_path / "dbt_project", ignore=skipped)
+    shutil.copy(PROJECT_ROOT / "profiles.yml", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def in_force(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The copy is the project that the steps work with."""
+    for module in (steps, dbt_runner):
+        monkeypatch.setattr(module, "PROJECT_ROOT", project)
+    dbt_runner.forget_project()
+    yield project
+    dbt_runner.forget_project()
+
+
+def calendar() -> list[dict[str, object]]:
+    return select(
+        "select day::text, event, expected_share::float as share from staging.calendar_events order by day, event"
+    )
+
+
+def test_the_example_is_the_simulated_shops_holiday(warehouse: Settings) -> None:
+    assert calendar() == [EXAMPLE]
+
+
+def test_a_changed_file_is_loaded_before_the_next_run(warehouse: Settings, in_force: Path) -> None:
+    with (in_force / SEED).open("a") as file:
+        file.write("2026-11-27,Black Friday,1.8\n")
+    steps.prepare()
+    assert calendar() == [EXAMPLE, {"day": "2026-11-27", "event": "Black Friday", "share": 1.8}]
+    execute("drop table staging.calendar_events")
+    steps.prepare()
+    assert len(calendar()) == 2
+
+
+@pytest.mark.parametrize("line", ["2026-04-05,Easter again,0.5", "2026-11-27,Black Friday,much"])
+def test_a_wrong_line_is_refused_before_a_run_and_the_calendar_stays(
+    warehouse: Settings, in_force: Path, line: str
+) -> None:
+    with (in_force / SEED).open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(ModelError, match="calendar_events failed"):
+        steps.prepare()
+    assert calendar() == [EXAMPLE]
+
+
+def test_dbt_seed_loads_it_and_a_wrong_line_keeps_nobody_from_publishing(
+    loads: Loads, dbt_process: Dbt, project: Path
+) -> None:
+    execute("truncate staging.calendar_events")
+    assert dbt_process("seed").succeeded
+    assert calendar() == [EXAMPLE]
+    loads.admit("orders", FIRST, orders(FIRST))
+    loads.admit("reviews", FIRST, reviews(FIRST))
+    with (project / SEED).open("a") as file:
+        file.write("2026-11-27,Black Friday,much\n")
+    assert not dbt_process("build", project=project / "dbt_project").succeeded
+    assert len(publications()) == 3

@@ -1,0 +1,48 @@
+"""The limits of anomalies: one place, a reason each, replaced by the environment, and refused before a run if wrong."""
+
+from datetime import date
+
+import pytest
+
+from monitoring.limits import AnomalyLimits, anomaly_limits
+from orchestration import steps
+from pipeline_errors import ConfigurationError
+from pipeline_settings import Settings
+from tests.monitoring.judged_days import judge, kinds, measure
+
+DAY = date(2026, 6, 3)
+
+
+def test_each_limit_says_why() -> None:
+    assert [name for name, field in AnomalyLimits.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.integration
+def test_the_environment_replaces_a_limit(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge(DAY, 97, 3)
+    monkeypatch.setenv("ANOMALY_QUALITY_WARNING", "0.98")
+    assert kinds(measure(DAY))["data_quality"] == "warning"
+    monkeypatch.setenv("ANOMALY_QUALITY_WARNING", "")
+    assert "data_quality" not in kinds(measure(DAY))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ANOMALY_MAX_DROP", "50%"),
+        ("ANOMALY_MAX_DROP", "1.5"),
+        ("ANOMALY_MAX_JUMP", "nan"),
+        ("ANOMALY_MINIMUM_WEEKS", "9"),
+        ("ANOMALY_HISTORY_WEEKS", "3"),
+        ("ANOMALY_QUALITY_CRITICAL", "0.96"),
+    ],
+)
+def test_a_limit_that_is_not_usable_is_refused_before_the_run(
+    warehouse: Settings, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError, match="ANOMALY_"):
+        steps.prepare()
+    monkeypatch.delenv(variable)
+    assert anomaly_limits() == AnomalyLimits()
