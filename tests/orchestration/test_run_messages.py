@@ -105,6 +105,7 @@ def test_a_backfill_is_one_success_a_pipeline_and_one_refusal_a_refused_day(shop
     assert told() == {(ORDERS.name, "success", SECOND)}
 
 
+@pytest.mark.slow
 def test_a_day_that_went_back_to_what_readers_see_has_recovered(shop: ListedShop, told: News) -> None:
     run_days([FIRST], [ORDERS.name])
     shop.put("orders", FIRST, orders(FIRST, bad=3))
@@ -161,6 +162,7 @@ def test_a_red_model_is_a_failure_of_its_own_pipeline(
     assert told() >= {(ORDERS.name, "recovery", FIRST), (ORDERS.name, "success", SECOND)}
 
 
+@pytest.mark.slow
 def test_customer_health_is_told_if_it_failed_by_itself(
     shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +181,7 @@ def test_customer_health_is_told_if_it_failed_by_itself(
     assert (HEALTH.name, "recovery", FIRST) in told()
 
 
+@pytest.mark.slow
 def test_a_replay_tells_refusals_recoveries_and_red_builds(
     shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +210,7 @@ def test_a_day_that_another_run_holds_is_not_told(shop: ListedShop, told: News) 
     assert told() == {(ORDERS.name, "success", SECOND)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [WarehouseError("Postgres gave up on us"), ZeroDivisionError("by zero")])
 def test_a_run_that_ends_with_an_exception_is_a_failure_of_its_pipelines(
     shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch, error: Exception
@@ -240,6 +244,7 @@ def test_a_run_is_as_good_without_its_messages(shop: ListedShop, warehouse: Sett
     assert (outcome.exit_code, outcome.rows_published["fct_orders"]) == (0, 10)
 
 
+@pytest.mark.slow
 def test_a_ledger_that_cannot_be_read_for_messages_breaks_nothing(
     shop: ListedShop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
