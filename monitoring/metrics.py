@@ -27,24 +27,42 @@ JUDGED = """
 RECORD = f"""
     with judged as ({JUDGED}),
     steps as (
-        select coalesce(sum(seconds) / 60, 0) as minutes, min(started_at) as started_at
+        select
+            coalesce(sum(seconds) / 60, 0) as minutes, min(started_at) as started_at,
+            jsonb_object_agg(step, seconds) filter (where step is not null) as step_seconds
         from ops.pipeline_runs
-        where pipeline = %(pipeline)s and logical_date = %(day)s and run_id = %(run_id)s
+        where pipeline = %(pipeline)s and logical_date = %(day)s and run_id = %(run_id)s and step <> 'measure'
+    ),
+    cache as (  -- a range updates the cache once, on its last day
+        select sum(records) as writes from ops.pipeline_runs
+        where pipeline = %(pipeline)s and step = 'update_cache' and run_id = %(run_id)s
+    ),
+    freshness as (
+        select
+            extract(epoch from ledger.published_at - (ledger.day + 1)::timestamp at time zone in_force.time_zone) / 3600
+                as hours
+        from ops.day_ledger as ledger
+        inner join ops.dataset_settings as in_force on ledger.dataset = in_force.dataset
+        where ledger.dataset = %(dataset)s and ledger.day = %(day)s
     )
     insert into ops.pipeline_metrics (
         pipeline, logical_date, run_id, records_processed, records_accepted, records_rejected, data_quality_score,
-        processing_duration_minutes, rejected_by_reason, expected_volume, rows_published
+        processing_duration_minutes, rejected_by_reason, expected_volume, rows_published, step_seconds, cache_writes,
+        freshness_hours
     )
     select
         %(pipeline)s, judged.day, %(run_id)s, judged.row_count, judged.accepted, judged.rejected, 1 - judged.bad_rate,
-        steps.minutes, judged.rejected_by_reason, %(expected_volume)s, coalesce(({ROWS_PUBLISHED}), 0)
-    from judged cross join steps
+        steps.minutes, judged.rejected_by_reason, %(expected_volume)s, coalesce(({ROWS_PUBLISHED}), 0),
+        steps.step_seconds, cache.writes, freshness.hours
+    from judged cross join steps cross join cache left join freshness on true
     on conflict (pipeline, logical_date, run_id) do update set
         records_processed = excluded.records_processed, records_accepted = excluded.records_accepted,
         records_rejected = excluded.records_rejected, data_quality_score = excluded.data_quality_score,
         processing_duration_minutes = excluded.processing_duration_minutes,
         rejected_by_reason = excluded.rejected_by_reason, expected_volume = excluded.expected_volume,
-        rows_published = excluded.rows_published, measured_at = clock_timestamp()
+        rows_published = excluded.rows_published, step_seconds = excluded.step_seconds,
+        cache_writes = excluded.cache_writes, freshness_hours = excluded.freshness_hours,
+        measured_at = clock_timestamp()
     returning *
 """
 
@@ -54,8 +72,9 @@ def record_metrics(connection: Connection, pipeline: str, dataset: str, day: dat
 
     data_quality_score is 1 − bad rate (1 for an empty day), processing_duration_minutes the sum of this run's steps,
     expected_volume what `monitoring.volume` says (null with too little history), rows_published what the run wrote to
-    the pipeline's marts for all its days. Nothing is written for a day that no gate has judged. The same figures of a
-    run are one message in the outbox.
+    the pipeline's marts for all its days, cache_writes what it wrote to Redis (null without that step), freshness_hours
+    the time from the end of the day, in the shop's zone, to the publish that readers see. Nothing is written for a day
+    that no gate has judged. The same figures of a run are one message in the outbox.
     """
     limits = anomaly_limits()
     expected = day_volume(connection, dataset, day, limits).expected(limits)

@@ -1,4 +1,7 @@
-"""The log of steps in ops.pipeline_runs: how each step of a pipeline's logical date fared, the latest run of it."""
+"""The log of steps: how each step of a pipeline's logical date fared.
+
+ops.pipeline_runs holds the latest run of a step, ops.step_runs each one.
+"""
 
 import logging
 import time
@@ -11,6 +14,25 @@ from pipeline_errors import CacheUnavailableError, DaybreakError
 from warehouse.connection import connect
 
 logger = logging.getLogger(__name__)
+
+WRITE = """
+    with run as (
+        insert into ops.step_runs
+            (pipeline, step, logical_date, run_id, status, records, seconds, error, started_at, finished_at)
+        values (
+            %(pipeline)s, %(step)s, %(day)s, %(run_id)s, %(status)s, %(records)s, %(seconds)s, %(error)s,
+            clock_timestamp() - %(seconds)s * interval '1 second', clock_timestamp()
+        )
+        returning *
+    )
+    insert into ops.pipeline_runs
+        (pipeline, step, logical_date, run_id, status, records, seconds, error, started_at, finished_at)
+    select pipeline, step, logical_date, run_id, status, records, seconds, error, started_at, finished_at from run
+    on conflict (pipeline, step, logical_date) do update set
+        run_id = excluded.run_id, status = excluded.status, records = excluded.records,
+        seconds = excluded.seconds, error = excluded.error,
+        started_at = excluded.started_at, finished_at = excluded.finished_at
+"""
 
 
 @dataclass
@@ -63,33 +85,22 @@ def _write(
     record: StepRecord,
 ) -> None:
     """Monitoring never breaks the pipeline: what cannot be written is logged."""
+    rows = [
+        {
+            "pipeline": pipeline,
+            "step": name,
+            "day": day,
+            "run_id": run_id,
+            "status": status,
+            "records": record.records,
+            "seconds": round(record.seconds, 3),
+            "error": error,
+        }
+        for pipeline in pipelines
+        for day in days
+    ]
     try:
         with connect() as connection:
-            connection.cursor().executemany(
-                """
-                insert into ops.pipeline_runs
-                    (pipeline, step, logical_date, run_id, status, records, seconds, error, started_at, finished_at)
-                values (%s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp() - %s * interval '1 second', clock_timestamp())
-                on conflict (pipeline, step, logical_date) do update set
-                    run_id = excluded.run_id, status = excluded.status, records = excluded.records,
-                    seconds = excluded.seconds, error = excluded.error,
-                    started_at = excluded.started_at, finished_at = excluded.finished_at
-                """,
-                [
-                    (
-                        pipeline,
-                        name,
-                        day,
-                        run_id,
-                        status,
-                        record.records,
-                        round(record.seconds, 3),
-                        error,
-                        record.seconds,
-                    )
-                    for pipeline in pipelines
-                    for day in days
-                ],
-            )
+            connection.cursor().executemany(WRITE, rows)
     except Exception as failure:
         logger.warning("The run log could not be written: %s", failure)

@@ -138,9 +138,21 @@ create table if not exists ops.publications (
     day_count integer not null,
     rows_published jsonb not null,
     published_at timestamptz not null default clock_timestamp(),
+    published_by text not null default session_user,
     unique (pipeline, build_id)
 );
+alter table ops.publications add column if not exists published_by text not null default session_user;
 create index if not exists publications_pipeline on ops.publications (pipeline, publication_id desc);
+
+-- Which load of each day a publication made visible.
+create table if not exists ops.publication_days (
+    publication_id bigint not null references ops.publications (publication_id),
+    dataset text not null,
+    day date not null,
+    load_id text,
+    primary key (publication_id, dataset, day)
+);
+create index if not exists publication_days_day on ops.publication_days (day, dataset);
 
 -- Which nodes of a build are green or red: publish looks here, so that retries and single nodes add up.
 create table if not exists ops.build_results (
@@ -172,6 +184,22 @@ create table if not exists ops.pipeline_runs (
     primary key (pipeline, step, logical_date)
 );
 
+-- One row per run of a step: what ops.pipeline_runs no longer shows once the step has run again.
+create table if not exists ops.step_runs (
+    step_run_id bigint generated always as identity primary key,
+    pipeline text not null,
+    step text not null,
+    logical_date date not null,
+    run_id text not null,
+    status text not null check (status in ('success', 'warning', 'failed')),
+    records integer,
+    seconds numeric(12, 3) not null,
+    error text,
+    started_at timestamptz not null,
+    finished_at timestamptz not null
+);
+create index if not exists step_runs_day on ops.step_runs (logical_date, pipeline, run_id);
+
 create table if not exists ops.pipeline_metrics (
     pipeline text not null,
     logical_date date not null,
@@ -185,12 +213,18 @@ create table if not exists ops.pipeline_metrics (
     rejected_by_reason jsonb,         -- rows per reason; a row may have several
     expected_volume numeric(14, 2),   -- accepted and rejected rows to be expected; null with too little history
     rows_published bigint,            -- to the pipeline's marts, for all days of the run
+    step_seconds jsonb,               -- seconds by step
+    cache_writes integer,             -- products written to Redis by the run; null if it has no such step
+    freshness_hours numeric(14, 2),   -- from the end of the day, in the shop's zone, to its publish; null before it
     primary key (pipeline, logical_date, run_id)
 );
 alter table ops.pipeline_metrics
     add column if not exists rejected_by_reason jsonb,
     add column if not exists expected_volume numeric(14, 2),
-    add column if not exists rows_published bigint;
+    add column if not exists rows_published bigint,
+    add column if not exists step_seconds jsonb,
+    add column if not exists cache_writes integer,
+    add column if not exists freshness_hours numeric(14, 2);
 
 -- What is odd about a pipeline's day although its steps succeeded, as of the run that measured it last. `observed` and
 -- `expected` are rows (zero_rows, volume_*), a score 0–1 (data_quality), minutes (run_duration) or products (rating_drop).

@@ -48,6 +48,7 @@ do $publish$
 declare
     rows_published jsonb := '{}';
     row_count_of_mart bigint;
+    publication bigint;
 begin
     {{ wait_briefly_for_locks() }}
     perform pg_advisory_xact_lock(hashtextextended('publish {{ pipeline.name }}', 0));
@@ -94,7 +95,13 @@ begin
         {%- endif %}
         {{ build.day_count }},
         rows_published
-    );
+    )
+    returning publication_id into publication;
+    {%- if pipeline.dataset %}
+
+    insert into {{ source('ops', 'publication_days') }} (publication_id, dataset, day, load_id)
+    select publication, '{{ pipeline.dataset }}', day, load_id from {{ relation_of(pipeline.worklist) }};
+    {%- endif %}
 end
 $publish$
 {% endmacro %}
