@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,8 +39,9 @@ ENQUEUE = """
         on conflict (idempotency_key) do nothing
         returning outbox_id
     )
-    insert into ops.outbox_deliveries (outbox_id, receiver)
-    select message.outbox_id, receiver from message, unnest(%(receivers)s::text[]) as receiver
+    insert into ops.outbox_deliveries (outbox_id, receiver, delivered_at)
+    select message.outbox_id, receiver, case when receiver = any(%(taken_by)s) then clock_timestamp() end
+    from message, unnest(%(receivers)s::text[]) as receiver
 """
 ADOPT = """
     insert into ops.outbox_deliveries (outbox_id, receiver)
@@ -133,19 +134,34 @@ class Undelivered:
 
 
 def enqueue(
-    connection: Connection, channel: str, event: str, payload: Mapping[str, Any], *, incident: str | None = None
+    connection: Connection,
+    channel: str,
+    event: str,
+    payload: Mapping[str, Any],
+    *,
+    incident: str | None = None,
+    taken_by: Sequence[str] = (),
 ) -> None:
-    """Put a message into the outbox, in the caller's transaction; one of the same event is there once."""
+    """Put a message into the outbox, in the caller's transaction; one of the same event is there once.
+
+    `taken_by`: the receivers that have it already, by their identities.
+    """
     connection.execute(
         ENQUEUE,
         {
             "channel": channel,
-            "key": quote(event, safe="/:+@"),  # it travels as a header
+            "key": key_of(event),
             "incident": incident,
             "payload": Jsonb(payload, dumps=lambda given: json.dumps(given, default=as_json_value)),
             "receivers": [known.identity for known in receivers.configured() if known.channel == channel],
+            "taken_by": list(taken_by),
         },
     )
+
+
+def key_of(event: str) -> str:
+    """The idempotency key of an event's message: it travels as a header."""
+    return quote(event, safe="/:+@")
 
 
 def deliver(seconds: float = SECONDS_A_CALL) -> Delivery:

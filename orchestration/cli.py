@@ -133,6 +133,17 @@ def status(
         _print_status(day, pipeline, as_json)
 
 
+@app.command(
+    epilog="For a scheduler, say every 15 minutes: what is kept is told on standard error, the rest on output."
+)
+def deliver(as_json: AsJson = False) -> None:
+    """Send what waits in the outbox, remind of open incidents, and forget old messages. Each run does the first."""
+    with errors_as_exit_codes(), running_servers():
+        from orchestration.delivery import print_delivery
+
+        print_delivery(as_json)
+
+
 @app.command()
 def report() -> None:
     """Write the report: one page without network."""

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from local.servers import ServerStatus
 from monitoring.day_story import Row
+from monitoring.outbox import Undelivered
 from monitoring.overview import WEEKS_SHOWN, Overview
 
 STATES = {  # symbol and colour of each
@@ -140,12 +141,17 @@ def _print_messages(console: Console, overview: Overview) -> None:
     if not told:
         _line(console, "none")
     for name, state in told.items():
-        variable = {"alert": "ALERT_URLS", "metrics": "METRICS_URL"}[name]
-        why = f" ({state.last_error})" if state.last_error else ""
-        parts = [f"{state.waiting:,} wait{why}"] if state.waiting else []
-        parts += [f"{state.without_receiver:,} without a receiver (set {variable})"] if state.without_receiver else []
-        parts += [f"the oldest for {age(datetime.now(UTC) - state.oldest_at)}"] if state.oldest_at else []
-        _line(console, f"{name:<8}", escape(", ".join(parts)))
+        _line(console, f"{name:<8}", escape(undelivered_text(name, state)))
+
+
+def undelivered_text(channel: str, state: Undelivered) -> str:
+    """`2 wait (HTTP 500), 1 without a receiver (set ALERT_URLS), the oldest for 3 days`"""
+    variable = {"alert": "ALERT_URLS", "metrics": "METRICS_URL"}[channel]
+    why = f" ({state.last_error})" if state.last_error else ""
+    parts = [f"{state.waiting:,} wait{why}"] if state.waiting else []
+    parts += [f"{state.without_receiver:,} without a receiver (set {variable})"] if state.without_receiver else []
+    parts += [f"the oldest for {age(datetime.now(UTC) - state.oldest_at)}"] if state.oldest_at else []
+    return ", ".join(parts)
 
 
 def age(span: timedelta) -> str:
