@@ -16,8 +16,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, A
 from monitoring import alerts, ledger
 from orchestration import steps
 from orchestration.pipelines import BY_DATASET, BY_NAME
-from orchestration.run_messages import send_out
-from orchestration.schedules import DAY_COMPLETE, SHOP_POOL, logical_day
+from orchestration.run_messages import keep_up, send_out
+from orchestration.schedules import DAY_COMPLETE, MESSAGE_POOL, SHOP_POOL, logical_day
 from pipeline_errors import ConfigurationError, DaybreakError, GateRefusedError, ShopError
 from pipeline_settings import settings
 from warehouse.connection import connect
@@ -159,6 +159,15 @@ def notify_success(pipeline: str) -> None:
     day, run_id = _day_and_run()
     alerts.report_success(pipeline, day, run_id, link=getattr(get_current_context()["ti"], "log_url", None))
     send_out()
+
+
+@task(pool=MESSAGE_POOL)
+def deliver() -> dict[str, Any]:
+    """What is due between two runs: see `orchestration.run_messages.keep_up`. Returns what was done."""
+    done = keep_up()
+    return {"sent": done.delivery.sent, "failed": done.delivery.failed, "reminders": done.reminders} | asdict(
+        done.pruned
+    )
 
 
 def _day_and_run() -> tuple[date, str]:

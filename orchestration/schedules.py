@@ -16,6 +16,7 @@ SHOP_POOL = "shop_api"
 WAREHOUSE_POOL = "warehouse"
 HIGH_VOLUME_POOL = "high_volume"
 NODE_POOL = "dbt_nodes"
+MESSAGE_POOL = "messages"
 
 ORDERS_PUBLISHED = Asset(name="orders_published", uri="daybreak://marts/orders", group="marts")
 REVIEWS_PUBLISHED = Asset(name="reviews_published", uri="daybreak://marts/reviews", group="marts")

@@ -39,6 +39,7 @@ def facts(dag: Any) -> dict[str, Any]:
         "catchup": dag.catchup,
         "start_date": dag.start_date and dag.start_date.isoformat(),
         "max_active_runs": dag.max_active_runs,
+        "is_paused_upon_creation": dag.is_paused_upon_creation,
         "timetable": type(dag.timetable).__name__,
         "expression": getattr(dag.timetable, "expression", None),
         "doc": dag.doc_md,

@@ -1,4 +1,4 @@
-"""What holds for every DAG file, and the shape of each of the three."""
+"""What holds for every DAG file, and the shape of each of the four."""
 
 import ast
 import json
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.airflow
 DAG_FILES = sorted((PROJECT_ROOT / "orchestration" / "dags").glob("*.py"))
 MANIFEST = PROJECT_ROOT / "dbt_project" / "target" / "manifest.json"
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
+MESSAGES = "deliver_messages"
 
 
 def parse(directory: Path, **variables: str) -> Any:
@@ -78,7 +79,7 @@ def walk(tasks: dict[str, Any], start: str) -> Iterator[str]:
 
 def test_all_of_them_parse(facts: Any) -> None:
     assert facts["errors"] == {}
-    assert sorted(facts["dags"]) == sorted([ORDERS, REVIEWS, HEALTH])
+    assert sorted(facts["dags"]) == sorted([ORDERS, REVIEWS, HEALTH, MESSAGES])
 
 
 def test_parsing_reads_the_manifest_and_nothing_else(facts: Any) -> None:
@@ -134,7 +135,20 @@ def test_schedules(facts: Any) -> None:
         ORDERS: ("CronPartitionTimetable", "0 2 * * *"),
         REVIEWS: ("CronPartitionTimetable", "30 2 * * *"),
         HEALTH: ("PartitionedAssetTimetable", None),
+        MESSAGES: ("CronTriggerTimetable", "*/15 * * * *"),
     }
+
+
+def test_delivery_runs_by_itself_waits_for_no_build_and_tells_nobody_of_itself(facts: Any) -> None:
+    dag = facts["dags"][MESSAGES]
+    assert (dag["catchup"], dag["max_active_runs"], dag["params"]) == (False, 1, [])
+    assert dag["is_paused_upon_creation"] is False
+    assert {"daybreak", "messages"} <= set(dag["tags"])
+    assert dag["doc"]
+    (task,) = dag["tasks"].values()
+    assert (task["owner"], task["pool"], task["retries"], task["tells_failure"]) == ("daybreak", "messages", 0, False)
+    assert task["execution_timeout"]
+    assert "messages" in json.loads((PROJECT_ROOT / "orchestration" / "pools.json").read_text())
 
 
 def test_the_way_of_orders(facts: Any) -> None:

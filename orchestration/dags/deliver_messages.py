@@ -1,0 +1,27 @@
+"""
+### Messages, every quarter of an hour
+
+Sends what a receiver did not take when it was told, reminds of incidents that are still open, and removes old messages
+and old rows of the log of steps. It belongs to no day, and does no harm whenever and however often it runs.
+
+- **A receiver that is down**, or a warehouse, does not make it red: its log says what is kept; the next tries again.
+- **What waits:** `daybreak status`, or `ops.outbox` and `ops.outbox_deliveries`.
+"""
+
+from airflow.sdk import DAG, CronTriggerTimetable
+
+from orchestration import airflow_tasks as tasks
+from orchestration.schedules import DEFAULT_ARGS
+
+with DAG(
+    dag_id="deliver_messages",
+    schedule=CronTriggerTimetable("*/15 * * * *", timezone="UTC"),
+    catchup=False,
+    is_paused_upon_creation=False,
+    max_active_runs=1,
+    # The next run is the retry, and a failure of its own would never be answered by a success.
+    default_args=DEFAULT_ARGS | {"retries": 0, "on_failure_callback": None},
+    tags=["daybreak", "messages"],
+    doc_md=__doc__,
+) as dag:
+    tasks.deliver()
