@@ -5,7 +5,7 @@ result. An error that no retry can help fails the task at once.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -75,7 +75,7 @@ def validate(dataset: str, receipt: Receipt) -> dict[str, Any]:
 
     day, run_id = _day_and_run()
     load = LoadReceipt(**(receipt | {"day": day, "undeclared_fields": ()}))
-    with final_errors(), day_lock(dataset, day):
+    with final_errors(), _refusal_measured(dataset, day, run_id), day_lock(dataset, day):
         admitted = steps.unchanged_load(load)
         if admitted:
             return {"load_id": admitted, "decision": "unchanged", "rows": load.rows}
@@ -174,6 +174,18 @@ def _day_and_run() -> tuple[date, str]:
     context = get_current_context()
     with final_errors():
         return logical_day(context), context["run_id"]
+
+
+@contextmanager
+def _refusal_measured(dataset: str, day: date, run_id: str) -> Iterator[None]:
+    """Measure a day that is refused here: the task that measures is not reached."""
+    try:
+        yield
+    except GateRefusedError:
+        with suppress(DaybreakError):  # the refusal is what is told
+            steps.measure(BY_DATASET[dataset].name, day, run_id)
+        steps.write_data_docs()
+        raise
 
 
 @contextmanager

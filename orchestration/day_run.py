@@ -157,6 +157,8 @@ def _build_and_publish(
                         _publish_what_is_green(pipelines, days, outcome)
     except DaybreakError as error:
         outcome.errors.append(error)
+        with suppress(DaybreakError):  # what stopped the build may stop this as well
+            _measure(pipelines, days, outcome)
         return
     _follow_up(pipelines, days, outcome, say)
 
@@ -191,11 +193,19 @@ def _follow_up(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutco
         say("update_cache")
         with outcome.timed("update_cache"):
             outcome.cache = steps.update_cache(days[-1], outcome.run_id)
+    _measure(pipelines, days, outcome)
+
+
+def _measure(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome) -> None:
+    """Write metrics and Data Docs of each day, refused ones too; a pipeline without a dataset has its last day's."""
     with outcome.timed("data_docs"):
         steps.write_data_docs()
     with outcome.timed("measure"):
         for result in outcome.days:
             result.anomalies = steps.measure(BY_DATASET[result.dataset].name, result.day, outcome.run_id)
+        for name in pipelines:
+            if BY_NAME[name].dataset is None:
+                steps.measure(name, days[-1], outcome.run_id)
 
 
 def _has_work(pipelines: Sequence[str]) -> bool:

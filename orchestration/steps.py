@@ -211,12 +211,10 @@ def write_data_docs() -> None:
 def measure(pipeline: str, day: date, run_id: str) -> "Sequence[Anomaly]":
     """Write the metrics of this run of the day, and what is odd about it; returns that."""
     dataset = BY_NAME[pipeline].dataset
-    if dataset is None:
-        return []
     with step([pipeline], "measure", [day], run_id):
         with connect() as connection:
             record_metrics(connection, pipeline, dataset, day, run_id)
-        return record_anomalies(pipeline, dataset, day, run_id)
+        return record_anomalies(pipeline, dataset, day, run_id) if dataset else []
 
 
 def _staging_fingerprint(connection: Connection) -> str:

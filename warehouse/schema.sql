@@ -200,6 +200,8 @@ create table if not exists ops.step_runs (
 );
 create index if not exists step_runs_day on ops.step_runs (logical_date, pipeline, run_id);
 
+-- One row per run of a pipeline's day, refused days as well. Records are rows of the shop that were judged; of a pipeline
+-- without a dataset, rows that it published, and it has no quality.
 create table if not exists ops.pipeline_metrics (
     pipeline text not null,
     logical_date date not null,
@@ -207,7 +209,7 @@ create table if not exists ops.pipeline_metrics (
     records_processed integer not null,
     records_accepted integer not null,
     records_rejected integer not null,
-    data_quality_score numeric(7, 6),
+    data_quality_score numeric(7, 6),  -- 1 − bad rate
     processing_duration_minutes numeric(12, 4) not null,
     measured_at timestamptz not null default clock_timestamp(),
     rejected_by_reason jsonb,         -- rows per reason; a row may have several

@@ -26,6 +26,7 @@ with DAG(
 ) as dag:
     calculate_customer_health = dbt_tasks("calculate_customer_health", dag.dag_id, WAREHOUSE_POOL)
     publish = tasks.publish(dag.dag_id)
+    generate_metrics = tasks.measure.override(task_id="generate_metrics")(dag.dag_id)
     success_notification = tasks.notify_success.override(task_id="success_notification")(dag.dag_id)
 
-    calculate_customer_health >> publish >> success_notification
+    calculate_customer_health >> publish >> generate_metrics >> success_notification

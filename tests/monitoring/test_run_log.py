@@ -149,3 +149,27 @@ def test_metrics_tell_records_quality_and_the_minutes_of_this_run(warehouse: Set
 def test_a_day_that_no_gate_has_judged_has_no_metrics(warehouse: Settings) -> None:
     record(FIRST, "run-1")
     assert measured() == []
+
+
+def test_a_pipeline_without_a_dataset_has_processed_what_it_published(warehouse: Settings) -> None:
+    health = "customer_health_pipeline"
+    with connect() as connection:
+        record_metrics(connection, health, None, FIRST, "run-1")  # it took no step
+    assert measured() == []
+    with connect() as connection:
+        connection.execute(
+            "insert into ops.pipeline_runs (pipeline, step, logical_date, run_id, status, seconds, started_at) "
+            "values (%s, 'transform', %s, 'run-1', 'success', 90, now() - interval '1 minute')",
+            [health, FIRST],
+        )
+        for count in (3, 4):
+            connection.execute(
+                "insert into ops.publications (pipeline, build_id, as_of_date, day_count, rows_published) "
+                "values (%s, %s, %s, 1, jsonb_build_object('customer_health_totals', %s::int, 'int_x', 9))",
+                [health, str(count), FIRST, count],
+            )
+            record_metrics(connection, health, None, FIRST, "run-1")
+    assert measured() == [(FIRST, "run-1", 7, 7, 0, None, Decimal("1.5"))]
+    with connect() as connection:
+        row = connection.execute("select rows_published, expected_volume, step_seconds from ops.pipeline_metrics")
+        assert row.fetchone() == {"rows_published": 7, "expected_volume": None, "step_seconds": {"transform": 90.0}}

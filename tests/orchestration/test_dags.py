@@ -186,6 +186,13 @@ def test_the_way_of_reviews(facts: Any) -> None:
     assert tasks["update_cache"]["downstream"] == ["monitor_and_alert"]
 
 
+def test_the_way_of_customer_health(facts: Any) -> None:
+    tasks = facts["dags"][HEALTH]["tasks"]
+    assert list(own_tasks(facts["dags"][HEALTH])) == ["publish", "generate_metrics", "success_notification"]
+    assert tasks["publish"]["downstream"] == ["generate_metrics"]
+    assert tasks["generate_metrics"]["downstream"] == ["success_notification"]
+
+
 @pytest.mark.parametrize(
     ("pipeline", "group"),
     [

@@ -244,6 +244,20 @@ def test_a_run_is_as_good_without_its_messages(shop: ListedShop, warehouse: Sett
     assert (outcome.exit_code, outcome.rows_published["fct_orders"]) == (0, 10)
 
 
+def test_days_are_measured_whatever_stops_their_build(shop: ListedShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise WarehouseError("Postgres gave up on us")
+
+    monkeypatch.setattr(steps, "transform", fail)
+    shop.put("orders", SECOND, orders(SECOND, bad=3))
+    assert run_days([FIRST, SECOND], [ORDERS.name, HEALTH.name]).exit_code == 4
+    with connect() as connection:
+        rows = connection.execute("select * from ops.pipeline_metrics order by logical_date").fetchall()
+    assert [(row["pipeline"], row["logical_date"], row["records_rejected"]) for row in rows] == [
+        (ORDERS.name, FIRST, 0), (ORDERS.name, SECOND, 3)
+    ]  # fmt: skip
+
+
 @pytest.mark.slow
 def test_a_ledger_that_cannot_be_read_for_messages_breaks_nothing(
     shop: ListedShop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
