@@ -51,9 +51,12 @@ def ensure() -> Settings:
         directory = state.state_directory(_home(), group)
         with state.start_lock(directory), state.writing(directory):
             endpoints = {name: server.endpoint() or server.start() for name, server in wanted.items()}
-    os.environ.update(_variables({name: endpoint for name, endpoint in endpoints.items() if endpoint}))
-    settings.cache_clear()
-    return settings()
+    return _put_in_force(endpoints)
+
+
+def use_running() -> Settings:
+    """Fill in the embedded servers that run, and start none: the variables of one that does not run stay unset."""
+    return _put_in_force({name: server.endpoint() for name, server in _embedded().items()})
 
 
 def down() -> list[str]:
@@ -125,6 +128,12 @@ def _written() -> dict[str, int]:
     """The ports that an `ensure`, ours or a parent's, wrote into the environment."""
     pairs = (entry.partition(":") for entry in os.environ.get(EMBEDDED, "").split(","))
     return {name: int(port) for name, _, port in pairs if port.isdecimal()}
+
+
+def _put_in_force(endpoints: dict[str, Endpoint | None]) -> Settings:
+    os.environ.update(_variables({name: endpoint for name, endpoint in endpoints.items() if endpoint}))
+    settings.cache_clear()
+    return settings()
 
 
 def _variables(endpoints: dict[str, Endpoint]) -> dict[str, str]:

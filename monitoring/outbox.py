@@ -9,17 +9,16 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from psycopg.types.json import Jsonb
 
 from monitoring import receivers
-from monitoring.plain_text import first_line
+from monitoring.plain_text import as_json_value, first_line
 from monitoring.receivers import Receiver
 from warehouse.connection import Connection, connect
 
@@ -40,8 +39,9 @@ ENQUEUE = """
         on conflict (idempotency_key) do nothing
         returning outbox_id
     )
-    insert into ops.outbox_deliveries (outbox_id, receiver)
-    select message.outbox_id, receiver from message, unnest(%(receivers)s::text[]) as receiver
+    insert into ops.outbox_deliveries (outbox_id, receiver, delivered_at)
+    select message.outbox_id, receiver, case when receiver = any(%(taken_by)s) then clock_timestamp() end
+    from message, unnest(%(receivers)s::text[]) as receiver
 """
 ADOPT = """
     insert into ops.outbox_deliveries (outbox_id, receiver)
@@ -94,16 +94,19 @@ UNDELIVERED = """
     select
         channels.channel,
         count(outbox.outbox_id) filter (where is_waiting) as waiting,
-        count(outbox.outbox_id) filter (where not is_waiting) as without_receiver
+        count(outbox.outbox_id) filter (where not is_waiting) as without_receiver,
+        min(outbox.created_at) as oldest_at,
+        (array_agg(last_error order by attempted_at desc) filter (where last_error is not null))[1] as last_error
     from unnest(array['alert', 'metrics']) as channels (channel)
     left join ops.outbox as outbox on channels.channel = outbox.channel and outbox.delivered_at is null
     left join lateral (
-        select exists (
-            select from ops.outbox_deliveries as deliveries
-            where
-                deliveries.outbox_id = outbox.outbox_id and deliveries.delivered_at is null
-                and deliveries.receiver = any(%(receivers)s)
-        ) as is_waiting
+        select
+            count(*) > 0 as is_waiting, max(next_attempt_at) as attempted_at,
+            (array_agg(last_error order by next_attempt_at desc) filter (where last_error is not null))[1] as last_error
+        from ops.outbox_deliveries as deliveries
+        where
+            deliveries.outbox_id = outbox.outbox_id and deliveries.delivered_at is null
+            and deliveries.receiver = any(%(receivers)s)
     ) as states on true
     group by channels.channel
 """
@@ -119,26 +122,46 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Undelivered:
-    """Messages of a channel that its receivers still lack, and those that no receiver is there for."""
+    """Messages of a channel that its receivers still lack, and those that no receiver is there for.
+
+    `oldest_at`: when the oldest of both was written. `last_error`: why the newest attempt of those that wait failed.
+    """
 
     waiting: int
     without_receiver: int
+    oldest_at: datetime | None
+    last_error: str | None
 
 
 def enqueue(
-    connection: Connection, channel: str, event: str, payload: Mapping[str, Any], *, incident: str | None = None
+    connection: Connection,
+    channel: str,
+    event: str,
+    payload: Mapping[str, Any],
+    *,
+    incident: str | None = None,
+    taken_by: Sequence[str] = (),
 ) -> None:
-    """Put a message into the outbox, in the caller's transaction; one of the same event is there once."""
+    """Put a message into the outbox, in the caller's transaction; one of the same event is there once.
+
+    `taken_by`: the receivers that have it already, by their identities.
+    """
     connection.execute(
         ENQUEUE,
         {
             "channel": channel,
-            "key": quote(event, safe="/:+@"),  # it travels as a header
+            "key": key_of(event),
             "incident": incident,
-            "payload": Jsonb(payload, dumps=lambda given: json.dumps(given, default=_plain)),
+            "payload": Jsonb(payload, dumps=lambda given: json.dumps(given, default=as_json_value)),
             "receivers": [known.identity for known in receivers.configured() if known.channel == channel],
+            "taken_by": list(taken_by),
         },
     )
+
+
+def key_of(event: str) -> str:
+    """The idempotency key of an event's message: it travels as a header."""
+    return quote(event, safe="/:+@")
 
 
 def deliver(seconds: float = SECONDS_A_CALL) -> Delivery:
@@ -159,7 +182,7 @@ def undelivered(connection: Connection) -> dict[str, Undelivered]:
     """Messages that are kept, by channel."""
     known = [receiver.identity for receiver in receivers.configured()]
     rows = connection.execute(UNDELIVERED, {"receivers": known}).fetchall()
-    return {row["channel"]: Undelivered(row["waiting"], row["without_receiver"]) for row in rows}
+    return {row.pop("channel"): Undelivered(**row) for row in rows}
 
 
 def _deliver(connection: Connection, known: Mapping[str, Receiver], deadline: float, delivery: Delivery) -> None:
@@ -184,7 +207,3 @@ def _deliver(connection: Connection, known: Mapping[str, Receiver], deadline: fl
             failures[receiver.identity] += 1
             logger.warning("%s did not take %s, which is kept: %s", receiver, row["idempotency_key"], error)
     connection.execute(CLOSE)
-
-
-def _plain(value: object) -> object:
-    return float(value) if isinstance(value, Decimal) else value.isoformat() if isinstance(value, date) else str(value)

@@ -1,6 +1,8 @@
 """Texts that may leave the machine: one bounded line, without secrets and without the rows that a driver quotes."""
 
 import re
+from datetime import date
+from decimal import Decimal
 
 from pipeline_errors import LONGEST_CAUSE, ConfigurationError
 from pipeline_settings import settings
@@ -37,6 +39,11 @@ def first_line(error: BaseException) -> str:
     """The error's type and the first line of its message, without secrets: what somebody else's error may tell."""
     lines = str(error).strip().splitlines()
     return without_secrets(": ".join([type(error).__name__, *lines[:1]]))
+
+
+def as_json_value(value: object) -> object:
+    """What json.dumps cannot write by itself: numbers as numbers, times and days as ISO, the rest as text."""
+    return float(value) if isinstance(value, Decimal) else value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _storable(text: str) -> str:

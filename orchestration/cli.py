@@ -5,8 +5,6 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
@@ -15,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.pipelines import PIPELINES
-from pipeline_errors import ConfigurationError, DaybreakError
+from orchestration.terminal import errors_as_exit_codes, progress, running_servers
+from pipeline_errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from orchestration.day_run import Say
     from orchestration.outcome import RunOutcome
 
 logger = logging.getLogger(__name__)
@@ -60,7 +58,7 @@ def backfill(first: Day, last: Day, pipeline: Only = None, wait: Wait = 30, as_j
 @app.command(epilog="Example: daybreak replay 2026-03-01 2026-03-31, after a change of shop.toml or of a model")
 def replay(first: Day, last: Day, pipeline: Only = None, as_json: AsJson = False) -> None:
     """Gate, build and publish days again from what is in raw; the shop is not asked."""
-    with _errors_as_exit_codes(), _servers(), _progress(as_json) as say:
+    with errors_as_exit_codes(), running_servers(), progress(as_json) as say:
         from orchestration.day_run import replay_days
 
         outcome = replay_days(_range(first.date(), last.date()), _names(pipeline), say)
@@ -70,7 +68,7 @@ def replay(first: Day, last: Day, pipeline: Only = None, as_json: AsJson = False
 @app.command()
 def demo() -> None:
     """Six weeks of a simulated shop: a refused day, a late correction, and where to look next."""
-    with _errors_as_exit_codes(), _servers(), _progress(False) as say:
+    with errors_as_exit_codes(), running_servers(), progress(False) as say:
         from orchestration.demo import run_demo
 
         outcomes = run_demo(say)
@@ -86,7 +84,7 @@ def shop(
     day_column: Annotated[str, typer.Option(help="Column of orders.csv that gives an order's day.")] = "order_date",
 ) -> None:
     """Serve a shop's API: a simulated one, or your own CSV files. SHOP_API_TOKEN, if set, is asked for."""
-    with _errors_as_exit_codes():
+    with errors_as_exit_codes():
         from orchestration.demo import serve_shop
 
         serve_shop(data, port, day_column)
@@ -95,17 +93,17 @@ def shop(
 @app.command()
 def up() -> None:
     """Start the embedded Postgres and Valkey, where PGHOST and REDIS_URL name no other."""
-    with _errors_as_exit_codes():
+    with errors_as_exit_codes():
         from local import servers
 
         servers.ensure()
-    status()
+        _print_status(None, None, False)
 
 
 @app.command()
 def down() -> None:
     """Stop the embedded servers; their data stay. Not under an Airflow that runs on them."""
-    with _errors_as_exit_codes():
+    with errors_as_exit_codes():
         from local import airflow_home, servers
 
         with airflow_home.none_running():
@@ -116,7 +114,7 @@ def down() -> None:
 @app.command()
 def env() -> None:
     """Print the variables in force as shell lines: eval "$(daybreak env)" lets dbt and psql in."""
-    with _errors_as_exit_codes():
+    with errors_as_exit_codes():
         from local import servers
 
         servers.ensure()
@@ -124,13 +122,26 @@ def env() -> None:
             typer.echo(f"export {name}={shlex.quote(value)}")
 
 
-@app.command()
-def status(as_json: AsJson = False) -> None:
-    """What runs, which days are published, refused or waiting."""
-    with _errors_as_exit_codes():
-        from orchestration.status import print_status
+@app.command(epilog="Example: daybreak status 2026-03-24 --pipeline ecommerce_order_pipeline")
+def status(
+    day: Annotated[datetime | None, typer.Argument(formats=["%Y-%m-%d"], metavar="[DAY]", show_default=False)] = None,
+    pipeline: Only = None,
+    as_json: AsJson = False,
+) -> None:
+    """How everything stands: servers, days, incidents, messages, sizes. With DAY, what happened to that day."""
+    with errors_as_exit_codes():
+        _print_status(day, pipeline, as_json)
 
-        print_status(as_json)
+
+@app.command(
+    epilog="For a scheduler, say every 15 minutes: what is kept is told on standard error, the rest on output."
+)
+def deliver(as_json: AsJson = False) -> None:
+    """Send what waits in the outbox, remind of open incidents, and forget old messages. Each run does the first."""
+    with errors_as_exit_codes(), running_servers():
+        from orchestration.delivery import print_delivery
+
+        print_delivery(as_json)
 
 
 @app.command(epilog="Example: daybreak report --serve, then open the address that it prints")
@@ -139,7 +150,7 @@ def report(
     port: Annotated[int, typer.Option(help="Port for --serve.", min=0, max=65535)] = 8766,
 ) -> None:
     """Write the report: state, runs, trends and a page a day, as a static site that needs no network."""
-    with _errors_as_exit_codes(), _servers():
+    with errors_as_exit_codes(), running_servers():
         from monitoring.report.site import write_report
 
         page = write_report({pipeline.name: pipeline.dataset for pipeline in PIPELINES})
@@ -154,7 +165,7 @@ def report(
 @app.command()
 def doctor() -> None:
     """Check shop, Postgres and Redis: reached or why not, version, privileges, remedy."""
-    with _errors_as_exit_codes(), _servers():
+    with errors_as_exit_codes(), running_servers():
         from orchestration.doctor import print_diagnosis
 
         code = print_diagnosis()
@@ -175,8 +186,19 @@ def main(
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 
+def _print_status(day: datetime | None, pipeline: list[PipelineName] | None, as_json: bool) -> None:
+    from orchestration import status
+
+    if day:
+        status.print_day(day.date(), _names(pipeline), as_json)
+    elif pipeline:
+        raise ConfigurationError("--pipeline narrows the story of a day", "Name the day as well: daybreak status DAY.")
+    else:
+        status.print_status(as_json)
+
+
 def _run_range(first: date, last: date, pipeline: list[PipelineName] | None, wait: float, as_json: bool) -> None:
-    with _errors_as_exit_codes(), _servers(), _progress(as_json) as say:
+    with errors_as_exit_codes(), running_servers(), progress(as_json) as say:
         from orchestration.day_run import run_days
 
         outcome = run_days(_range(first, last), _names(pipeline), say, wait_seconds=wait)
@@ -206,44 +228,3 @@ def _finish(outcome: "RunOutcome", as_json: bool) -> None:
     for error in outcome.errors:
         typer.echo(f"daybreak: {error}", err=True)
     raise typer.Exit(outcome.exit_code)
-
-
-@contextmanager
-def _servers() -> Iterator[None]:
-    from local import servers
-
-    servers.ensure()
-    yield
-
-
-@contextmanager
-def _progress(is_quiet: bool) -> Iterator["Say"]:
-    """A line that says what is being done, on a terminal; nothing where output is read by programs."""
-    if is_quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("starting") as line:
-        yield line.update
-
-
-@contextmanager
-def _errors_as_exit_codes() -> Iterator[None]:
-    try:
-        yield
-    except DaybreakError as error:
-        typer.echo(f"daybreak: {error}", err=True)
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("daybreak: interrupted. Run the same command again: it goes on from here.", err=True)
-        raise typer.Exit(130) from None
-    except (typer.Exit, typer.Abort):
-        raise
-    except Exception as error:
-        logger.info("unexpected", exc_info=True)
-        first_line = str(error).strip().splitlines()[:1]
-        typer.echo(
-            f"daybreak: unexpected {type(error).__name__}: {' '.join(first_line)} (daybreak -v shows where)", err=True
-        )
-        raise typer.Exit(1) from None

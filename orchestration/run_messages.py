@@ -1,18 +1,23 @@
 """What people are told of a run of the command line: the same messages as of a scheduled one, a few for many days."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import date
 
-from monitoring import alerts, ledger, outbox
+from monitoring import alerts, incidents, ledger, outbox, unstored
 from monitoring.metrics_file import write_metrics_file
+from monitoring.plain_text import first_line
+from monitoring.retention import Pruned, prune
 from orchestration.outcome import RunOutcome
 from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, PIPELINES
-from pipeline_errors import DayBusyError
-from warehouse.connection import connect
+from pipeline_errors import DaybreakError, DayBusyError
+from warehouse.connection import connect, create_schemas
 
 logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_RUNS = 240.0  # for the delivery of a backlog, when nobody waits
 
 
 @contextmanager
@@ -38,9 +43,58 @@ def told(
 
 
 def send_out(seconds: float = outbox.SECONDS_A_CALL) -> None:
-    """Deliver what the outbox holds, in `seconds` at most, and write the metrics for Prometheus. Never raises."""
+    """Deliver what the outbox holds, in `seconds` at most, and write what is read as files. Never raises."""
     outbox.deliver(seconds)
-    write_metrics_file({pipeline.name: pipeline.dataset for pipeline in PIPELINES})
+    _write_files()
+
+
+@dataclass
+class Upkeep:
+    """What one round of upkeep did. `error`: why the warehouse could not be asked; then everything is kept."""
+
+    delivery: outbox.Delivery = field(default_factory=outbox.Delivery)
+    reminders: int = 0
+    pruned: Pruned = field(default_factory=Pruned)
+    undelivered: Mapping[str, outbox.Undelivered] = field(default_factory=dict)
+    error: DaybreakError | None = None
+
+
+def keep_up() -> Upkeep:
+    """What is due between two runs: reminders of what is open, delivery, and the pruning of what is old. Never raises.
+
+    It is for a scheduler to call, every quarter of an hour or so, on nights as well on which no run runs.
+    """
+    done = Upkeep()
+    alerts.store_kept()
+    try:
+        with connect() as connection:
+            create_schemas(connection)
+            done.reminders = incidents.remind(connection)
+        done.delivery = outbox.deliver(SECONDS_BETWEEN_RUNS)
+        with connect() as connection:
+            done.pruned = prune(connection)
+            done.undelivered = outbox.undelivered(connection)
+    except DaybreakError as error:
+        done.error = error
+    except Exception as failure:
+        done.error = DaybreakError(first_line(failure), "The next call tries again.")
+    if done.error:
+        logger.error("Messages are kept: %s", done.error)
+        unstored.send_again()
+    _write_files()
+    return done
+
+
+def _write_files() -> None:
+    """The metrics for Prometheus and the report. They are for people: a failure breaks nothing."""
+    datasets = {pipeline.name: pipeline.dataset for pipeline in PIPELINES}
+    write_metrics_file(datasets)
+    try:
+        from monitoring.report.site import write_report
+
+        write_report(datasets)
+    except Exception as failure:
+        logger.warning("The report was not written: %s", first_line(failure))
 
 
 def _tell(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, before: int, is_replay: bool) -> None:

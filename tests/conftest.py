@@ -4,6 +4,7 @@
 shell says.
 """
 
+import logging
 import os
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ from psycopg import sql
 
 from local import servers as local_servers
 from orchestration import dbt_runner, steps
+from orchestration.cli import OWN_PACKAGES
 from pipeline_settings import Settings, settings
 from warehouse.connection import connect
 
@@ -40,11 +42,19 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def environment(home: Path) -> Iterator[None]:
-    """Each test starts without the developer's variables, and leaves none of its own behind."""
+    """Each test starts without the developer's variables, and leaves none of its own behind.
+
+    Nor what else outlives a test in this process: levels of logging, which the command line sets, and kept messages.
+    """
     before = dict(os.environ)
+    loggers = [logging.getLogger(name) for name in (*OWN_PACKAGES, "monitoring.run_log")]
+    levels = [logger.level for logger in loggers]
     _clear_environment(home)
     yield
     _restore_environment(before)
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    shutil.rmtree(home / "messages", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

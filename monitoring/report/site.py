@@ -66,7 +66,7 @@ def write_report(datasets: Mapping[str, str | None]) -> Path:
         pages.render("days.html.jinja", [("days.html", {**content, "stories": stories, "days": days, **beside})])
         pages.render("index.html.jinja", [("index.html", {**content, **beside})])
         for old in set((folder / "days").glob("*.html")) - pages.written:
-            old.unlink()
+            old.unlink(missing_ok=True)  # by another process
     except OSError as error:
         raise ConfigurationError(f"The report cannot be written: {error}", "Check DAYBREAK_HOME.") from error
     return folder / "index.html"

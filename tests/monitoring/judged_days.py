@@ -33,9 +33,10 @@ def judge(
     dataset: str = "orders",
     is_refused: bool = False,
     fingerprint: str = "",
+    load_id: str = "",
 ) -> None:
     """Land a load of a day, judge it, and admit it unless it is refused."""
-    load_id = f"load-{next(_numbers):06}"
+    load_id = load_id or f"load-{next(_numbers):06}"
     rows = accepted + rejected + copies
     decision = "refused" if is_refused else "passed" if rows else "empty"
     bad_rate = rejected / (accepted + rejected) if accepted + rejected else 0

@@ -16,10 +16,11 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from monitoring import outbox, receivers
+from monitoring import incidents, outbox, receivers
 from monitoring.alerts import report_failure, report_success
 from monitoring.metrics import record_metrics
 from monitoring.outbox import deliver, undelivered
+from orchestration.run_messages import keep_up
 from pipeline_errors import ShopError
 from pipeline_settings import Settings, settings
 from tests.dbt_project.loads import FIRST, Loads, orders
@@ -28,7 +29,7 @@ from warehouse.connection import connect
 
 pytestmark = pytest.mark.integration
 
-ORDERS, REVIEWS = "ecommerce_order_pipeline", "customer_feedback_pipeline"
+ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 DOWN = ShopError("It is down", "Wait for it.")
 CANARY = "canary-7f3a"
 KEY = "Idempotency-Key"
@@ -455,3 +456,36 @@ def test_alerts_that_two_processes_tell_at_once_open_one_incident(one_receiver: 
         thread.join()
     assert len(titles(one_receiver)) == 1
     assert len(execute("select * from ops.alerts")) == 6
+
+
+def test_what_stays_open_without_a_new_failure_is_recalled_daily_and_later_weekly(one_receiver: Inbox) -> None:
+    report_failure(ORDERS, FIRST, "run-1", DOWN)
+    report_failure(ORDERS, FIRST + timedelta(1), "run-2", DOWN)
+    told_on = []
+    with connect(autocommit=True) as connection:
+        for number in range(30):
+            told_on += [number] * (incidents.remind(connection) + incidents.remind(connection))
+            connection.execute("update ops.outbox set created_at = created_at - interval '1 day'")
+            connection.execute("update ops.alerts set raised_at = raised_at - interval '1 day'")
+    assert told_on == [1, 2, 3, 4, 5, 6, 13, 20, 27]
+    assert titles(one_receiver)[1:] == [f"(critical) still open: {ORDERS} {FIRST + timedelta(1)} failed"] * 9
+    assert len(set(one_receiver.keys("/chat"))) == 10
+    assert "2 days affected, since " in one_receiver.bodies("/chat")[-1]["message"]
+    for day in (FIRST, FIRST + timedelta(1)):
+        report_success(ORDERS, day, "good")
+    execute("update ops.outbox set created_at = created_at - interval '30 days'")
+    with connect() as connection:
+        assert incidents.remind(connection) == 0
+
+
+def test_reminders_written_at_once_are_one(one_receiver: Inbox) -> None:
+    report_failure(ORDERS, FIRST, "run-1", DOWN)
+    execute("update ops.outbox set created_at = created_at - interval '2 days'")
+    at_once = [threading.Thread(target=keep_up) for _ in range(4)]
+    for thread in at_once:
+        thread.start()
+    for thread in at_once:
+        thread.join()
+    assert [title.split(":")[0] for title in titles(one_receiver)] == [
+        f"(critical) {ORDERS} {FIRST} failed", "(critical) still open"
+    ]  # fmt: skip

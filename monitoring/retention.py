@@ -1,0 +1,51 @@
+"""What monitoring forgets, and when. Raw has a rule of its own: monitoring.ledger.prune_loads.
+
+What was told is never forgotten: ops.alerts and ops.pipeline_metrics keep what a message of the outbox told.
+"""
+
+from dataclasses import dataclass
+
+from monitoring import receivers
+from warehouse.connection import Connection
+
+DELIVERED_DAYS = 30  # a message that every receiver has
+UNDELIVERED_DAYS = 90  # one that no receiver of today is waiting for: there was none, or its URL is no longer named
+STEP_RUN_DAYS = 400  # a run of a step: more than a year, to compare with
+
+OLD_MESSAGES = """
+    select outbox_id from ops.outbox
+    where
+        delivered_at < clock_timestamp() - %(delivered_days)s * interval '1 day'
+        or (
+            delivered_at is null and created_at < clock_timestamp() - %(undelivered_days)s * interval '1 day'
+            and not exists (
+                select from ops.outbox_deliveries as waiting
+                where
+                    waiting.outbox_id = outbox.outbox_id and waiting.delivered_at is null
+                    and waiting.receiver = any(%(receivers)s)
+            )
+        )
+    for update skip locked
+"""
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """How many rows went."""
+
+    messages: int = 0
+    step_runs: int = 0
+
+
+def prune(connection: Connection) -> Pruned:
+    """Remove messages and runs of steps that are older than their limits."""
+    known = [receiver.identity for receiver in receivers.configured()]
+    limits = {"delivered_days": DELIVERED_DAYS, "undelivered_days": UNDELIVERED_DAYS, "receivers": known}
+    with connection.transaction():
+        old = [row["outbox_id"] for row in connection.execute(OLD_MESSAGES, limits)]
+        connection.execute("delete from ops.outbox_deliveries where outbox_id = any(%s)", [old])
+        connection.execute("delete from ops.outbox where outbox_id = any(%s)", [old])
+    runs = connection.execute(
+        "delete from ops.step_runs where finished_at < clock_timestamp() - %s * interval '1 day'", [STEP_RUN_DAYS]
+    )
+    return Pruned(len(old), runs.rowcount)

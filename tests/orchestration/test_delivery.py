@@ -1,0 +1,70 @@
+"""`daybreak deliver`: what it sends, what it says to whom, and the codes it exits with."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from monitoring.alerts import report_failure
+from orchestration.cli import app
+from pipeline_errors import ShopError
+from pipeline_settings import Settings, settings
+from tests.dbt_project.loads import FIRST
+from tests.monitoring.test_outbox import ORDERS, Inbox, configure, execute, inbox, told, wait_is_over
+
+pytestmark = pytest.mark.integration
+
+__all__ = ["configure", "inbox"]  # fixtures
+
+
+def daybreak_deliver(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["deliver", *arguments])
+
+
+def test_what_is_kept_is_told_on_standard_error_and_is_no_error(inbox: Inbox, configure: Callable[..., None]) -> None:
+    configure(ALERT_URLS=f"{inbox.alert_url('/one')} {inbox.alert_url('/two')}")
+    inbox.fail("/two")
+    told()
+    result = daybreak_deliver()
+    assert (result.exit_code, result.stdout) == (0, "1 message sent.\n")
+    assert result.stderr == "Kept, alert: 1 wait (HTTP 500), the oldest for 0 min.\n"
+    inbox.heal()
+    wait_is_over()
+    result = daybreak_deliver()
+    assert (result.stdout, result.stderr) == ("1 message sent.\n", "")
+    assert daybreak_deliver().stdout == "Nothing was sent.\n"
+
+
+def test_messages_without_a_receiver_are_no_mail_of_cron(inbox: Inbox, configure: Callable[..., None]) -> None:
+    configure()
+    told()
+    result = daybreak_deliver()
+    assert (
+        result.stdout
+        == "Nothing was sent.\nKept, alert: 1 without a receiver (set ALERT_URLS), the oldest for 0 min.\n"
+    )
+    assert result.stderr == ""
+
+
+def test_reminders_and_pruning_are_its_work_too(inbox: Inbox, configure: Callable[..., None]) -> None:
+    configure(ALERT_URLS=inbox.alert_url())
+    report_failure(ORDERS, FIRST, "run-1", ShopError("It is down"))
+    assert daybreak_deliver().stdout == "1 message sent.\n"
+    execute("update ops.outbox set created_at = created_at - interval '31 days', "
+            "delivered_at = delivered_at - interval '31 days'")  # fmt: skip
+    told_as_data = json.loads(daybreak_deliver("--json").stdout)
+    assert (told_as_data["reminders"], told_as_data["delivery"]["sent"]) == (1, 1)
+    assert told_as_data["pruned"] == {"messages": 1, "step_runs": 0}
+
+
+def test_a_warehouse_that_is_down_is_exit_code_4(
+    warehouse: Settings, monkeypatch: pytest.MonkeyPatch, inbox: Inbox, configure: Callable[..., None]
+) -> None:
+    configure(ALERT_URLS=inbox.alert_url())
+    monkeypatch.delenv("DAYBREAK_EMBEDDED")
+    monkeypatch.setenv("PGPORT", "9")
+    settings.cache_clear()
+    result = daybreak_deliver()
+    assert result.exit_code == 4
+    assert "cannot be reached" in result.stderr
