@@ -51,7 +51,7 @@ docs: setup ## the dbt docs site, one page without network: .daybreak/docs/stati
 	eval "$$($(BIN)/daybreak env)" && $(BIN)/dbt docs generate --static --project-dir dbt_project --profiles-dir . --quiet --target-path $(CURDIR)/.daybreak/docs --log-path $(CURDIR)/.daybreak/docs
 	@echo "Open .daybreak/docs/static_index.html"
 
-report: setup ## state, runs and trends, one page without network: .daybreak/report/index.html
+report: setup ## state, runs, trends and a page a day, without network: .daybreak/report/index.html
 	$(BIN)/daybreak report
 
 bench: setup ## speed and memory against hand-written minimums

@@ -20,6 +20,7 @@ SHOWN_RESULTS = 1_000  # on the index page: its cost must not grow with the hist
 SUCCESS = re.compile(r'^  "success": true', re.MULTILINE)  # of the whole result: GX writes it with this indentation
 INDEX = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>The gate's decisions</title>
+<link rel="icon" href="data:,">
 <style>body { font: 15px/1.6 system-ui, sans-serif; max-width: 62rem; margin: 1rem auto; padding: 0 1rem; }</style>
 </head><body><h1>The gate's decisions</h1>
 <p>One page a load, the newest day first. An empty load has none.</p>

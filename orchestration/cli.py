@@ -144,13 +144,22 @@ def deliver(as_json: AsJson = False) -> None:
         print_delivery(as_json)
 
 
-@app.command()
-def report() -> None:
-    """Write the report: one page without network."""
+@app.command(epilog="Example: daybreak report --serve, then open the address that it prints")
+def report(
+    serve: Annotated[bool, typer.Option("--serve", help="Serve it on 127.0.0.1 until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option(help="Port for --serve.", min=0, max=65535)] = 8766,
+) -> None:
+    """Write the report: state, runs, trends and a page a day, as a static site that needs no network."""
     with errors_as_exit_codes(), running_servers():
-        from monitoring.report import write_report
+        from monitoring.report.site import write_report
 
-        typer.echo(write_report())
+        page = write_report({pipeline.name: pipeline.dataset for pipeline in PIPELINES})
+        if not serve:
+            typer.echo(page)
+            return
+        from monitoring.report.server import serve_report
+
+        serve_report(page.parent.parent, port, typer.echo)
 
 
 @app.command()

@@ -1,10 +1,12 @@
 """dbt in this process: the same commands as people type, quietly, with errors that name the node."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cache
 from typing import Any
 
+from monitoring import lineage
 from pipeline_errors import ModelError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, settings
 from warehouse.connection import connect
@@ -64,13 +66,42 @@ def forget_project() -> None:
     _manifest.cache_clear()
 
 
+def name_flags_quickly() -> None:
+    """Spare each start of dbt in this process up to seconds; what dbt does stays the same.
+
+    dbt names the module behind each of its two dozen flags by inspect.stack(), which reads every frame's source and
+    searches sys.modules for it. The globals of a frame know the name.
+    """
+    from dbt_common import behavior_flags
+
+    def default_source() -> str:
+        frame = inspect.currentframe()
+        while frame:
+            name: str = frame.f_globals["__name__"]
+            if name not in (__name__, behavior_flags.__name__):
+                return name
+            frame = frame.f_back
+        return "Unknown"
+
+    behavior_flags.BehaviorFlagRendered._default_source = staticmethod(default_source)  # type: ignore[method-assign]
+
+
 def _invoke(arguments: list[str], listeners: Sequence[EventListener] = ()) -> Any:
     from dbt.cli.main import dbtRunner
 
+    name_flags_quickly()
     result = dbtRunner(_manifest(), list(listeners)).invoke([*arguments, *_common_options()])
+    if arguments[0] == "build":
+        lineage.send(lambda: _lineage(result))
     if not result.success:
         raise _failure(arguments[0], result)
     return result.result
+
+
+def _lineage(result: Any) -> Sequence[Any]:
+    from orchestration.dbt_lineage import build_events
+
+    return build_events(_manifest(), result.result) if result.result else []
 
 
 @cache
@@ -78,6 +109,7 @@ def _manifest() -> Any:
     """The parsed project, once per process: parsing takes longer than a small build. Our vars matter to SQL alone."""
     from dbt.cli.main import dbtRunner
 
+    name_flags_quickly()
     result = dbtRunner().invoke(["parse", *_common_options()])
     if not result.success:
         raise ModelError(f"dbt cannot read the project: {result.exception}", "Correct it; dbt parse shows the place.")
@@ -114,7 +146,7 @@ def _failure(command: str, result: Any) -> Exception:
     nodes = getattr(result.result, "results", None) or []
     failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
     if failed:
-        message = " ".join(str(failed[0].message).split())[:300]
+        message = " ".join(str(failed[0].message).partition("DETAIL:")[0].split())[:300]  # the detail may be a row
         more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
         name = failed[0].node.name if hasattr(failed[0], "node") else failed[0].unique_id.split(".")[-1]
         if any(sign in message for sign in SERVER_GAVE_UP):

@@ -34,7 +34,7 @@ STORY = f"""
   psql -c 'select _day, rejection_reasons, count(*) from quarantine.orders group by 1, 2 order by 3 desc limit 9'
   .venv/bin/daybreak status                    which days are published
   make docs                                    the dbt docs site
-  make report                                  state, runs and trends on one page
+  .venv/bin/daybreak report --serve            state, runs and trends, and a page a day
   .venv/bin/daybreak down                      stops the servers; the data stay
 """
 

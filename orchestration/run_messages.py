@@ -43,9 +43,9 @@ def told(
 
 
 def send_out(seconds: float = outbox.SECONDS_A_CALL) -> None:
-    """Deliver what the outbox holds, in `seconds` at most, and write the metrics for Prometheus. Never raises."""
+    """Deliver what the outbox holds, in `seconds` at most, and write what is read as files. Never raises."""
     outbox.deliver(seconds)
-    write_metrics_file({pipeline.name: pipeline.dataset for pipeline in PIPELINES})
+    _write_files()
 
 
 @dataclass
@@ -81,8 +81,20 @@ def keep_up() -> Upkeep:
     if done.error:
         logger.error("Messages are kept: %s", done.error)
         unstored.send_again()
-    write_metrics_file({pipeline.name: pipeline.dataset for pipeline in PIPELINES})
+    _write_files()
     return done
+
+
+def _write_files() -> None:
+    """The metrics for Prometheus and the report. They are for people: a failure breaks nothing."""
+    datasets = {pipeline.name: pipeline.dataset for pipeline in PIPELINES}
+    write_metrics_file(datasets)
+    try:
+        from monitoring.report.site import write_report
+
+        write_report(datasets)
+    except Exception as failure:
+        logger.warning("The report was not written: %s", first_line(failure))
 
 
 def _tell(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, before: int, is_replay: bool) -> None:

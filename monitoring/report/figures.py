@@ -1,0 +1,118 @@
+"""What the report's front page shows, read from the warehouse. Days are logical days, times have their zone."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from warehouse.connection import Connection
+
+DROPS_SHOWN = 20
+
+# A day that failed before anything landed is known to the log of steps alone.
+KNOWN_DAYS = """
+    select min(day) as first_day, max(day) as last_day, now() as written_at
+    from (
+        select day from ops.day_ledger
+        union all select day from ops.gate_results
+        union all select logical_date from ops.pipeline_runs
+    ) as known
+"""
+PUBLICATIONS = """
+    select distinct on (pipeline) pipeline, as_of_date, published_at, published_by
+    from ops.publications order by pipeline, publication_id desc
+"""
+# One line per pipeline and kind of trouble: since when, how many days, and what to do about the newest.
+INCIDENTS = """
+    select distinct on (pipeline, kind)
+        pipeline, kind, severity, logical_date, cause, remedy,
+        min(raised_at) over of_a_kind as since,
+        count(*) over of_a_kind as message_count
+    from ops.open_alerts
+    window of_a_kind as (partition by pipeline, kind)
+    order by pipeline, kind, alert_id desc
+"""
+# Of the newest day that each pipeline has measured: an older one has been told.
+ODD = """
+    select anomalies.*
+    from ops.anomalies as anomalies
+    inner join (
+        select pipeline, max(logical_date) as logical_date from ops.pipeline_metrics group by pipeline
+    ) as newest using (pipeline, logical_date)
+    where anomalies.severity <> 'info'
+    order by anomalies.pipeline, anomalies.kind
+"""
+REASONS = """
+    with newest as (
+        select distinct on (dataset, day) dataset, day, rejected_by_reason
+        from ops.gate_results
+        where day between %(first)s and %(last)s
+        order by dataset, day, decided_at desc
+    )
+    select
+        newest.dataset, reasons.key as reason, sum(reasons.value::bigint) as row_count, count(*) as day_count,
+        max(newest.day) as newest_day
+    from newest, jsonb_each_text(newest.rejected_by_reason) as reasons
+    where reasons.value::bigint > 0
+    group by 1, 2
+    order by newest.dataset, row_count desc, reason
+"""
+REVENUE = """
+    select order_date as day, revenue from marts.daily_sales where order_date between %(first)s and %(last)s
+"""
+MEASURED = """
+    select distinct on (pipeline, logical_date)
+        pipeline, logical_date as day, data_quality_score, expected_volume, step_seconds
+    from ops.pipeline_metrics
+    where logical_date between %(first)s and %(last)s
+    order by pipeline, logical_date, measured_at desc
+"""
+RATING_DROPS = """
+    select
+        product_id, prior_average, prior_count, recent_average, recent_count, rating_delta,
+        count(*) over () as drop_count
+    from marts.product_metrics where is_rating_drop order by rating_delta, product_id limit %(drops)s
+"""
+AT_RISK = """
+    select count(*) as customers, coalesce(sum(lifetime_value), 0) as lifetime_value
+    from marts.customer_health where is_at_risk
+"""
+AT_RISK_BY_RATING = """
+    select last_rating, count(*) as customers, sum(lifetime_value) as lifetime_value
+    from marts.customer_health where is_at_risk group by 1 order by 1
+"""
+
+
+def known_days(connection: Connection) -> dict[str, Any]:
+    """first_day and last_day of which anything is known, null if none, and written_at."""
+    return (select(connection, KNOWN_DAYS) or [{"first_day": None, "last_day": None, "written_at": None}])[0]
+
+
+def index_figures(connection: Connection, days: Sequence[date]) -> dict[str, Any]:
+    """The rows of the front page, by what they are; those by day for `days`, which are in order."""
+    shown = {"first": days[0], "last": days[-1], "drops": DROPS_SHOWN} if days else {}
+    by_day = {"reasons": REASONS, "revenue": REVENUE, "measured": MEASURED} if days else {}
+    return {
+        "publications": select(connection, PUBLICATIONS),
+        "incidents": select(connection, INCIDENTS),
+        "odd": select(connection, ODD),
+        "drops": select(connection, RATING_DROPS, {"drops": DROPS_SHOWN}),
+        "at_risk": next(iter(select(connection, AT_RISK)), None),
+        "at_risk_by_rating": select(connection, AT_RISK_BY_RATING),
+        **{name: [] for name in ("reasons", "revenue", "measured")},
+        **{name: select(connection, query, shown) for name, query in by_day.items()},
+    }
+
+
+def select(connection: Connection, query: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The rows of a query; none as long as a relation that it names does not exist yet."""
+    named = {word.strip("(),") for word in query.split() if word.strip("(),").startswith(("ops.", "marts."))}
+    all_there = connection.execute(
+        "select bool_and(to_regclass(name) is not null) as yes from unnest(%s::text[]) as name", [sorted(named)]
+    ).fetchone() == {"yes": True}
+    return connection.execute(query.encode(), values).fetchall() if all_there else []
+
+
+def days_until(last: date, first_known: date, most: int) -> list[date]:
+    """The newest days up to `last`, `most` of them and none before the first that is known, in order."""
+    first = max(first_known, date.fromordinal(max(1, last.toordinal() - most + 1)))
+    return [first + timedelta(number) for number in range((last - first).days + 1)]
