@@ -16,18 +16,16 @@ WEEKS_SHOWN = 7  # the newest may have just begun: six whole ones
 
 # The days to show, and older ones that readers do not see as they are admitted.
 DAYS = """
-    with bounds as (
-        select
-            min(day) as oldest, max(day) as newest,
-            date_trunc('week', max(day))::date - 7 * (%(weeks)s - 1) as first
-        from ops.day_states
+    with states as materialized (select * from ops.day_states),  -- read once: it looks at every judged day
+    bounds as (
+        select max(day) as newest, date_trunc('week', max(day))::date - 7 * (%(weeks)s - 1) as first from states
     ),
-    begun as (select dataset, min(day) as oldest from ops.day_states group by dataset),
+    begun as (select dataset, min(day) as oldest from states group by dataset),
     wanted as (
         select dataset, day::date as day
         from bounds, begun, generate_series(greatest(begun.oldest, bounds.first), bounds.newest, '1 day') as day
         union
-        select states.dataset, states.day from ops.day_states as states where states.state <> 'published'
+        select dataset, day from states where state <> 'published'
     )
     select
         wanted.dataset, wanted.day, coalesce(states.state, 'missing') as state, states.accepted, states.rejected,
@@ -37,7 +35,7 @@ DAYS = """
             where loads.dataset = wanted.dataset and loads.day = wanted.day
         ) as loads
     from wanted
-    left join ops.day_states as states on wanted.dataset = states.dataset and wanted.day = states.day
+    left join states on wanted.dataset = states.dataset and wanted.day = states.day
     left join lateral (
         select * from ops.gate_results as results
         where results.dataset = wanted.dataset and results.day = wanted.day order by decided_at desc limit 1

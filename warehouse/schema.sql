@@ -280,6 +280,7 @@ alter table ops.alerts
     add constraint alerts_kind_check check (kind in ('failure', 'refusal', 'recovery', 'success', 'anomaly')),
     add constraint alerts_severity_check check (severity in ('info', 'warning', 'critical'));
 create index if not exists alerts_pipeline_day on ops.alerts (pipeline, logical_date, alert_id);
+create index if not exists alerts_bad on ops.alerts (pipeline, kind) where kind in ('failure', 'refusal');
 
 -- Failures and refusals that no good news of their day followed; any good news answers one that has no day.
 create or replace view ops.open_alerts as
@@ -291,9 +292,16 @@ where
         select from ops.alerts as good
         where
             good.pipeline = bad.pipeline
-            and (good.logical_date = bad.logical_date or bad.logical_date is null)
+            and good.logical_date = bad.logical_date
             and good.alert_id > bad.alert_id
             and good.kind in ('recovery', 'success')
+    )
+    and (
+        bad.logical_date is not null
+        or not exists (
+            select from ops.alerts as good
+            where good.pipeline = bad.pipeline and good.alert_id > bad.alert_id and good.kind in ('recovery', 'success')
+        )
     );
 
 -- What goes out: one row per message and channel, written in the transaction that stored what it tells of. A message is
