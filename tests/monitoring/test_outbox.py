@@ -433,6 +433,25 @@ def test_ten_bad_days_in_a_row_are_not_ten_pages(one_receiver: Inbox) -> None:
     ]
 
 
+def test_ten_days_of_outage_with_delivery_between_are_one_opening_daily_reminders_and_one_end(
+    one_receiver: Inbox,
+) -> None:
+    """The days fail by night, twice each, and by day `daybreak deliver` reminds whenever it is time."""
+    with connect(autocommit=True) as connection:
+        for number in range(10):
+            for attempt in range(2):
+                report_failure(ORDERS, FIRST + timedelta(number), f"run-{number}-{attempt}", DOWN)
+            for _ in range(4):  # six hours go by
+                incidents.remind(connection)
+                connection.execute("update ops.outbox set created_at = created_at - interval '6 hours'")
+                connection.execute("update ops.alerts set raised_at = raised_at - interval '6 hours'")
+    for number in range(10):
+        report_success(ORDERS, FIRST + timedelta(number), "good")
+    told = titles(one_receiver)
+    assert told[0] == f"(critical) {ORDERS} {FIRST} failed"
+    assert [title.split(":")[0] for title in told[1:]] == ["(critical) still open"] * 9 + ["(info) resolved"]
+
+
 def test_an_incident_of_each_pipeline_and_kind_is_its_own(one_receiver: Inbox) -> None:
     report_failure(ORDERS, FIRST, "run-1", DOWN)
     report_failure(ORDERS, FIRST, "run-2", refusal())
