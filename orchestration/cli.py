@@ -58,7 +58,7 @@ def backfill(first: Day, last: Day, pipeline: Only = None, wait: Wait = 30, as_j
 @app.command(epilog="Example: daybreak replay 2026-03-01 2026-03-31, after a change of shop.toml or of a model")
 def replay(first: Day, last: Day, pipeline: Only = None, as_json: AsJson = False) -> None:
     """Gate, build and publish days again from what is in raw; the shop is not asked."""
-    with errors_as_exit_codes(), running_servers(), progress(as_json) as say:
+    with errors_as_exit_codes(), running_servers(_names(pipeline)), progress(as_json) as say:
         from orchestration.day_run import replay_days
 
         outcome = replay_days(_range(first.date(), last.date()), _names(pipeline), say)
@@ -198,7 +198,7 @@ def _print_status(day: datetime | None, pipeline: list[PipelineName] | None, as_
 
 
 def _run_range(first: date, last: date, pipeline: list[PipelineName] | None, wait: float, as_json: bool) -> None:
-    with errors_as_exit_codes(), running_servers(), progress(as_json) as say:
+    with errors_as_exit_codes(), running_servers(_names(pipeline)), progress(as_json) as say:
         from orchestration.day_run import run_days
 
         outcome = run_days(_range(first, last), _names(pipeline), say, wait_seconds=wait)

@@ -1,13 +1,12 @@
 """Whole runs of the command line: the days of a range landed and gated one by one, then one build, one publish."""
 
-import secrets
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from monitoring import ledger, lineage
 from orchestration import steps
-from orchestration.outcome import DayOutcome, RunOutcome
+from orchestration.outcome import DayOutcome, RunOutcome, new_run_id
 from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, REVIEWS
 from orchestration.run_messages import told
 from pipeline_errors import DaybreakError, DayBusyError, GateRefusedError, ModelError
@@ -27,7 +26,7 @@ def run_days(
     A refused or busy day keeps no other from being loaded. A shop that is down ends the loading of its dataset, and
     what was loaded before is published all the same.
     """
-    outcome = RunOutcome(_new_run_id())
+    outcome = RunOutcome(new_run_id())
     name = "daybreak.run" if len(days) == 1 else "daybreak.backfill"
     with lineage.run(name, days, outcome.errors), told(pipelines, days, outcome), ExitStack() as held:
         with outcome.timed("prepare"):
@@ -43,7 +42,7 @@ def run_days(
 
 def replay_days(days: Sequence[date], pipelines: Sequence[str], say: Say = lambda _: None) -> RunOutcome:
     """Judge, build and publish these days again from what is in raw; the shop is not asked."""
-    outcome = RunOutcome(_new_run_id())
+    outcome = RunOutcome(new_run_id())
     with lineage.run("daybreak.replay", days, outcome.errors), told(pipelines, days, outcome, is_replay=True):
         with outcome.timed("prepare"):
             steps.prepare()
@@ -219,7 +218,3 @@ def _has_work(pipelines: Sequence[str]) -> bool:
 
 def _refused(dataset: str, day: date, error: GateRefusedError) -> DayOutcome:
     return DayOutcome(dataset, day, "refused", decision=error.decision, error=error)
-
-
-def _new_run_id() -> str:
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

@@ -32,7 +32,7 @@ STORY = f"""
   psql -c 'select * from marts.daily_sales order by order_date desc limit 7'
   psql -c 'select product_id, average_rating, rating_delta from marts.product_metrics where is_rating_drop'
   psql -c 'select _day, rejection_reasons, count(*) from quarantine.orders group by 1, 2 order by 3 desc limit 9'
-  .venv/bin/daybreak status                    which days are published
+  .venv/bin/daybreak status                    how everything stands; with {REFUSED_DAY}, that day's story
   make docs                                    the dbt docs site
   .venv/bin/daybreak report --serve            state, runs and trends, and a page a day
   .venv/bin/daybreak down                      stops the servers; the data stay

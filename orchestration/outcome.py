@@ -1,10 +1,11 @@
 """What a run amounts to: per day what landed and its verdict, per mart what changed, per step the seconds."""
 
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from pipeline_errors import DaybreakError, GateRefusedError
@@ -53,3 +54,8 @@ class RunOutcome:
             yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+
+
+def new_run_id() -> str:
+    """The id of a run of the command line: when it began (UTC), and something of its own."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

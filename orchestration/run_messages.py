@@ -10,7 +10,7 @@ from monitoring import alerts, incidents, ledger, outbox, unstored
 from monitoring.metrics_file import write_metrics_file
 from monitoring.plain_text import first_line
 from monitoring.retention import Pruned, prune
-from orchestration.outcome import RunOutcome
+from orchestration.outcome import RunOutcome, new_run_id
 from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, PIPELINES
 from pipeline_errors import DaybreakError, DayBusyError
 from warehouse.connection import connect, create_schemas
@@ -34,12 +34,18 @@ def told(
         yield
     except Exception as error:
         _tell_days(outcome)
-        for name in pipelines:
-            alerts.report_failure(name, None, outcome.run_id, error)
+        tell_failure(pipelines, error, outcome.run_id)
         send_out()
         raise
     _tell(pipelines, days, outcome, before, is_replay)
     send_out()
+
+
+def tell_failure(pipelines: Sequence[str], error: Exception, run_id: str | None = None) -> None:
+    """Tell that a run of these pipelines ended before it came to their days; none: before it had an id."""
+    run_id = run_id or new_run_id()
+    for name in pipelines:
+        alerts.report_failure(name, None, run_id, error)
 
 
 def send_out(seconds: float = outbox.SECONDS_A_CALL) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,11 +17,21 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def running_servers() -> Iterator[None]:
-    """The embedded servers run, where the environment names no other."""
+def running_servers(telling: Sequence[str] = ()) -> Iterator[None]:
+    """The embedded servers run, where the environment names no other.
+
+    `telling`: the pipelines whose people are told if a server does not start, for then nothing else tells them.
+    """
     from local.servers import ensure
 
-    ensure()
+    try:
+        ensure()
+    except DaybreakError as error:
+        if telling:
+            from orchestration.run_messages import tell_failure
+
+            tell_failure(telling, error)
+        raise
     yield
 
 

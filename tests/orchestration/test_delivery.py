@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -68,3 +69,19 @@ def test_a_warehouse_that_is_down_is_exit_code_4(
     result = daybreak_deliver()
     assert result.exit_code == 4
     assert "cannot be reached" in result.stderr
+
+
+def test_a_run_whose_servers_do_not_start_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inbox: Inbox
+) -> None:
+    (tmp_path / "home").write_text("no directory")
+    monkeypatch.setenv("DAYBREAK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ALERT_URLS", inbox.alert_url())
+    settings.cache_clear()
+    for command in (["run", str(FIRST)], ["replay", str(FIRST), str(FIRST)]):
+        result = CliRunner().invoke(app, [*command, "--pipeline", ORDERS])
+        assert result.exit_code == 2
+        assert "DAYBREAK_HOME" in result.stderr
+    assert [body["title"] for body in inbox.bodies("/chat")] == [f"(critical) {ORDERS} failed"] * 2
+    assert CliRunner().invoke(app, ["doctor"]).exit_code == 2
+    assert len(inbox.requests) == 2
