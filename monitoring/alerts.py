@@ -162,7 +162,7 @@ def _tell(alert: Alert) -> bool:
         unstored.drain(_store_kept)
         stored = store(alert)
     except Exception as failure:
-        logger.error("%s (could not be stored: %s)", alert, first_line(failure))
+        logger.warning("%s (kept until it can be stored: %s)", alert, first_line(failure))
         unstored.keep(alert)
         return False
     if stored:

@@ -17,9 +17,10 @@ WEEKS_SHOWN = 7  # the newest may have just begun: six whole ones
 # The days to show, and older ones that readers do not see as they are admitted.
 DAYS = """
     with states as materialized (select * from ops.day_states),  -- read once: it looks at every judged day
-    bounds as (
-        select max(day) as newest, date_trunc('week', max(day))::date - 7 * (%(weeks)s - 1) as first from states
+    newest as (  -- one that was tried and never judged is missing
+        select greatest(max(day), (select max(logical_date) from ops.pipeline_runs)) as day from states
     ),
+    bounds as (select day as newest, date_trunc('week', day)::date - 7 * (%(weeks)s - 1) as first from newest),
     begun as (select dataset, min(day) as oldest from states group by dataset),
     wanted as (
         select dataset, day::date as day

@@ -97,6 +97,14 @@ def test_an_old_refusal_is_told_and_long_lists_are_cut(warehouse: Settings) -> N
     assert sum(day["state"] == "missing" for day in data["days"]) == 42
 
 
+def test_a_newest_day_that_was_tried_and_never_judged_is_missing(history: None) -> None:
+    day = MONDAY + timedelta(9)
+    with step([ORDERS], "wait_for_shop", [day], "run-1"):
+        pass
+    missing = [row["day"] for row in told_as_data()["days"] if row["state"] == "missing" and row["dataset"] == "orders"]
+    assert missing[-1] == str(day)
+
+
 def test_readers_incidents_and_sizes(history: None) -> None:
     text = told()
     assert f"{ORDERS}   up to 2026-03-03, published 20" in text
