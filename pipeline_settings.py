@@ -1,22 +1,45 @@
 """Settings that several tools share, read once from the environment. dlt, dbt and Airflow own what is theirs alone."""
 
+import os
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline_errors import ConfigurationError
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 
 
+class _SecretFiles(PydanticBaseSettingsSource):
+    """A secret whose variable is unset may stand in a file that NAME_FILE names, as containers mount them."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:
+        path = os.environ.get(f"{field_name.upper()}_FILE", "")
+        if field.annotation != SecretStr | None or not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip() or None, field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            cause = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise ConfigurationError(
+                f"{field_name.upper()}_FILE: {path} cannot be read: {cause}", "Correct or unset it."
+            ) from None
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
 class Settings(BaseSettings):
     """The environment's variables under their standard names; see README for what each one means.
 
+    Secrets are read from files as well: `PGPASSWORD_FILE` and the like, where the variable itself is unset.
     `pghost` or `redis_url` unset means that the embedded server is used: `local.servers` fills them in.
     """
 
@@ -45,6 +68,18 @@ class Settings(BaseSettings):
     # From so many orders to build at once on, Airflow takes high_volume_processing. Few, so that the way is trodden.
     # Postgres does not need it there yet: it takes a second or two for 10,000 orders, half a minute for a million.
     high_volume_orders: Annotated[int, Field(ge=0)] = 10_000
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then files that it names."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
 
     def postgres_uri(self) -> str:
         """Connection URI of the warehouse, password included: for drivers only, never for a message."""

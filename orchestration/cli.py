@@ -162,6 +162,25 @@ def report(
         serve_report(page.parent.parent, port, typer.echo)
 
 
+@app.command(epilog="Example: daybreak forget C0042. Backups, and the shop itself, are not ours to change.")
+def forget(
+    customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER_ID", help="As the shop writes it.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove a customer from raw, quarantine and marts, publish what changed, and keep them out of later loads."""
+    if not yes:
+        typer.confirm("Their orders and reviews are deleted for good. Go on?", abort=True)
+    with errors_as_exit_codes(), running_servers(), progress(False) as say:
+        from orchestration.forget import forget_customer
+
+        forgotten = forget_customer(customer_id, say)
+    removed = ", ".join(f"{count:,} {dataset}" for dataset, count in forgotten.rows.items())
+    typer.echo(f"Deleted from raw: {removed}. Later loads leave this customer out.")
+    for error in forgotten.outcome.errors:
+        typer.echo(f"daybreak: {error}", err=True)
+    raise typer.Exit(forgotten.outcome.exit_code)
+
+
 @app.command()
 def doctor() -> None:
     """Check shop, Postgres and Redis: reached or why not, version, privileges, remedy."""

@@ -53,6 +53,18 @@ def replay_days(days: Sequence[date], pipelines: Sequence[str], say: Say = lambd
     return outcome
 
 
+def publish_pending(say: Say = lambda _: None) -> RunOutcome:
+    """Build and publish what is admitted and not yet published, of all pipelines. Nothing is loaded or judged."""
+    outcome = RunOutcome(_new_run_id())
+    with connect() as connection:
+        days = sorted({day for dataset in BY_DATASET for day in ledger.pending_days(connection, dataset)})
+    if days:
+        names = list(BY_NAME)
+        with told(names, days, outcome):
+            _build_and_publish(names, days, outcome, say)
+    return outcome
+
+
 def days_between(first: date, last: date) -> list[date]:
     """All days from first to last, both included."""
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]

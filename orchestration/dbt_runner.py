@@ -1,6 +1,7 @@
 """dbt in this process: the same commands as people type, quietly, with errors that name the node."""
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cache
@@ -86,10 +87,17 @@ def name_flags_quickly() -> None:
     behavior_flags.BehaviorFlagRendered._default_source = staticmethod(default_source)  # type: ignore[method-assign]
 
 
+def _give_password() -> None:
+    """profiles.yml reads the environment alone: a password that came from a file is put there, for this process."""
+    if password := settings().pgpassword:
+        os.environ["PGPASSWORD"] = password.get_secret_value()
+
+
 def _invoke(arguments: list[str], listeners: Sequence[EventListener] = ()) -> Any:
     from dbt.cli.main import dbtRunner
 
     name_flags_quickly()
+    _give_password()
     result = dbtRunner(_manifest(), list(listeners)).invoke([*arguments, *_common_options()])
     if arguments[0] == "build":
         lineage.send(lambda: _lineage(result))
@@ -110,6 +118,7 @@ def _manifest() -> Any:
     from dbt.cli.main import dbtRunner
 
     name_flags_quickly()
+    _give_password()
     result = dbtRunner().invoke(["parse", *_common_options()])
     if not result.success:
         raise ModelError(f"dbt cannot read the project: {result.exception}", "Correct it; dbt parse shows the place.")

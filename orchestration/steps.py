@@ -9,6 +9,7 @@ command which ends early never pays for them.
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from orchestration.pipelines import BY_DATASET, BY_NAME, REVIEWS
 from orchestration.staging import ensure_staging
 from pipeline_errors import GateRefusedError, ModelError
 from warehouse.connection import connect, create_schemas
+from warehouse.forgetting import drop_forgotten
 
 if TYPE_CHECKING:
     from expectations.gate import GateDecision
@@ -62,13 +64,15 @@ def wait_for_shop(dataset: str, day: date, run_id: str, seconds: float) -> None:
 def extract_load(dataset: str, day: date, run_id: str) -> "LoadReceipt":
     """Land a day of a dataset in raw under a new load id and write it into the ledger of loads.
 
-    Raises ShopError or WarehouseError; then nothing of it counts.
+    Rows of forgotten customers are left out. Raises ShopError or WarehouseError; then nothing of it counts.
     """
     from ingestion.landing import land
 
     with step([BY_DATASET[dataset].name], "extract_load", [day], run_id) as record:
         receipt = land(dataset, day)
         with connect() as connection:
+            left_out = drop_forgotten(connection, dataset, day, receipt.load_id)
+            receipt = replace(receipt, rows=receipt.rows - left_out)
             ledger.record_load(connection, receipt)
         record.records = receipt.rows
         record.used = datasets_used.landing(receipt)

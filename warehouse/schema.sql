@@ -129,6 +129,12 @@ create table if not exists staging.review_sentiment (
     primary key (_load_id, _row_number)
 );
 
+-- Customers who asked to be forgotten: their rows are left out of every later load.
+create table if not exists ops.forgotten_customers (
+    customer_hash text primary key,  -- SHA-256 of the id
+    forgotten_at timestamptz not null default clock_timestamp()
+);
+
 -- What each publish changed. The newest row of a pipeline is the state that readers see.
 create table if not exists ops.publications (
     publication_id bigint generated always as identity primary key,

@@ -1,0 +1,111 @@
+"""A forgotten customer is gone from everything that a run leaves behind, and stays away."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from typer.testing import CliRunner
+
+from local.shop_contract import ListedShop
+from local.shop_server import ShopServer
+from orchestration.cli import app
+from orchestration.day_run import run_days
+from orchestration.forget import forget_customer
+from orchestration.pipelines import BY_NAME
+from pipeline_settings import Settings, settings
+from tests.laws.conftest import rows_of
+from warehouse.connection import connect
+
+pytestmark = [pytest.mark.integration]
+
+DAYS = [date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)]
+GONE, KEPT = "CUSTOMER-TO-FORGET", "CUSTOMER-TO-KEEP"
+
+
+def order(number: int, customer: str, day: date, **changed: object) -> dict[str, Any]:
+    order_id = f"O{day:%d}{number}"
+    row = {"order_id": order_id, "customer_id": customer, "total_amount": "10.00", "order_date": str(day)}
+    return {**row, "status": "shipped", **changed}
+
+
+def review(number: int, customer: str, day: date) -> dict[str, Any]:
+    row = {"review_id": f"R{day:%d}{number}", "product_id": "P0001", "customer_id": customer, "rating": 1 + 4 * number}
+    return {**row, "review_text": "so so", "review_date": str(day)}
+
+
+@pytest.fixture
+def shop(warehouse: Settings, cache: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListedShop]:
+    """Two customers on the first and the third day, one on the second; a rejected row of the one to forget."""
+    listed: dict[tuple[str, date], list[Any]] = {}
+    for day in DAYS:
+        customers = [KEPT] if day == DAYS[1] else [KEPT, GONE]
+        listed["orders", day] = [order(number, customer, day) for number, customer in enumerate(customers)]
+        listed["orders", day] += [order(number, KEPT, day) for number in range(2, 30)]
+        listed["reviews", day] = [review(number, customer, day) for number, customer in enumerate(customers)]
+    listed["orders", DAYS[0]].append(order(99, GONE, DAYS[0], total_amount="-1"))
+    served = ListedShop(listed)
+    with ShopServer(served) as server:
+        monkeypatch.setenv("SHOP_API_URL", server.url)
+        settings.cache_clear()
+        yield served
+
+
+def tables_with(text: str) -> dict[str, int]:
+    """Rows that hold the text anywhere, by table or view of the whole database."""
+    found = {}
+    with connect() as connection:
+        tables = connection.execute(
+            """
+            select format('%I.%I', table_schema, table_name) as name from information_schema.tables
+            where table_schema not in ('pg_catalog', 'information_schema')
+            """
+        ).fetchall()
+        for table in tables:
+            query = f"select count(*) as held from {table['name']} as held_row where strpos(held_row::text, %s) > 0"
+            row = connection.execute(query.encode(), [text]).fetchone()
+            if row and row["held"]:
+                found[table["name"]] = row["held"]
+    return found
+
+
+def files_with(text: str) -> list[str]:
+    """Files of the state directory that hold the text; the servers' own data are searched as tables."""
+    home = settings().daybreak_home
+    files = [file for file in home.rglob("*") if file.is_file() and "servers" not in file.relative_to(home).parts]
+    return [str(file) for file in files if text.encode() in file.read_bytes()]
+
+
+@pytest.mark.slow
+def test_a_forgotten_customer_is_nowhere_and_stays_away(shop: ListedShop, cache: redis.Redis) -> None:
+    assert run_days(DAYS, list(BY_NAME)).exit_code == 0
+    kept_before = [row for row in rows_of("fct_orders") if row["customer_id"] == KEPT]
+    assert {"raw.orders", "raw.reviews", "quarantine.orders", "marts.fct_orders"} <= tables_with(GONE).keys()
+    assert cache.hget("product:P0001:metrics", "review_count") == "5"
+
+    forgotten = forget_customer(GONE)
+
+    assert forgotten.rows == {"orders": 3, "reviews": 2}
+    assert forgotten.outcome.errors == []
+    assert tables_with(GONE) == {}
+    assert files_with(GONE) == []
+    assert [row for row in rows_of("fct_orders") if row["customer_id"] == KEPT] == kept_before
+    assert [row["customer_id"] for row in rows_of("customer_ltv")] == [KEPT]
+    assert [(row["order_date"], row["customers"]) for row in rows_of("daily_sales")] == [(day, 1) for day in DAYS]
+    assert [row["customer_id"] for row in rows_of("customer_health")] == [KEPT]
+    assert cache.hget("product:P0001:metrics", "review_count") == "3"
+
+    shop.put("orders", DAYS[0], [order(number, (KEPT, GONE)[number == 98], DAYS[0]) for number in range(70, 100)])
+    outcome = run_days(DAYS[:1], list(BY_NAME))
+    assert outcome.exit_code == 0
+    assert outcome.days[0].row_count == 29
+    assert tables_with(GONE) == {}
+    assert forget_customer(GONE).rows == {"orders": 0, "reviews": 0}
+
+
+def test_it_asks_before_it_deletes(home: Path) -> None:
+    result = CliRunner().invoke(app, ["forget", GONE], input="n\n")
+    assert result.exit_code == 1
+    assert "deleted for good" in result.output

@@ -1,0 +1,64 @@
+"""Settings come from the environment, secrets from files too, and no error shows one."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline_errors import ConfigurationError
+from pipeline_settings import Settings, settings
+from warehouse.connection import connect
+
+SECRETS = ["PGPASSWORD", "SHOP_API_TOKEN", "REDIS_URL", "ALERT_URLS", "METRICS_URL"]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_stand_in_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "secret"
+    file.write_text("hush\n")
+    monkeypatch.setenv(f"{name}_FILE", str(file))
+    found = getattr(Settings(), name.lower())
+    assert found.get_secret_value() == "hush"
+    assert "hush" not in repr(Settings())
+
+
+def test_the_variable_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("of the file")
+    monkeypatch.setenv("SHOP_API_TOKEN_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("SHOP_API_TOKEN", "of the variable")
+    token = Settings().shop_api_token
+    assert token
+    assert token.get_secret_value() == "of the variable"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPASSWORD_FILE", str(tmp_path / "none"))
+    settings.cache_clear()
+    with pytest.raises(ConfigurationError, match=r"PGPASSWORD_FILE: .*none cannot be read: No such file"):
+        settings()
+
+
+def test_what_is_no_secret_is_read_from_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "host").write_text("warehouse.example")
+    monkeypatch.setenv("PGHOST_FILE", str(tmp_path / "host"))
+    assert Settings().pghost is None
+
+
+def test_a_wrong_value_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPORT", "hush")
+    settings.cache_clear()
+    with pytest.raises(ConfigurationError, match="PGPORT") as raised:
+        settings()
+    assert "hush" not in str(raised.value)
+
+
+@pytest.mark.integration
+def test_the_warehouse_lets_in_who_has_the_password_in_a_file(
+    warehouse: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert warehouse.pgpassword
+    (tmp_path / "password").write_text(warehouse.pgpassword.get_secret_value())
+    monkeypatch.delenv("PGPASSWORD")
+    monkeypatch.setenv("PGPASSWORD_FILE", str(tmp_path / "password"))
+    settings.cache_clear()
+    with connect() as connection:
+        assert connection.execute("select 1 as one").fetchone() == {"one": 1}

@@ -1,0 +1,152 @@
+"""Forgetting a customer: their rows leave the warehouse, and a marker keeps later loads from bringing them back.
+
+The marker is a SHA-256 of the id: the id itself is not kept. Whoever can guess an id can find it again in the marker.
+"""
+
+from datetime import date
+
+from psycopg import sql
+
+from warehouse.connection import Connection
+
+RAW_TABLES = {"orders": "raw.orders", "reviews": "raw.reviews"}  # by dataset
+HASH = "encode(sha256(convert_to({}, 'UTF8')), 'hex')"
+# Of loads and markers one goes before the other: a load that lands meanwhile sees the marker, or is seen by it.
+LOCK = "select pg_advisory_xact_lock(hashtextextended('forget', 0))"
+
+MARK = f"""
+    insert into ops.forgotten_customers (customer_hash) values ({HASH.format("%(customer)s::text")})
+    on conflict (customer_hash) do nothing
+"""
+HOLDING = """
+    select columns.table_schema as schema, columns.table_name as name, columns.column_name as column
+    from information_schema.columns as columns
+    inner join information_schema.tables as tables
+        on columns.table_schema = tables.table_schema and columns.table_name = tables.table_name
+    where
+        tables.table_type = 'BASE TABLE'
+        and columns.column_name in ('customer_id', 'former_customer_id')
+        and columns.table_schema = any(%(schemas)s)
+"""
+AGAIN = """
+    update ops.day_ledger set published_load_id = null where dataset = %(dataset)s and day = any(%(days)s)
+"""
+# Counts follow the rows; the rate and the decision stay as they were made.
+COUNT_AGAIN = """
+    with judged as (
+        select * from staging.stg_shop__{dataset} where _day = any(%(days)s) and _load_id = any(%(loads)s)
+    ),
+    counted as (
+        select
+            load_id, count(judged._load_id) as row_count,
+            count(*) filter (where is_identical_copy) as copies,
+            count(*) filter (where is_valid) as accepted
+        from unnest(%(loads)s::text[]) as load_id
+        left join judged on load_id = judged._load_id
+        group by load_id
+    ),
+    reasons as (
+        select load_id, jsonb_object_agg(reason, row_count) as by_reason
+        from (
+            select _load_id as load_id, reason, count(*) as row_count
+            from judged, unnest(rejection_reasons) as reason
+            group by 1, 2
+        ) as by_load
+        group by load_id
+    )
+    update ops.gate_results as results
+    set
+        row_count = counted.row_count, identical_copies = counted.copies, accepted = counted.accepted,
+        rejected = counted.row_count - counted.copies - counted.accepted,
+        rejected_by_reason = coalesce(reasons.by_reason, '{{}}')
+    from counted
+    left join reasons on counted.load_id = reasons.load_id
+    where results.load_id = counted.load_id
+"""
+
+
+def mark_forgotten(connection: Connection, customer_id: str) -> None:
+    """Keep rows of this customer out from now on; in the caller's transaction."""
+    connection.execute(LOCK)
+    connection.execute(MARK.encode(), {"customer": customer_id})
+
+
+def drop_forgotten(connection: Connection, dataset: str, day: date, load_id: str) -> int:
+    """Remove the rows of forgotten customers from a load that nobody sees yet; returns how many went.
+
+    To be called in the transaction that makes the load visible. Costs nothing as long as nobody is forgotten.
+    """
+    connection.execute(LOCK)
+    if connection.execute("select from ops.forgotten_customers limit 1").fetchone() is None:
+        return 0
+    return connection.execute(
+        f"""
+        delete from {RAW_TABLES[dataset]} as landed
+        using ops.forgotten_customers as forgotten
+        where
+            landed._day = %s and landed._load_id = %s
+            and forgotten.customer_hash = {HASH.format("landed.customer_id")}
+        """.encode(),
+        [day, load_id],
+    ).rowcount
+
+
+def delete_raw_rows(connection: Connection, customer_id: str) -> dict[str, int]:
+    """Delete a customer's rows from raw, and make the days that had them pending; returns rows by dataset.
+
+    Reads all of raw. The counts of the loads and of the gate follow; its rates and decisions stay as they were made.
+    """
+    deleted: dict[str, int] = {}
+    for dataset, table in RAW_TABLES.items():
+        rows = connection.execute(
+            f"""
+            with gone as (
+                delete from {table} where customer_id = %(customer)s returning _day, _load_id, _row_number
+            ),
+            scores as (
+                delete from staging.review_sentiment as scores using gone
+                where
+                    %(dataset)s = 'reviews'
+                    and scores._load_id = gone._load_id and scores._row_number = gone._row_number
+            ),
+            counted as (select _load_id, _day, count(*) as row_count from gone group by _load_id, _day),
+            loads as (
+                update ops.loads as loads set row_count = loads.row_count - counted.row_count
+                from counted where loads.load_id = counted._load_id
+            )
+            select _day as day, _load_id as load_id, row_count from counted
+            """.encode(),
+            {"customer": customer_id, "dataset": dataset},
+        ).fetchall()
+        deleted[dataset] = sum(row["row_count"] for row in rows)
+        touched = {"days": [row["day"] for row in rows], "loads": [row["load_id"] for row in rows]}
+        connection.execute(COUNT_AGAIN.format(dataset=dataset).encode(), touched)
+        connection.execute(AGAIN, {**touched, "dataset": dataset})
+    return deleted
+
+
+def rows_left(connection: Connection, customer_id: str) -> dict[str, int]:
+    """Rows of the customer by table, wherever a table has a column for one: marts, ops, what builds left behind."""
+    found = {}
+    for table, columns in _tables_with_customers(connection, ["raw", "marts", "ops", "build"]).items():
+        condition = sql.SQL(" or ").join(sql.SQL("{} = %(id)s").format(sql.Identifier(column)) for column in columns)
+        query = sql.SQL("select count(*) as row_count from {} where {}").format(sql.Identifier(*table), condition)
+        row = connection.execute(query, {"id": customer_id}).fetchone()
+        if row and row["row_count"]:
+            found[".".join(table)] = row["row_count"]
+    return found
+
+
+def clear_build(connection: Connection, customer_id: str) -> None:
+    """Delete the customer's rows from the tables that the last build made: they have been published, or are no more."""
+    for table, columns in _tables_with_customers(connection, ["build"]).items():
+        for column in columns:
+            statement = sql.SQL("delete from {} where {} = %s")
+            connection.execute(statement.format(sql.Identifier(*table), sql.Identifier(column)), [customer_id])
+
+
+def _tables_with_customers(connection: Connection, schemas: list[str]) -> dict[tuple[str, str], list[str]]:
+    tables: dict[tuple[str, str], list[str]] = {}
+    for row in connection.execute(HOLDING, {"schemas": schemas}).fetchall():
+        tables.setdefault((row["schema"], row["name"]), []).append(row["column"])
+    return tables
