@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 
+from monitoring import lineage
+from monitoring.dataset_use import DatasetsUsed
 from pipeline_errors import CacheUnavailableError, DaybreakError
 from warehouse.connection import connect
 
@@ -37,10 +39,14 @@ WRITE = """
 
 @dataclass
 class StepRecord:
-    """What a step says about itself. `records`: rows it handled; `warning`: why it succeeded only in part."""
+    """What a step says about itself. `records`: rows it handled; `warning`: why it succeeded only in part.
+
+    `used`: the datasets that it read and wrote, for lineage.
+    """
 
     records: int | None = None
     warning: str | None = None
+    used: DatasetsUsed = field(default_factory=DatasetsUsed)
     seconds: float = field(default=0.0, init=False)
 
 
@@ -55,7 +61,8 @@ def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str)
     started = time.monotonic()
     status, error = "success", None
     try:
-        yield record
+        with lineage.step(pipelines, name, days, lambda: record.used):
+            yield record
     except CacheUnavailableError as unavailable:
         record.warning = str(unavailable)
     except BaseException as failure:

@@ -13,7 +13,7 @@ from typing import Any
 from airflow.sdk import BaseSensorOperator, Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
-from monitoring import alerts, ledger
+from monitoring import alerts, ledger, lineage
 from orchestration import steps
 from orchestration.pipelines import BY_DATASET, BY_NAME
 from orchestration.run_messages import send_out
@@ -169,9 +169,21 @@ def _day_and_run() -> tuple[date, str]:
 
 @contextmanager
 def final_errors(*types: type[DaybreakError]) -> Iterator[None]:
-    """Fail the task at once on what does not get better by trying again: a refusal, a wrong setting, and `types`."""
+    """Fail the task at once on what does not get better by trying again: a refusal, a wrong setting, and `types`.
+
+    Steps in the block are the task's children in the lineage, where that is configured.
+    """
     final: tuple[type[DaybreakError], ...] = (GateRefusedError, ConfigurationError, *types)
     try:
-        yield
+        with lineage.child_of(_airflow_runs):
+            yield
     except final as error:
         raise AirflowFailException(str(error)) from error
+
+
+def _airflow_runs() -> list[str]:
+    """The run of the DAG and that of the task, as Airflow's own lineage calls them."""
+    from airflow.providers.openlineage.plugins.macros import lineage_parent_id, lineage_root_parent_id
+
+    instance: Any = get_current_context()["ti"]
+    return [lineage_root_parent_id(instance), lineage_parent_id(instance)]

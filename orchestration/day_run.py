@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, date, datetime, timedelta
 
-from monitoring import ledger
+from monitoring import ledger, lineage
 from orchestration import steps
 from orchestration.outcome import DayOutcome, RunOutcome
 from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, REVIEWS
@@ -28,7 +28,8 @@ def run_days(
     what was loaded before is published all the same.
     """
     outcome = RunOutcome(_new_run_id())
-    with told(pipelines, days, outcome), ExitStack() as held:
+    name = "daybreak.run" if len(days) == 1 else "daybreak.backfill"
+    with lineage.run(name, days, outcome.errors), told(pipelines, days, outcome), ExitStack() as held:
         with outcome.timed("prepare"):
             steps.prepare()
         datasets = [dataset for name in pipelines if (dataset := BY_NAME[name].dataset)]
@@ -43,7 +44,7 @@ def run_days(
 def replay_days(days: Sequence[date], pipelines: Sequence[str], say: Say = lambda _: None) -> RunOutcome:
     """Judge, build and publish these days again from what is in raw; the shop is not asked."""
     outcome = RunOutcome(_new_run_id())
-    with told(pipelines, days, outcome, is_replay=True):
+    with lineage.run("daybreak.replay", days, outcome.errors), told(pipelines, days, outcome, is_replay=True):
         with outcome.timed("prepare"):
             steps.prepare()
         for name in pipelines:

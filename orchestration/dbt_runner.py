@@ -5,6 +5,7 @@ from datetime import date
 from functools import cache
 from typing import Any
 
+from monitoring import lineage
 from pipeline_errors import ModelError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, settings
 from warehouse.connection import connect
@@ -68,9 +69,17 @@ def _invoke(arguments: list[str], listeners: Sequence[EventListener] = ()) -> An
     from dbt.cli.main import dbtRunner
 
     result = dbtRunner(_manifest(), list(listeners)).invoke([*arguments, *_common_options()])
+    if arguments[0] == "build":
+        lineage.send(lambda: _lineage(result))
     if not result.success:
         raise _failure(arguments[0], result)
     return result.result
+
+
+def _lineage(result: Any) -> Sequence[Any]:
+    from orchestration.dbt_lineage import build_events
+
+    return build_events(_manifest(), result.result) if result.result else []
 
 
 @cache
@@ -114,7 +123,7 @@ def _failure(command: str, result: Any) -> Exception:
     nodes = getattr(result.result, "results", None) or []
     failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
     if failed:
-        message = " ".join(str(failed[0].message).split())[:300]
+        message = " ".join(str(failed[0].message).partition("DETAIL:")[0].split())[:300]  # the detail may be a row
         more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
         name = failed[0].node.name if hasattr(failed[0], "node") else failed[0].unique_id.split(".")[-1]
         if any(sign in message for sign in SERVER_GAVE_UP):

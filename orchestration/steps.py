@@ -7,7 +7,6 @@ the next step is small: a receipt or a decision. Heavy libraries are imported by
 command which ends early never pays for them.
 """
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from datetime import date
@@ -19,11 +18,11 @@ from monitoring.anomalies import record_anomalies
 from monitoring.limits import anomaly_limits
 from monitoring.metrics import record_metrics
 from monitoring.run_log import step
+from orchestration import datasets_used
 from orchestration.pipelines import BY_DATASET, BY_NAME, REVIEWS
+from orchestration.staging import ensure_staging
 from pipeline_errors import GateRefusedError, ModelError
-from pipeline_settings import PROJECT_ROOT
-from warehouse.connection import Connection, connect, create_schemas
-from warehouse.locks import pipeline_lock
+from warehouse.connection import connect, create_schemas
 
 if TYPE_CHECKING:
     from expectations.gate import GateDecision
@@ -40,7 +39,7 @@ BUILD_WAIT_SECONDS = 1800.0  # how long a build waits for another one of the sam
 def prepare() -> None:
     """See to it that the warehouse has its schemas, the settings of shop.toml, and staging that fits both.
 
-    Staging is the views and the calendar of events. Raises ConfigurationError for a limit of anomalies that is not
+    Raises ConfigurationError for a limit of anomalies that is not
     usable: when they are searched for, at the end of a run, it would be too late to say so.
     """
     from expectations.dataset_settings import save_settings
@@ -49,16 +48,7 @@ def prepare() -> None:
     with connect() as connection:
         create_schemas(connection)
     save_settings(shop_config())
-    with connect() as connection:
-        wanted = _staging_fingerprint(connection)
-        if _staging_comment(connection) == wanted:
-            return
-    from orchestration import dbt_runner
-
-    with pipeline_lock("staging", BUILD_WAIT_SECONDS):
-        dbt_runner.build_staging()
-        with connect() as connection:
-            connection.execute(f"comment on schema staging is '{wanted}'")
+    ensure_staging()
 
 
 def wait_for_shop(dataset: str, day: date, run_id: str, seconds: float) -> None:
@@ -81,6 +71,7 @@ def extract_load(dataset: str, day: date, run_id: str) -> "LoadReceipt":
         with connect() as connection:
             ledger.record_load(connection, receipt)
         record.records = receipt.rows
+        record.used = datasets_used.landing(receipt)
     return receipt
 
 
@@ -114,6 +105,7 @@ def gate(dataset: str, day: date, load_id: str, run_id: str) -> "GateDecision":
 
     with step([BY_DATASET[dataset].name], "gate", [day], run_id) as record:
         decision = judge(dataset, day, load_id)
+        record.used = datasets_used.judgement(decision)
         with connect() as connection:
             save_decision(connection, decision)
             ledger.prune_loads(connection, dataset, day)
@@ -137,6 +129,7 @@ def score_sentiment(day: date, load_id: str, run_id: str) -> int:
 
     with step([REVIEWS.name], "score_sentiment", [day], run_id) as record:
         record.records = score(day, load_id, shop_config().language)
+        record.used = datasets_used.scoring(load_id, record.records)
         return record.records
 
 
@@ -174,8 +167,11 @@ def publish(pipelines: Sequence[str], days: Sequence[date], run_id: str) -> dict
             before = ledger.newest_publication(connection)
         dbt_runner.publish(pipelines)
         with connect() as connection:
-            rows_published = ledger.rows_published_since(connection, before, pipelines)
+            rows_published: dict[str, int] = {}
             for name in pipelines:
+                rows = ledger.rows_published_since(connection, before, [name])
+                rows_published |= rows
+                datasets_used.publishing(record.used, name, rows)
                 dataset = BY_NAME[name].dataset
                 left = set(ledger.pending_days(connection, dataset)) & set(days) if dataset else set()
                 if left:
@@ -192,6 +188,7 @@ def update_cache(day: date, run_id: str) -> "CacheReceipt | None":
         with connect() as connection:
             if not ledger.has_published(connection, REVIEWS.name):
                 return None
+        record.used = datasets_used.caching()
         receipt = refresh()
         record.records = receipt.written
         return receipt
@@ -217,34 +214,3 @@ def measure(pipeline: str, day: date, run_id: str) -> "Sequence[Anomaly]":
         with connect() as connection:
             record_metrics(connection, pipeline, dataset, day, run_id)
         return record_anomalies(pipeline, dataset, day, run_id)
-
-
-def _staging_fingerprint(connection: Connection) -> str:
-    """What staging is made of: the files of its views and seeds, and the columns that raw has."""
-    project = PROJECT_ROOT / "dbt_project"
-    files = sorted([*project.glob("models/staging/*.sql"), *project.glob("models/quarantine/*.sql")])
-    digest = hashlib.sha256()
-    macros = [project / "macros" / "judging.sql", project / "macros" / "rejected_rows.sql"]
-    for file in [*files, *macros, *sorted(project.glob("seeds/*"))]:
-        digest.update(file.read_bytes())
-    columns = connection.execute(
-        """
-        select table_name, column_name from information_schema.columns
-        where table_schema = 'raw' and table_name in ('orders', 'reviews')
-        order by 1, 2
-        """
-    ).fetchall()
-    digest.update(repr([tuple(column.values()) for column in columns]).encode())
-    return digest.hexdigest()
-
-
-def _staging_comment(connection: Connection) -> str | None:
-    row = connection.execute(
-        """
-        select obj_description('staging'::regnamespace) as fingerprint
-        where to_regclass('staging.stg_shop__orders') is not null
-            and to_regclass('staging.stg_shop__reviews') is not null
-            and to_regclass('staging.calendar_events') is not null
-        """
-    ).fetchone()
-    return row["fingerprint"] if row else None

@@ -1,0 +1,45 @@
+"""What a step says of the datasets that it read and wrote: names, counts and checks, never what is in a row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check of a dataset's rows. `actual` is a count or a rate, never a value of a row."""
+
+    name: str
+    is_passed: bool
+    actual: str
+    expected: str = "0"
+
+
+@dataclass(frozen=True)
+class DatasetUse:
+    """A dataset that a step reads or writes: `schema.table` of the warehouse, or a name in another namespace.
+
+    `rows`: how many were read or written; `version`: the load that they came with; `pipeline`: the only one whose step
+    it is, if a step runs for several.
+    """
+
+    name: str
+    namespace: str | None = None
+    rows: int | None = None
+    version: str | None = None
+    checks: Sequence[Check] = ()
+    pipeline: str | None = None
+
+
+@dataclass
+class DatasetsUsed:
+    """What a step reads and writes; the step fills it in as it goes."""
+
+    reads: list[DatasetUse] = field(default_factory=list)
+    writes: list[DatasetUse] = field(default_factory=list)
+
+    def of(self, pipeline: str) -> "DatasetsUsed":
+        """What of it concerns a pipeline."""
+        reads, writes = (
+            [use for use in uses if use.pipeline in (None, pipeline)] for uses in (self.reads, self.writes)
+        )
+        return DatasetsUsed(reads, writes)

@@ -1,0 +1,62 @@
+"""Which datasets a step read and wrote, for lineage. Counts and names only, never what is in a row."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ingestion.shop_config import shop_config
+from monitoring.dataset_use import Check, DatasetsUsed, DatasetUse
+from pipeline_settings import settings
+
+if TYPE_CHECKING:
+    from expectations.gate import GateDecision
+    from ingestion.landing import LoadReceipt
+
+CACHE_KEYS = "product:{product_id}:metrics"
+
+
+def landing(receipt: "LoadReceipt") -> DatasetsUsed:
+    """A load of raw, from the shop's API."""
+    endpoint = DatasetUse(
+        shop_config().dataset(receipt.dataset).path, namespace=_address(settings().shop_api_url or "http://unknown")
+    )
+    landed = DatasetUse(f"raw.{receipt.dataset}", rows=receipt.rows, version=receipt.load_id)
+    return DatasetsUsed([endpoint], [landed])
+
+
+def judgement(decision: "GateDecision") -> DatasetsUsed:
+    """The load that the gate judged: a check for each reason that occurred, and one of the bad rate (fractions 0–1)."""
+    checks = [Check(code, count == 0, str(count)) for code, count in decision.rejected_by_reason.items()]
+    bad_rate = Check(
+        "bad_rate", decision.decision != "refused", f"{decision.bad_rate:.6f}", f"<= {decision.max_bad_rate}"
+    )
+    load = DatasetUse(
+        f"raw.{decision.dataset}", rows=decision.row_count, version=decision.load_id, checks=[*checks, bad_rate]
+    )
+    return DatasetsUsed([load, DatasetUse(f"staging.stg_shop__{decision.dataset}")])
+
+
+def scoring(load_id: str, rows: int) -> DatasetsUsed:
+    """The sentiment of a load's texts."""
+    scores = DatasetUse("staging.review_sentiment", rows=rows, version=load_id)
+    return DatasetsUsed([DatasetUse("staging.stg_shop__reviews")], [scores])
+
+
+def publishing(used: DatasetsUsed, pipeline: str, rows_published: dict[str, int]) -> None:
+    """Add the published tables of a pipeline, each from the changes that its build made ready."""
+    for table, rows in rows_published.items():
+        schema = "ops" if table.startswith("int_") else "marts"
+        used.reads.append(DatasetUse(f"build.{table}__changes", pipeline=pipeline))
+        used.writes.append(DatasetUse(f"{schema}.{table}", rows=rows, pipeline=pipeline))
+
+
+def caching() -> DatasetsUsed:
+    """The product metrics in Redis, from their mart."""
+    url = settings().redis_url
+    cache = DatasetUse(CACHE_KEYS, namespace=_address(url.get_secret_value() if url else "redis://unknown"))
+    return DatasetsUsed([DatasetUse("marts.product_metrics")], [cache])
+
+
+def _address(url: str) -> str:
+    """Scheme, host and port of a URL: what else it holds may be secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
