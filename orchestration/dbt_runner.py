@@ -1,5 +1,6 @@
 """dbt in this process: the same commands as people type, quietly, with errors that name the node."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cache
@@ -65,9 +66,30 @@ def forget_project() -> None:
     _manifest.cache_clear()
 
 
+def name_flags_quickly() -> None:
+    """Spare each start of dbt in this process up to seconds; what dbt does stays the same.
+
+    dbt names the module behind each of its two dozen flags by inspect.stack(), which reads every frame's source and
+    searches sys.modules for it. The globals of a frame know the name.
+    """
+    from dbt_common import behavior_flags
+
+    def default_source() -> str:
+        frame = inspect.currentframe()
+        while frame:
+            name: str = frame.f_globals["__name__"]
+            if name not in (__name__, behavior_flags.__name__):
+                return name
+            frame = frame.f_back
+        return "Unknown"
+
+    behavior_flags.BehaviorFlagRendered._default_source = staticmethod(default_source)  # type: ignore[method-assign]
+
+
 def _invoke(arguments: list[str], listeners: Sequence[EventListener] = ()) -> Any:
     from dbt.cli.main import dbtRunner
 
+    name_flags_quickly()
     result = dbtRunner(_manifest(), list(listeners)).invoke([*arguments, *_common_options()])
     if arguments[0] == "build":
         lineage.send(lambda: _lineage(result))
@@ -87,6 +109,7 @@ def _manifest() -> Any:
     """The parsed project, once per process: parsing takes longer than a small build. Our vars matter to SQL alone."""
     from dbt.cli.main import dbtRunner
 
+    name_flags_quickly()
     result = dbtRunner().invoke(["parse", *_common_options()])
     if not result.success:
         raise ModelError(f"dbt cannot read the project: {result.exception}", "Correct it; dbt parse shows the place.")

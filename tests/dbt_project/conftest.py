@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from dbt.cli.main import dbtRunner
 
+from orchestration.dbt_runner import name_flags_quickly
 from pipeline_settings import PROJECT_ROOT, Settings
 from tests.dbt_project.loads import Loads
 from tests.laws.conftest import world
@@ -76,6 +77,7 @@ def loads(warehouse: Settings) -> Loads:
 
 @cache
 def _manifest(state: Path) -> Any:
+    name_flags_quickly()
     return dbtRunner().invoke(["parse", *_places(state), *QUIETLY]).result
 
 
