@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OWN_PACKAGES = ("warehouse", "ingestion", "expectations", "serving", "monitoring", "orchestration", "local")
-
 app = typer.Typer(
     name="daybreak",
     help="A daily ELT for online shops that is right by daybreak.",
@@ -157,11 +155,9 @@ def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step on standard error.")] = False,
 ) -> None:
     """A daily ELT for online shops that is right by daybreak."""
-    logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    for package in OWN_PACKAGES:
-        logging.getLogger(package).setLevel(logging.INFO if verbose else logging.ERROR)
-    if not verbose:
-        logging.getLogger("monitoring.run_log").setLevel(logging.WARNING)  # what succeeded only in part
+    from orchestration.logs import configure
+
+    configure(is_verbose=verbose)
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
@@ -224,6 +220,7 @@ def _errors_as_exit_codes() -> Iterator[None]:
     try:
         yield
     except DaybreakError as error:
+        logger.error("%s", error, extra={"is_told": True})
         typer.echo(f"daybreak: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
@@ -232,7 +229,7 @@ def _errors_as_exit_codes() -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
-        logger.info("unexpected", exc_info=True)
+        logger.error("unexpected", exc_info=True, extra={"is_told": True})
         first_line = str(error).strip().splitlines()[:1]
         typer.echo(
             f"daybreak: unexpected {type(error).__name__}: {' '.join(first_line)} (daybreak -v shows where)", err=True
