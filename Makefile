@@ -53,7 +53,7 @@ docs: setup ## the dbt docs site, one page without network: .daybreak/docs/stati
 	eval "$$($(BIN)/daybreak env)" && $(BIN)/dbt docs generate --static --project-dir dbt_project --profiles-dir . --quiet --target-path $(STATE)/docs --log-path $(STATE)/docs
 	@echo "Open $(STATE)/docs/static_index.html"
 
-report: setup ## state, runs, trends and a page a day, without network: .daybreak/report/index.html
+report: docs ## state, runs, trends and a page a day, without network: .daybreak/report/index.html
 	$(BIN)/daybreak report
 
 bench: setup ## speed and memory against hand-written minimums
