@@ -5,6 +5,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Where state lives; below DAYBREAK_HOME if that is set.
+STATE := $(abspath $(or $(DAYBREAK_HOME),.daybreak))
 # dbt only parses here; profiles.yml asks for a host all the same.
 DBT := PGHOST=127.0.0.1 $(BIN)/dbt
 
@@ -36,7 +38,7 @@ check: setup ## lint, types, SQL style, dbt parse
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
-	$(DBT) --warn-error --quiet parse --no-partial-parse --show-all-deprecations --project-dir dbt_project --profiles-dir . --target-path $(CURDIR)/.daybreak/check --log-path $(CURDIR)/.daybreak/check
+	$(DBT) --warn-error --quiet parse --no-partial-parse --show-all-deprecations --project-dir dbt_project --profiles-dir . --target-path $(STATE)/check --log-path $(STATE)/check
 
 format: setup ## format Python and SQL
 	$(BIN)/ruff check --fix-only .
@@ -48,10 +50,10 @@ airflow: setup ## Airflow with the nightly DAGs, on this machine only, until Ctr
 
 docs: setup ## the dbt docs site, one page without network: .daybreak/docs/static_index.html
 	$(BIN)/daybreak up
-	eval "$$($(BIN)/daybreak env)" && $(BIN)/dbt docs generate --static --project-dir dbt_project --profiles-dir . --quiet --target-path $(CURDIR)/.daybreak/docs --log-path $(CURDIR)/.daybreak/docs
-	@echo "Open .daybreak/docs/static_index.html"
+	eval "$$($(BIN)/daybreak env)" && $(BIN)/dbt docs generate --static --project-dir dbt_project --profiles-dir . --quiet --target-path $(STATE)/docs --log-path $(STATE)/docs
+	@echo "Open $(STATE)/docs/static_index.html"
 
-report: setup ## state, runs, trends and a page a day, without network: .daybreak/report/index.html
+report: docs ## state, runs, trends and a page a day, without network: .daybreak/report/index.html
 	$(BIN)/daybreak report
 
 bench: setup ## speed and memory against hand-written minimums

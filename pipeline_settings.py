@@ -4,7 +4,7 @@ import os
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationError
@@ -60,6 +60,8 @@ class Settings(BaseSettings):
 
     alert_urls: SecretStr | None = None  # apprise URLs, separated by white space or commas
     metrics_url: SecretStr | None = None  # http(s)
+
+    log_format: Literal["logfmt", "json"] = "logfmt"
 
     daybreak_home: Path = PROJECT_ROOT / ".daybreak"
 

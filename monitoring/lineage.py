@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from monitoring.dataset_use import DatasetsUsed
-from pipeline_errors import DaybreakError
+from pipeline_errors import told
 
 if TYPE_CHECKING:
     from monitoring.lineage_sender import Sender
@@ -214,7 +214,5 @@ def _quietly(do: Callable[[], T]) -> T | None:
     try:
         return do()
     except Exception as error:
-        logger.warning(
-            "Lineage could not be told: %s", error if isinstance(error, DaybreakError) else type(error).__name__
-        )
+        logger.warning("Lineage could not be sent: %s", told(error))
         return None

@@ -26,7 +26,7 @@ from openlineage.client.uuid import generate_new_uuid
 from ingestion.shop_config import shop_config
 from monitoring.dataset_use import DatasetsUsed, DatasetUse
 from monitoring.lineage import LineageRun
-from pipeline_errors import DaybreakError
+from pipeline_errors import told
 from pipeline_settings import settings
 
 PRODUCER = f"urn:daybreak:{version('daybreak')}"
@@ -49,8 +49,7 @@ def end_event(
     facets = _run_facets(run, days)
     if failure is None:
         return _event(RunState.COMPLETE, run, facets, used)
-    text = str(failure) if isinstance(failure, DaybreakError) else type(failure).__name__
-    facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(message=text, programmingLanguage="PYTHON")
+    facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(told(failure), programmingLanguage="PYTHON")
     return _event(RunState.FAIL if isinstance(failure, Exception) else RunState.ABORT, run, facets, used)
 
 

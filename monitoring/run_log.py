@@ -12,7 +12,8 @@ from datetime import date
 
 from monitoring import lineage
 from monitoring.dataset_use import DatasetsUsed
-from pipeline_errors import CacheUnavailableError, DaybreakError
+from monitoring.log_lines import context, logfmt
+from pipeline_errors import CacheUnavailableError, DaybreakError, told
 from warehouse.connection import connect
 
 logger = logging.getLogger(__name__)
@@ -58,15 +59,16 @@ def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str)
     several pipelines or days (a backfill's build) each of them gets the step's row.
     """
     record = StepRecord()
+    place = {"run_id": run_id, "pipeline": ",".join(pipelines), "day": days[-1] if days else "-", "step": name}
     started = time.monotonic()
-    status, error = "success", None
+    status, error, shown = "success", None, None
     try:
-        with lineage.step(pipelines, name, days, lambda: record.used):
+        with context(**place), lineage.step(pipelines, name, days, lambda: record.used):
             yield record
     except CacheUnavailableError as unavailable:
         record.warning = str(unavailable)
     except BaseException as failure:
-        status, error = "failed", str(failure) or type(failure).__name__
+        status, error, shown = "failed", str(failure) or type(failure).__name__, told(failure)
         if isinstance(failure, DaybreakError):
             failure.place(days[-1] if days else None, name)
         raise
@@ -74,11 +76,10 @@ def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str)
         record.seconds = time.monotonic() - started
         if record.warning and status == "success":
             status, error = "warning", record.warning
+            shown = record.warning
             logger.warning("%s %s: %s", days[-1] if days else "", name, record.warning)
-        logger.info(
-            "pipeline=%s step=%s day=%s status=%s records=%s seconds=%.3f run_id=%s",
-            ",".join(pipelines), name, days[-1] if days else "-", status, record.records, record.seconds, run_id,
-        )  # fmt: skip
+        ended = {"status": status, "records": record.records, "seconds": round(record.seconds, 3), "error": shown}
+        logger.info(logfmt(place | ended), extra={"fields": place | ended})
         _write(pipelines, name, days, run_id, status, error, record)
 
 

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import shlex
-import sys
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from orchestration.outcome import RunOutcome
 
 logger = logging.getLogger(__name__)
-
-OWN_PACKAGES = ("warehouse", "ingestion", "expectations", "serving", "monitoring", "orchestration", "local")
 
 app = typer.Typer(
     name="daybreak",
@@ -196,11 +193,9 @@ def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step on standard error.")] = False,
 ) -> None:
     """A daily ELT for online shops that is right by daybreak."""
-    logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    for package in OWN_PACKAGES:
-        logging.getLogger(package).setLevel(logging.INFO if verbose else logging.ERROR)
-    if not verbose:
-        logging.getLogger("monitoring.run_log").setLevel(logging.WARNING)  # what succeeded only in part
+    from orchestration.logs import configure
+
+    configure(is_verbose=verbose)
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 

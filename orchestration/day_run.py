@@ -1,10 +1,12 @@
 """Whole runs of the command line: the days of a range landed and gated one by one, then one build, one publish."""
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, timedelta
 
 from monitoring import ledger, lineage
+from monitoring.log_lines import context
 from orchestration import steps
 from orchestration.outcome import DayOutcome, RunOutcome, new_run_id
 from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, REVIEWS
@@ -12,6 +14,8 @@ from orchestration.run_messages import told
 from pipeline_errors import DaybreakError, DayBusyError, GateRefusedError, ModelError
 from warehouse.connection import connect
 from warehouse.locks import day_lock, pipeline_lock
+
+logger = logging.getLogger(__name__)
 
 Say = Callable[[str], None]  # told what is being done, for a progress bar
 
@@ -28,7 +32,7 @@ def run_days(
     """
     outcome = RunOutcome(new_run_id())
     name = "daybreak.run" if len(days) == 1 else "daybreak.backfill"
-    with lineage.run(name, days, outcome.errors), told(pipelines, days, outcome), ExitStack() as held:
+    with _of_run(name, days, outcome), told(pipelines, days, outcome), ExitStack() as held:
         with outcome.timed("prepare"):
             steps.prepare()
         datasets = [dataset for name in pipelines if (dataset := BY_NAME[name].dataset)]
@@ -43,7 +47,7 @@ def run_days(
 def replay_days(days: Sequence[date], pipelines: Sequence[str], say: Say = lambda _: None) -> RunOutcome:
     """Judge, build and publish these days again from what is in raw; the shop is not asked."""
     outcome = RunOutcome(new_run_id())
-    with lineage.run("daybreak.replay", days, outcome.errors), told(pipelines, days, outcome, is_replay=True):
+    with _of_run("daybreak.replay", days, outcome), told(pipelines, days, outcome, is_replay=True):
         with outcome.timed("prepare"):
             steps.prepare()
         for name in pipelines:
@@ -60,7 +64,7 @@ def publish_pending(say: Say = lambda _: None) -> RunOutcome:
         days = sorted({day for dataset in BY_DATASET for day in ledger.pending_days(connection, dataset)})
     if days:
         names = list(BY_NAME)
-        with told(names, days, outcome):
+        with _of_run("daybreak.publish", days, outcome), told(names, days, outcome):
             _build_and_publish(names, days, outcome, say)
     return outcome
 
@@ -68,6 +72,16 @@ def publish_pending(say: Say = lambda _: None) -> RunOutcome:
 def days_between(first: date, last: date) -> list[date]:
     """All days from first to last, both included."""
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+@contextmanager
+def _of_run(name: str, days: Sequence[date], outcome: RunOutcome) -> Iterator[None]:
+    """Whatever is logged and sent as lineage in the block belongs to this run."""
+    with context(run_id=outcome.run_id), lineage.run(name, days, outcome.errors):
+        yield
+        for error in outcome.errors:
+            if error.step is None:  # a step has logged its own
+                logger.error("%s", error, extra={"is_told": True})
 
 
 def _hold(datasets: Sequence[str], day: date, outcome: RunOutcome, held: ExitStack) -> bool:

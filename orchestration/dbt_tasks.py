@@ -124,6 +124,7 @@ def _show_nodes_after_build(group: DbtTaskGroup, pipeline: str) -> None:
     nodes = [task for task in group.iter_tasks() if task not in (build, built)]
     for task in nodes:
         task.__class__ = TestTask if task.is_test_sensor else ModelTask
+        task.owner = DEFAULT_ARGS["owner"]  # who runs it; Cosmos takes the model's, who answers for its numbers
         if not task.upstream_task_ids:
             build >> task
             task.trigger_rule = TriggerRule.NONE_SKIPPED  # after a red build too, but not in the branch not taken

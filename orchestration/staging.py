@@ -7,7 +7,7 @@ from pipeline_settings import PROJECT_ROOT
 from warehouse.connection import Connection, connect
 from warehouse.locks import pipeline_lock
 
-BUILD_WAIT_SECONDS = 1800.0  # how long one build waits for another one of staging
+STAGING_WAIT_SECONDS = 1800.0  # how long one build waits for another one of staging
 
 
 def ensure_staging() -> None:
@@ -16,7 +16,7 @@ def ensure_staging() -> None:
         wanted = _fingerprint(connection)
         if _comment(connection) == wanted:
             return
-    with pipeline_lock("staging", BUILD_WAIT_SECONDS):
+    with pipeline_lock("staging", STAGING_WAIT_SECONDS):
         dbt_runner.build_staging()
         with connect() as connection:
             connection.execute(f"comment on schema staging is '{wanted}'".encode())

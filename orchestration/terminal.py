@@ -53,6 +53,7 @@ def errors_as_exit_codes() -> Iterator[None]:
     try:
         yield
     except DaybreakError as error:
+        logger.error("%s", error, extra={"is_told": True})
         typer.echo(f"daybreak: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
@@ -61,7 +62,7 @@ def errors_as_exit_codes() -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
-        logger.info("unexpected", exc_info=True)
+        logger.error("unexpected", exc_info=True, extra={"is_told": True})
         first_line = str(error).strip().splitlines()[:1]
         typer.echo(
             f"daybreak: unexpected {type(error).__name__}: {' '.join(first_line)} (daybreak -v shows where)", err=True

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from local import servers as local_servers
 from orchestration import dbt_runner, steps
-from orchestration.cli import OWN_PACKAGES
+from orchestration.logs import OWN_PACKAGES
 from pipeline_settings import Settings, settings
 from warehouse.connection import connect
 
@@ -27,7 +27,7 @@ DATABASE = "daybreak_test"  # always the same name: dbt's parsed project holds i
 # Everything that Daybreak, libpq or a tool reads: a test must not reach a real warehouse, cache, shop or channel.
 FOREIGN_PREFIXES = (
     "PG", "DAYBREAK_", "REDIS_URL", "SHOP_", "ALERT_URLS", "METRICS_URL", "SPARK_REMOTE", "DBT_", "ANOMALY_",
-    "OPENLINEAGE_",
+    "OPENLINEAGE_", "LOG_FORMAT",
 )  # fmt: skip
 
 

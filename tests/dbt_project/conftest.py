@@ -61,7 +61,7 @@ def dbt(warehouse: Settings, dbt_state: Path) -> Dbt:
         def hear(event: Any) -> None:
             said.append(event.info.msg)
 
-        runner = dbtRunner(_manifest(dbt_state), [hear])
+        runner = dbtRunner(parsed_project(dbt_state), [hear])
         command = list(arguments) if unit_tests else _without_unit_tests(arguments)
         ended = runner.invoke([*command, *_places(dbt_state), *QUIETLY])
         return Result(ended.success, "\n".join([*said, str(ended.exception)]))
@@ -76,7 +76,8 @@ def loads(warehouse: Settings) -> Loads:
 
 
 @cache
-def _manifest(state: Path) -> Any:
+def parsed_project(state: Path) -> Any:
+    """The project, parsed once."""
     name_flags_quickly()
     return dbtRunner().invoke(["parse", *_places(state), *QUIETLY]).result
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.simulated_shop import HOLIDAY
-from orchestration import dbt_runner, steps
+from orchestration import dbt_runner, staging, steps
 from pipeline_errors import ModelError
 from pipeline_settings import PROJECT_ROOT, Settings
 from tests.dbt_project.conftest import Dbt
@@ -33,7 +33,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def in_force(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The copy is the project that the steps work with."""
-    for module in (steps, dbt_runner):
+    for module in (staging, dbt_runner):
         monkeypatch.setattr(module, "PROJECT_ROOT", project)
     dbt_runner.forget_project()
     yield project
