@@ -17,6 +17,7 @@ from warehouse.connection import connect, create_schemas
 
 logger = logging.getLogger(__name__)
 
+DATASETS = {pipeline.name: pipeline.dataset for pipeline in PIPELINES}
 SECONDS_BETWEEN_RUNS = 240.0  # for the delivery of a backlog, when nobody waits
 
 
@@ -51,7 +52,8 @@ def tell_failure(pipelines: Sequence[str], error: Exception, run_id: str | None 
 def send_out(seconds: float = outbox.SECONDS_A_CALL) -> None:
     """Deliver what the outbox holds, in `seconds` at most, and write what is read as files. Never raises."""
     outbox.deliver(seconds)
-    _write_files()
+    write_metrics_file(DATASETS)
+    _write_report()
 
 
 @dataclass
@@ -87,18 +89,16 @@ def keep_up() -> Upkeep:
     if done.error:
         logger.error("Messages are kept: %s", done.error)
         unstored.send_again()
-    _write_files()
+    write_metrics_file(DATASETS)
     return done
 
 
-def _write_files() -> None:
-    """The metrics for Prometheus and the report. They are for people: a failure breaks nothing."""
-    datasets = {pipeline.name: pipeline.dataset for pipeline in PIPELINES}
-    write_metrics_file(datasets)
+def _write_report() -> None:
+    """The report is for people: a failure breaks nothing."""
     try:
         from monitoring.report.site import write_report
 
-        write_report(datasets)
+        write_report(DATASETS)
     except Exception as failure:
         logger.warning("The report was not written: %s", first_line(failure))
 
