@@ -1,7 +1,9 @@
 """dbt in this process: the same commands as people type, quietly, with errors that name the node."""
 
 import inspect
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from monitoring import lineage
 from pipeline_errors import ModelError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, settings
-from warehouse.connection import connect
+from warehouse.connection import connect, role_option
 
 Progress = Callable[[str, int, int], None]  # name of a finished node, its number, how many there are
 EventListener = Callable[[Any], None]  # dbt's own events (EventMsg)
@@ -90,12 +92,32 @@ def _invoke(arguments: list[str], listeners: Sequence[EventListener] = ()) -> An
     from dbt.cli.main import dbtRunner
 
     name_flags_quickly()
-    result = dbtRunner(_manifest(), list(listeners)).invoke([*arguments, *_common_options()])
+    runner = dbtRunner(_manifest(), list(listeners))
+    with _role_in_force():
+        result = runner.invoke([*arguments, *_common_options()])
     if arguments[0] == "build":
         lineage.send(lambda: _lineage(result))
     if not result.success:
         raise _failure(arguments[0], result)
     return result.result
+
+
+@contextmanager
+def _role_in_force() -> Iterator[None]:
+    """dbt's connections have the role of the block from their beginning on, as ours do.
+
+    libpq takes it from PGOPTIONS. dbt's own setting sends `set role` in the first transaction, and a rollback of that
+    would give the role back.
+    """
+    before, option = os.environ.get("PGOPTIONS"), role_option()
+    os.environ["PGOPTIONS"] = f"{before or ''} {option}".strip()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PGOPTIONS"]
+        else:
+            os.environ["PGOPTIONS"] = before
 
 
 def _lineage(result: Any) -> Sequence[Any]:
