@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_errors import WarehouseError
 from pipeline_settings import settings
-from warehouse.connection import SESSION_OPTIONS
+from warehouse.connection import session_options
+from warehouse.roles import LOADER, acting_as
 
 if TYPE_CHECKING:
     import great_expectations as gx
@@ -30,7 +31,7 @@ RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 class GxSession:
     """A GX context in memory, which keeps results and Data Docs below `home`, and one connection to the warehouse."""
 
-    def __init__(self, postgres_uri: str, home: Path) -> None:
+    def __init__(self, postgres_uri: str, options: str, home: Path) -> None:
         os.environ["GX_ANALYTICS_ENABLED"] = "False"  # read when GX is imported
         import great_expectations as gx
 
@@ -46,7 +47,7 @@ class GxSession:
                 "pool_size": 1,
                 "max_overflow": 0,
                 "pool_timeout": 30,
-                "connect_args": {"options": SESSION_OPTIONS, "application_name": "daybreak", "connect_timeout": 10},
+                "connect_args": {"options": options, "application_name": "daybreak", "connect_timeout": 10},
             },
         )
         self._lock = threading.Lock()
@@ -85,8 +86,9 @@ class GxSession:
 
 
 def gx_session() -> GxSession:
-    """The session for the settings in force."""
-    return _session(settings().postgres_uri(), gx_home())
+    """The session for the settings in force; its connection has the loader's role."""
+    with acting_as(LOADER):
+        return _session(settings().postgres_uri(), session_options(), gx_home())
 
 
 def gx_home() -> Path:
@@ -95,8 +97,8 @@ def gx_home() -> Path:
 
 
 @cache
-def _session(postgres_uri: str, home: Path) -> GxSession:
-    return GxSession(postgres_uri, home)
+def _session(postgres_uri: str, options: str, home: Path) -> GxSession:
+    return GxSession(postgres_uri, options, home)
 
 
 def _unreadable(error: object) -> WarehouseError:

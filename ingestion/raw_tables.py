@@ -8,19 +8,20 @@ from psycopg import sql
 
 from pipeline_errors import WarehouseError
 from warehouse.connection import Connection, connect
+from warehouse.roles import acting_as
 
 RAW = "raw"
 
 
 @contextmanager
 def prepared_table(dataset: str, columns: Iterable[str]) -> Iterator[None]:
-    """A table that has these columns, as text where they are new, to load into.
+    """A table that has these columns, as text where they are new, to load into. It is the login user who adds them.
 
     dlt's own tables come with the first load of a warehouse. dlt cannot create them twice at once, so first loads go
     one after the other.
     """
     with ExitStack() as first_load:
-        with connect(autocommit=True) as connection:
+        with acting_as(None), connect(autocommit=True) as connection:
             _add_columns(connection, dataset, columns)
             known = connection.execute("select to_regclass(%s) is not null as known", [f"{RAW}._dlt_loads"]).fetchone()
         if known is None or not known["known"]:

@@ -2,7 +2,8 @@
 
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from monitoring import lineage
 from pipeline_errors import ModelError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, settings
-from warehouse.connection import connect
+from warehouse.connection import connect, role_option
 
 Progress = Callable[[str, int, int], None]  # name of a finished node, its number, how many there are
 EventListener = Callable[[Any], None]  # dbt's own events (EventMsg)
@@ -98,12 +99,32 @@ def _invoke(arguments: list[str], listeners: Sequence[EventListener] = ()) -> An
 
     name_flags_quickly()
     _give_password()
-    result = dbtRunner(_manifest(), list(listeners)).invoke([*arguments, *_common_options()])
+    runner = dbtRunner(_manifest(), list(listeners))
+    with _role_in_force():
+        result = runner.invoke([*arguments, *_common_options()])
     if arguments[0] == "build":
         lineage.send(lambda: _lineage(result))
     if not result.success:
         raise _failure(arguments[0], result)
     return result.result
+
+
+@contextmanager
+def _role_in_force() -> Iterator[None]:
+    """dbt's connections have the role of the block from their beginning on, as ours do.
+
+    libpq takes it from PGOPTIONS. dbt's own setting sends `set role` in the first transaction, and a rollback of that
+    would give the role back.
+    """
+    before, option = os.environ.get("PGOPTIONS"), role_option()
+    os.environ["PGOPTIONS"] = f"{before or ''} {option}".strip()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PGOPTIONS"]
+        else:
+            os.environ["PGOPTIONS"] = before
 
 
 def _lineage(result: Any) -> Sequence[Any]:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from pipeline_errors import CacheUnavailableError, ConfigurationError, DaybreakError
 from pipeline_settings import settings
+from warehouse import roles
 from warehouse.connection import connect
 
 SCHEMAS = ("raw", "staging", "build", "marts", "quarantine", "ops")
@@ -69,6 +70,15 @@ def _check_postgres() -> str:
     return f"PostgreSQL {row['version']} at {settings().pghost}:{settings().pgport}, {found}"
 
 
+def _check_roles() -> str:
+    with connect() as connection:
+        told = roles.remedy(connection)
+        settled = roles.are_settled(connection)
+    if told:
+        return f"every step works as {settings().pguser}; for roles of their own, have an administrator run: {told}"
+    return "steps take " + ", ".join(roles.ROLES) if settled else "roles will be set up"
+
+
 def _check_redis() -> str:
     import redis
 
@@ -89,5 +99,6 @@ CHECKS: dict[str, Callable[[], str]] = {
     "configuration": _check_configuration,
     "shop": _check_shop,
     "Postgres": _check_postgres,
+    "roles": _check_roles,
     "Redis": _check_redis,
 }

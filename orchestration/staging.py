@@ -6,6 +6,7 @@ from orchestration import dbt_runner
 from pipeline_settings import PROJECT_ROOT
 from warehouse.connection import Connection, connect
 from warehouse.locks import pipeline_lock
+from warehouse.roles import TRANSFORMER, acting_as
 
 STAGING_WAIT_SECONDS = 1800.0  # how long one build waits for another one of staging
 
@@ -17,7 +18,8 @@ def ensure_staging() -> None:
         if _comment(connection) == wanted:
             return
     with pipeline_lock("staging", STAGING_WAIT_SECONDS):
-        dbt_runner.build_staging()
+        with acting_as(TRANSFORMER):
+            dbt_runner.build_staging()
         with connect() as connection:
             connection.execute(f"comment on schema staging is '{wanted}'".encode())
 

@@ -3,8 +3,9 @@
 wait_for_shop → extract_load → gate → (score_sentiment) → transform → publish → (update_cache) → measure
 
 Each step can be run again for its day with the same result. What it did stands in ops.pipeline_runs; what goes on to
-the next step is small: a receipt or a decision. Heavy libraries are imported by the step that needs them, so that a
-command which ends early never pays for them.
+the next step is small: a receipt or a decision. What handles data takes a role of warehouse/roles.py for it; the log
+of steps, the metrics and the search for anomalies are the login user's. Heavy libraries are imported by the step that
+needs them, so that a command which ends early never pays for them.
 """
 
 import logging
@@ -25,6 +26,7 @@ from orchestration.staging import ensure_staging
 from pipeline_errors import GateRefusedError, ModelError
 from warehouse.connection import connect, create_schemas
 from warehouse.forgetting import drop_forgotten
+from warehouse.roles import LOADER, READER, TRANSFORMER, acting_as
 
 if TYPE_CHECKING:
     from expectations.gate import GateDecision
@@ -68,7 +70,7 @@ def extract_load(dataset: str, day: date, run_id: str) -> "LoadReceipt":
     """
     from ingestion.landing import land
 
-    with step([BY_DATASET[dataset].name], "extract_load", [day], run_id) as record:
+    with step([BY_DATASET[dataset].name], "extract_load", [day], run_id) as record, acting_as(LOADER):
         receipt = land(dataset, day)
         with connect() as connection:
             left_out = drop_forgotten(connection, dataset, day, receipt.load_id)
@@ -81,7 +83,7 @@ def extract_load(dataset: str, day: date, run_id: str) -> "LoadReceipt":
 
 def unchanged_load(receipt: "LoadReceipt") -> str | None:
     """The day's admitted load, if it has the same rows and was judged by the same settings: it goes on counting."""
-    with connect() as connection:
+    with acting_as(LOADER), connect() as connection:
         load_id = ledger.admitted_twin(connection, receipt)
         if load_id:
             ledger.prune_loads(connection, receipt.dataset, receipt.day)
@@ -93,7 +95,7 @@ def load_to_judge(receipt: "LoadReceipt") -> str:
 
     Judging an older load once more would take the day back to what the shop said then.
     """
-    with connect() as connection:
+    with acting_as(LOADER), connect() as connection:
         newest = ledger.newest_load(connection, receipt.dataset, receipt.day)
     if newest and newest != receipt.load_id:
         logger.warning("%s %s: load %s is judged, it is newer", receipt.day, receipt.dataset, newest)
@@ -107,7 +109,7 @@ def gate(dataset: str, day: date, load_id: str, run_id: str) -> "GateDecision":
     """
     from expectations.gate import judge, save_decision
 
-    with step([BY_DATASET[dataset].name], "gate", [day], run_id) as record:
+    with step([BY_DATASET[dataset].name], "gate", [day], run_id) as record, acting_as(LOADER):
         decision = judge(dataset, day, load_id)
         record.used = datasets_used.judgement(decision)
         with connect() as connection:
@@ -131,7 +133,7 @@ def score_sentiment(day: date, load_id: str, run_id: str) -> int:
     """Score the sentiment of a load's accepted review texts; returns how many were scored."""
     from ingestion.sentiment import score_sentiment as score
 
-    with step([REVIEWS.name], "score_sentiment", [day], run_id) as record:
+    with step([REVIEWS.name], "score_sentiment", [day], run_id) as record, acting_as(LOADER):
         record.records = score(day, load_id, shop_config().language)
         record.used = datasets_used.scoring(load_id, record.records)
         return record.records
@@ -153,7 +155,7 @@ def transform(
     """
     from orchestration import dbt_runner
 
-    with step(pipelines, "transform", list(days), run_id) as record:
+    with step(pipelines, "transform", list(days), run_id) as record, acting_as(TRANSFORMER):
         record.records = dbt_runner.build(
             pipelines, full_refresh=full_refresh, day_range=day_range, on_progress=on_progress, on_event=on_event
         )
@@ -166,7 +168,7 @@ def publish(pipelines: Sequence[str], days: Sequence[date], run_id: str) -> dict
     """
     from orchestration import dbt_runner
 
-    with step(pipelines, "publish", list(days), run_id) as record:
+    with step(pipelines, "publish", list(days), run_id) as record, acting_as(TRANSFORMER):
         with connect() as connection:
             before = ledger.newest_publication(connection)
         dbt_runner.publish(pipelines)
@@ -193,7 +195,8 @@ def update_cache(day: date, run_id: str) -> "CacheReceipt | None":
             if not ledger.has_published(connection, REVIEWS.name):
                 return None
         record.used = datasets_used.caching()
-        receipt = refresh()
+        with acting_as(READER):
+            receipt = refresh()
         record.records = receipt.written
         return receipt
     return None

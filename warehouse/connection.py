@@ -1,4 +1,4 @@
-"""Connections to the warehouse: bounded waits, a clear error, and the version that we need."""
+"""Connections to the warehouse: bounded waits, the role of the step, a clear error, and the version that we need."""
 
 import hashlib
 import re
@@ -13,9 +13,12 @@ from psycopg.rows import dict_row
 
 from pipeline_errors import WarehouseError
 from pipeline_settings import Settings, settings
+from warehouse import roles
 
 MINIMUM_SERVER_VERSION = 160000  # pg_input_is_valid() came with PostgreSQL 16
-SCHEMA_FILE = Path(__file__).with_name("schema.sql")
+SCHEMA_FILE, ROLES_FILE, GRANTS_FILE = (
+    Path(__file__).with_name(name) for name in ("schema.sql", "roles.sql", "grants.sql")
+)
 RELATION = r"^create (?:table if not exists|index if not exists|or replace view) (?:\w+\.)?(\w+)"
 SCHEMA_LOCK = 4_021_000_001  # advisory lock: one process at a time creates the schemas
 
@@ -31,13 +34,15 @@ SESSION_OPTIONS = (
 def connect(*, autocommit: bool = False, using: Settings | None = None) -> Iterator[Connection]:
     """A connection whose rows are dicts; commits at the end of the block, rolls back on an exception.
 
+    It has the role of the block (roles.acting_as), where that is set up.
+
     Raises WarehouseError if the server cannot be reached or is too old, or if the connection is lost in the block.
     """
     where = using or settings()
     try:
         connection = psycopg.connect(
             where.postgres_uri(),
-            autocommit=autocommit,
+            autocommit=True,
             connect_timeout=10,
             application_name="daybreak",
             options=SESSION_OPTIONS,
@@ -51,40 +56,55 @@ def connect(*, autocommit: bool = False, using: Settings | None = None) -> Itera
         raise WarehouseError(f"PostgreSQL {version} is too old", "Daybreak needs PostgreSQL 16 or newer.")
     try:
         with connection:
+            roles.take_role(connection)
+            connection.autocommit = autocommit
             yield connection
     except psycopg.OperationalError as error:
         raise WarehouseError(f"Postgres gave up on us: {error}", "Run the same command again.") from error
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
         raise WarehouseError(
-            f"Postgres does not let {where.pguser} do this: {error}",
-            "Grant it, or connect to a server that takes writes as the owner of Daybreak's schemas.",
+            f"Postgres does not let {roles.wanted_role() or where.pguser} do this: {error}",
+            "Grant it (see daybreak doctor), or connect to a server that takes writes, as the owner of the schemas.",
         ) from error
 
 
+def role_option() -> str:
+    """The role of the block as an option of libpq, for tools with connections of their own; empty if none is taken."""
+    if roles.wanted_role() is None:
+        return ""
+    with connect(autocommit=True) as connection:
+        row = connection.execute("select current_user as role, current_user <> session_user as is_taken").fetchone()
+    return f"-c role={row['role']}" if row and row["is_taken"] else ""
+
+
+def session_options() -> str:
+    """What a tool's own connection to the warehouse begins with: the bounded waits and the role of ours."""
+    return f"{SESSION_OPTIONS} {role_option()}".strip()
+
+
 def create_schemas(connection: Connection) -> None:
-    """Create what warehouse/schema.sql declares and is not there yet.
+    """Create what warehouse/schema.sql declares and is not there yet, and the roles with their grants where we may.
 
     Nothing is run if all of it is there: `create index if not exists` alone would wait for other runs' loads.
     """
     connection.execute("select pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
     declared = SCHEMA_FILE.read_text()
-    digest = hashlib.sha256(declared.encode()).hexdigest()
-    if _is_created(connection, declared, digest):
+    digest = hashlib.sha256("".join(map(Path.read_text, (SCHEMA_FILE, ROLES_FILE, GRANTS_FILE))).encode()).hexdigest()
+    if _is_created(connection, declared, digest) and roles.are_settled(connection):
         return
     connection.execute(declared.encode())
-    role = connection.execute("select rolname from pg_roles where rolname = 'daybreak_reader'").fetchone()
-    stamp = f"{digest} {role['rolname']}" if role else digest
-    connection.execute(sql.SQL("comment on schema ops is {}").format(sql.Literal(stamp)))
+    connection.execute(ROLES_FILE.read_bytes())
+    if roles.are_ours(connection):
+        connection.execute(GRANTS_FILE.read_bytes())
+    connection.execute(sql.SQL("comment on schema ops is {}").format(sql.Literal(digest)))
 
 
 def _is_created(connection: Connection, declared: str, digest: str) -> bool:
-    """Whether this very file was run, and nothing of it was dropped since; a role that came later has its grants."""
+    """Whether these very files were run, and nothing of schema.sql was dropped since."""
     row = connection.execute(
         """
         select
-            obj_description(to_regnamespace('ops'), 'pg_namespace') = %(digest)s || coalesce(
-                (select ' ' || rolname from pg_roles where rolname = 'daybreak_reader'), ''
-            )
+            obj_description(to_regnamespace('ops'), 'pg_namespace') = %(digest)s
             and (select count(*) from pg_namespace where nspname = any(%(schemas)s)) = cardinality(%(schemas)s)
             and (select count(distinct relname) from pg_class where relname = any(%(relations)s))
                 = cardinality(%(relations)s) as is_created

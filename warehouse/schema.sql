@@ -1,5 +1,6 @@
 -- Schemas, the ledger of days, and what every step writes about itself. Idempotent; run before each use.
 -- dlt fills raw.*, dbt makes staging.*, build.*, marts.* and quarantine.*; everything here belongs to neither.
+-- Who may do what with it: roles.sql and grants.sql.
 
 create schema if not exists raw;
 create schema if not exists staging;
@@ -336,22 +337,3 @@ create table if not exists ops.outbox_deliveries (
 );
 create index if not exists outbox_deliveries_waiting on ops.outbox_deliveries (receiver, outbox_id)
 where delivered_at is null;
-
--- Readers may select from marts, and from nothing else. The role belongs to the cluster: it is made where we may.
-do $$
-begin
-    if not exists (select from pg_roles where rolname = 'daybreak_reader') then
-        create role daybreak_reader nologin;
-    end if;
-exception
-    when insufficient_privilege or duplicate_object or unique_violation then null;
-end
-$$;
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'daybreak_reader') then
-        grant usage on schema marts to daybreak_reader;
-        alter default privileges in schema marts grant select on tables to daybreak_reader;
-    end if;
-end
-$$;

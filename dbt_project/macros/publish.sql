@@ -6,6 +6,7 @@
 #}
 {% macro publish_green_pipelines(results) %}
     {%- if execute and results -%}
+        {%- do run_query(take_role()) -%}
         {%- set ran = [] -%}
         {%- for pipeline in pipelines() -%}
             {%- if ran_here(pipeline, results) -%}
@@ -22,6 +23,7 @@
 
 {# Publish these pipelines, or fail naming what is not green. #}
 {% macro publish(names) %}
+    {%- do run_query(take_role()) -%}
     {%- for pipeline in pipelines() if pipeline.name in names -%}
         {%- set obstacle = publish_if_green(pipeline) -%}
         {%- if obstacle -%}{{ exceptions.raise_compiler_error(pipeline.name ~ ' is not published: ' ~ obstacle) }}{%- endif -%}

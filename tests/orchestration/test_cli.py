@@ -142,7 +142,9 @@ def test_doctor_names_what_is_ill_and_the_remedy(warehouse: Settings) -> None:
     result = daybreak("doctor")
     assert result.exit_code == 2
     assert "SHOP_API_URL" in result.output
-    assert "PostgreSQL 18" in " ".join(result.output.split())
+    printed = " ".join(result.output.split())
+    assert "PostgreSQL 18" in printed
+    assert "steps take daybreak_loader" in printed
 
 
 @pytest.mark.integration

@@ -1,0 +1,75 @@
+-- What the loader and the transformer may do: run where the login user is a member of all group roles. Idempotent.
+-- ARCHITECTURE.md, "Who may do what", has it as a table; a test holds that against the database.
+revoke all on
+raw.orders, raw.reviews, staging.review_sentiment,
+ops.dataset_settings, ops.loads, ops.day_ledger, ops.gate_results,
+ops.publications, ops.publication_days, ops.build_results, ops.customer_changes, ops.forgotten_customers
+from daybreak_loader, daybreak_transformer;
+
+-- The loader lets data in: landing, gate, sentiment. dlt makes tables of its own for what it has loaded.
+grant usage, create on schema raw to daybreak_loader;
+grant usage on schema staging, ops to daybreak_loader;
+grant select, insert, delete on raw.orders, raw.reviews, staging.review_sentiment to daybreak_loader;
+grant select on
+ops.dataset_settings, ops.loads, ops.day_ledger, ops.gate_results, ops.forgotten_customers
+to daybreak_loader;
+grant insert, update (scored_at, pruned_at) on ops.loads to daybreak_loader;
+grant insert, update on ops.gate_results to daybreak_loader;
+grant
+insert (dataset, day, admitted_load_id, admitted_at), update (admitted_load_id, admitted_at)
+on ops.day_ledger to daybreak_loader;
+
+-- The transformer owns what dbt makes, and publishes. What dbt makes in ops are the shadowed rows.
+grant usage on schema raw to daybreak_transformer;
+grant usage, create on schema staging, build, marts, quarantine, ops to daybreak_transformer;
+grant select on raw.orders, raw.reviews, staging.review_sentiment to daybreak_transformer;
+grant select on ops.dataset_settings, ops.loads, ops.day_ledger, ops.gate_results to daybreak_transformer;
+grant update (published_load_id, published_at) on ops.day_ledger to daybreak_transformer;
+grant select, insert on ops.publications, ops.publication_days to daybreak_transformer;
+grant select, insert, update, delete on ops.build_results, ops.customer_changes to daybreak_transformer;
+
+-- What it makes from now on can be read by whom it is for.
+alter default privileges for role daybreak_transformer in schema staging grant select on tables to daybreak_loader;
+alter default privileges for role daybreak_transformer in schema marts grant select on tables to daybreak_reader;
+
+-- What was made before there were roles, or by dbt without them, changes hands.
+do $$
+declare
+    relation record;
+begin
+    for relation in
+        select pg_class.oid::regclass as name, nspname as schema, relowner = to_regrole(current_user) as is_ours
+        from pg_class
+        inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
+        where
+            (nspname in ('staging', 'build', 'marts', 'quarantine') or nspname = 'ops' and relname like 'int\_%')
+            and relname <> 'review_sentiment' and relkind in ('r', 'v') and pg_has_role(relowner, 'usage')
+    loop
+        if relation.is_ours then
+            execute format('alter table %s owner to daybreak_transformer', relation.name);
+        end if;
+        if relation.schema = 'staging' then
+            execute format('grant select on %s to daybreak_loader', relation.name);
+        end if;
+    end loop;
+    for relation in
+        select oid::regclass as name from pg_class
+        where
+            relnamespace = 'raw'::regnamespace and relkind = 'r' and relname like '\_dlt\_%'
+            and relowner = to_regrole(current_user)
+    loop
+        execute format('alter table %s owner to daybreak_loader', relation.name);
+    end loop;
+end
+$$;
+
+-- The gate and dbt's unit tests use temporary tables. Everybody may make them, where nobody has taken that away.
+do $$
+begin
+    if not has_database_privilege('daybreak_loader', current_database(), 'temporary') then
+        execute format('grant temporary on database %I to daybreak_loader, daybreak_transformer', current_database());
+    end if;
+exception
+    when insufficient_privilege then null;
+end
+$$;
