@@ -65,6 +65,7 @@ def assert_equal_to_a_clean_run(here: World, days: list[date]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.fault(32)
 def test_a_run_killed_at_any_step_is_put_right_by_the_same_run(here: World, moment: str, step: str) -> None:
     daybreak_killed(moment, step, "run", str(FIRST))
     here.run([FIRST])
@@ -73,6 +74,7 @@ def test_a_run_killed_at_any_step_is_put_right_by_the_same_run(here: World, mome
 
 
 @pytest.mark.slow
+@pytest.mark.fault(27, 32)
 def test_kills_on_the_way_show_readers_nothing_and_are_put_right(here: World) -> None:
     seen = contents()
     for moment, step in (("before", "score_sentiment"), ("after", "transform")):
@@ -84,6 +86,7 @@ def test_kills_on_the_way_show_readers_nothing_and_are_put_right(here: World) ->
     here.assert_marts_are_right()
 
 
+@pytest.mark.fault(27, 35)
 def test_the_next_day_holds_the_next_day_and_publishes_what_was_left(here: World) -> None:
     seen = contents()
     daybreak_killed("after", "transform", "run", str(FIRST))
@@ -95,6 +98,7 @@ def test_the_next_day_holds_the_next_day_and_publishes_what_was_left(here: World
     assert {row["order_date"]: row["n"] for row in counts} == {FIRST: 5, SECOND: 6}
 
 
+@pytest.mark.fault(32)
 def test_a_landing_that_was_killed_is_invisible(dbt: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     with connect() as connection:  # rows of a load that the ledger does not know
