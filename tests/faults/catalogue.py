@@ -35,16 +35,25 @@ FAULTS: dict[int, Fault] = {
         "Copies are counted; where the shop tells a total, a day that does not add up is read twice, then refused.",
     ),
     10: Fault("Health and data disagree", "We wait for health, then exit code 3 before anything is written."),
-    11: Fault("A new, a missing, a renamed field", "New ones are kept and told; rows without a required one are rejected."),
+    11: Fault(
+        "A new, a missing, a renamed field", "New ones are kept and told; without a required one a row is rejected."
+    ),
     12: Fault("Numbers of every kind", "Judged by value, landed as the text that came."),
     13: Fault("NUL, lone surrogates, 20 megabytes of text", "That row is rejected with a reason; the load lives."),
-    14: Fault("Texts that look like SQL, HTML, formulas, templates", "Byte-exact in raw and marts; escaped in what people read."),
+    14: Fault(
+        "Texts that look like SQL, HTML, formulas, templates",
+        "Byte-exact in raw and marts; escaped where people read.",
+    ),
     15: Fault("Dates with offsets, in other forms, absurd", "The shop's one time zone decides; the rest is rejected."),
-    16: Fault("The same id twice, within a day or on two", "One stays by a stated rule; nothing counts twice or is lost."),
+    16: Fault(
+        "The same id twice, within a day or on two", "One stays, by a stated rule; none counts twice or is lost."
+    ),
     17: Fault("An order changes, a row or a day vanishes", "The marts say what the shop says now; other days stay."),
     18: Fault("A day without rows", "An explicit decision, a warning, an alert on volume; marts exist."),
     19: Fault("Ten times the day; a million rows", "Bounded time and memory; an alert on volume."),
-    20: Fault("A bad rate at the threshold; rows in another order", "Exactly the threshold passes; order changes nothing."),
+    20: Fault(
+        "A bad rate at the threshold; rows in another order", "The exact threshold passes; order changes nothing."
+    ),
     21: Fault("Postgres ends our sessions; Postgres is killed", "Exit code 4 or success; the next run puts all right."),
     22: Fault(
         "Closed port, wrong password, read-only, no free connection", "Exit code 4 within seconds, with the remedy."
@@ -54,16 +63,16 @@ FAULTS: dict[int, Fault] = {
         "A reader idle in a transaction, a conflicting lock, a statement timeout",
         "A lock timeout keeps readers from queueing behind us; exit code 4, and the next run puts all right.",
     ),
-    25: Fault("The network breaks in the middle of a load", "Exit code 4, nothing visible, the next run puts all right."),
+    25: Fault("The network breaks in the middle of a load", "Exit code 4, nothing visible; the next run heals it."),
     26: Fault("A reader's own views and grants on marts", "They survive every run, re-run and full refresh."),
     27: Fault("A model fails; dbt is killed; nothing is selected", "Readers see the old day; never a success."),
     28: Fault("Redis down, silent, full, with another password", "A warning in bounded time; the next run heals it."),
     29: Fault("Killed while Redis is written", "Every key has a time to live; no product is half old, half new."),
-    30: Fault("A receiver down, slow, failing, redirecting", "Data succeed; the message goes out later with the same key."),
+    30: Fault("A receiver down, slow, failing, redirecting", "Data succeed; the message follows later, with its key."),
     31: Fault("Killed between sending a message and noting it", "Sent twice with one key, never lost."),
     32: Fault("Killed at any step, at any moment", "The same command again ends as if nothing had happened."),
     33: Fault("SIGTERM, Ctrl-C", "Gone within 30 seconds; the same command goes on from there."),
-    34: Fault("Runs at the same time", "Of one day one works, the other exits with 6; others do not disturb each other."),
+    34: Fault("Runs at the same time", "Of one day one works, the other exits with 6; days are independent."),
     35: Fault("A day is killed, then the next one runs", "Each day holds its own rows."),
     36: Fault("A clock that is days off", "The same marts: no model and no step looks at the clock."),
     37: Fault("A full disk under the state directory, or no right to write", "An error that names the path."),

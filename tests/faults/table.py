@@ -77,12 +77,16 @@ def _in_file(file: Path) -> list[MarkedTest]:
 
 
 def _faults(function: ast.FunctionDef) -> tuple[int, ...]:
-    marks = [d for d in function.decorator_list if isinstance(d, ast.Call) and ast.unparse(d.func) == "pytest.mark.fault"]
+    marks = [
+        d for d in function.decorator_list if isinstance(d, ast.Call) and ast.unparse(d.func) == "pytest.mark.fault"
+    ]
     return tuple(int(ast.unparse(number)) for mark in marks for number in mark.args)
 
 
 def _is_slow(expression: ast.expr) -> bool:
-    return "pytest.mark.slow" in ast.unparse(expression)
+    """Whether it is the mark itself or a list of marks with it; a slow case of several is not a slow test."""
+    marks = expression.elts if isinstance(expression, ast.List) else [expression]
+    return "pytest.mark.slow" in [ast.unparse(mark) for mark in marks]
 
 
 if __name__ == "__main__":
