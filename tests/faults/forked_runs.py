@@ -64,7 +64,12 @@ class Forker:
         """
         handle, name = tempfile.mkstemp(prefix="daybreak-said-")
         os.close(handle)
-        command = {"arguments": arguments, "environment": dict(os.environ), "said": name, "kill_at": list(kill_at)}
+        command: dict[str, Any] = {
+            "arguments": arguments,
+            "environment": dict(os.environ),
+            "said": name,
+            "kill_at": list(kill_at),
+        }
         command["is_debugged"] = is_debugged
         return ForkedRun(self, int(self.ask(json.dumps(command))), Path(name))
 
@@ -119,7 +124,7 @@ def _become(command: dict[str, Any]) -> NoReturn:
     if command["kill_at"]:
         kill_at(*command["kill_at"])
     if command["is_debugged"]:
-        logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s %(message)s", force=True)
     try:
         app(command["arguments"])
     except SystemExit as ended:

@@ -151,8 +151,8 @@ def wait_until_alone() -> None:
 def test_any_history_ends_as_the_model_does(
     world: Callable[[ListedShop], World], cache: "redis.Redis", forker: Forker, examples: int, steps: int
 ) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: AnyHistory(world, forker),
+    run_state_machine_as_test(
+        lambda: AnyHistory(world, forker),  # type: ignore[arg-type]
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,

@@ -77,7 +77,7 @@ def secrets(
     address = urlsplit(warehouse.redis_url.get_secret_value())
     with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
         administrator.execute(f"create role teller superuser login password '{CANARY}-pg'".encode())
-        cache.execute_command("ACL", "SETUSER", "teller", "on", f">{CANARY}-redis", "~*", "&*", "+@all")
+        cache.execute_command("ACL", "SETUSER", "teller", "on", f">{CANARY}-redis", "~*", "&*", "+@all")  # type: ignore[no-untyped-call]
         with monkeypatch.context() as secret:
             for name, value in {
                 "SHOP_API_URL": shop.url,
@@ -93,7 +93,7 @@ def secrets(
             try:
                 yield
             finally:
-                cache.execute_command("ACL", "DELUSER", "teller")
+                cache.execute_command("ACL", "DELUSER", "teller")  # type: ignore[no-untyped-call]
         administrator.execute(b"reassign owned by teller to postgres")
         administrator.execute(b"drop owned by teller")
         administrator.execute(b"drop role teller")
@@ -134,9 +134,9 @@ def test_no_secret_is_left_behind_by_runs_that_fail(
                 broken(run, shop)
                 code, said = forker.run("-v", "run", DAY, "--wait", "0", is_debugged=True)
             assert code == expected, said
-            assert " DEBUG " in said or code == 2, said
             outputs.append(said)
     settings.cache_clear()
+    assert any("DEBUG " in said for said in outputs)
     assert [said for said in outputs if CANARY in said] == []
     assert left_behind(home, cache) == []
     with connect() as connection:

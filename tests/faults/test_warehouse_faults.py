@@ -155,13 +155,13 @@ def test_a_deadlock_is_the_warehouse_s_fault_and_heals(here: World, warehouse: S
         try:
             with psycopg.connect(warehouse.postgres_uri()) as other:
                 other.execute("set deadlock_timeout = '60s'")
-                other.execute("lock table marts.daily_sales in share mode")
+                other.execute("lock table marts.fct_orders in share mode")
                 waiting.set()
                 with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as looking:
-                    blocked = "select from pg_locks where not granted and relation = 'marts.daily_sales'::regclass"
+                    blocked = "select from pg_locks where not granted and relation = 'marts.fct_orders'::regclass"
                     while not looking.execute(blocked).fetchall():
                         time.sleep(0.005)
-                other.execute("lock table marts.fct_orders in share mode")
+                other.execute("lock table marts.daily_sales in share mode")
         except Exception as failure:
             failures.append(failure)
 
