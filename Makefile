@@ -1,6 +1,6 @@
 # Everything that people and CI run. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test check format airflow docs report bench clean
+.PHONY: help setup lock demo test check format airflow docs report bench chaos clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -58,6 +58,9 @@ report: docs ## state, runs, trends and a page a day, without network: .daybreak
 
 bench: setup ## speed and memory against hand-written minimums
 	$(BIN)/python -m benchmarks
+
+chaos: setup ## every test that breaks something on purpose, slow ones included: docs/reliability.md
+	$(BIN)/python -m pytest -m fault
 
 clean: ## stop Airflow and the embedded servers, and remove everything that was generated
 	@test ! -x $(BIN)/python || $(BIN)/python -m local.airflow stop

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from monitoring import lineage
-from pipeline_errors import ModelError, WarehouseError
+from pipeline_errors import ConfigurationError, ModelError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, settings
 from warehouse.connection import connect, role_option
 
@@ -142,6 +142,7 @@ def _manifest() -> Any:
     _give_password()
     result = dbtRunner().invoke(["parse", *_common_options()])
     if not result.success:
+        _raise_if_disk(result.exception)
         raise ModelError(f"dbt cannot read the project: {result.exception}", "Correct it; dbt parse shows the place.")
     return result.result
 
@@ -170,9 +171,17 @@ def _progress_listener(on_progress: Progress) -> EventListener:
     return on_event
 
 
+def _raise_if_disk(error: BaseException | None) -> None:
+    """Raise ConfigurationError if dbt could not write its state, which is no model's fault."""
+    if isinstance(error, OSError):
+        state = settings().daybreak_home / "dbt"
+        raise ConfigurationError(f"{state} cannot be written: {error.strerror}", "Free space, or set DAYBREAK_HOME.")
+
+
 def _failure(command: str, result: Any) -> Exception:
     with connect():
         pass  # if Postgres is what failed, this says so better than dbt's message
+    _raise_if_disk(result.exception)
     nodes = getattr(result.result, "results", None) or []
     failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
     if failed:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.integration
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 
 
+@pytest.mark.fault(26)
 def test_a_build_publishes_what_is_pending_and_leaves_the_marts_to_their_readers(
     dbt_process: Dbt, dbt: Dbt, loads: Loads
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_build_publishes_what_is_pending_and_leaves_the_marts_to_their_readers
     assert relations() == settled
 
 
+@pytest.mark.fault(27)
 def test_a_part_of_the_models_publishes_nothing_until_the_rest_is_built(dbt: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     first = dbt("run", "--select", "int_order_days")
@@ -80,6 +82,7 @@ def test_a_part_of_the_models_publishes_nothing_until_the_rest_is_built(dbt: Dbt
     assert_marts_are_right(loads)
 
 
+@pytest.mark.fault(27)
 def test_a_red_test_publishes_nothing_and_a_retry_does(dbt: Dbt, dbt_process: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     loads.admit("reviews", FIRST, reviews(FIRST))
@@ -103,6 +106,7 @@ def test_a_red_test_publishes_nothing_and_a_retry_does(dbt: Dbt, dbt_process: Db
     assert_marts_are_right(loads)
 
 
+@pytest.mark.fault(26)
 def test_a_user_s_view_on_a_mart_sees_what_is_published(
     dbt: Dbt, dbt_process: Dbt, loads: Loads, tmp_path: Path
 ) -> None:
@@ -122,6 +126,7 @@ def test_a_user_s_view_on_a_mart_sees_what_is_published(
 
 
 @pytest.mark.parametrize("day", ["x'::text", "2026-03-01' or true --", "yesterday"])
+@pytest.mark.fault(46)
 def test_a_var_that_is_no_date_is_refused(dbt: Dbt, loads: Loads, day: str) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     result = dbt("build", "--select", f"tag:{ORDERS}", "--vars", f'{{from: "{day}", to: {FIRST}}}')
@@ -130,6 +135,7 @@ def test_a_var_that_is_no_date_is_refused(dbt: Dbt, loads: Loads, day: str) -> N
     assert publications() == []
 
 
+@pytest.mark.fault(16)
 def test_an_order_moves_to_its_latest_day_and_back_when_that_day_drops_it(dbt: Dbt, loads: Loads) -> None:
     for day in (FIRST, SECOND, THIRD):
         loads.admit("orders", day, [order(day, 1, customer_id=f"c-{day}"), *orders(day)])

@@ -42,6 +42,7 @@ def seen() -> tuple[list[Row], list[Row]]:
         )
 
 
+@pytest.mark.fault(32)
 def test_no_reader_ever_sees_a_mixture(published: Loads) -> None:
     with polling() as answers:
         for count in (20, 60):  # a day is loaded again with other rows
@@ -169,6 +170,7 @@ def test_health_waits_for_what_its_build_counted_on(dbt: Dbt, loads: Loads) -> N
     assert_marts_are_right(loads)
 
 
+@pytest.mark.fault(24)
 def test_a_reader_idle_in_transaction_holds_nobody_up(published: Loads) -> None:
     with connect() as reader:
         before = reader.execute("select count(*) as n from marts.fct_orders").fetchone()
@@ -181,6 +183,7 @@ def test_a_reader_idle_in_transaction_holds_nobody_up(published: Loads) -> None:
     assert_marts_are_right(published)
 
 
+@pytest.mark.fault(24)
 def test_a_conflicting_lock_is_not_waited_for_for_ever(dbt: Dbt, published: Loads) -> None:
     published.admit("orders", THIRD, orders(THIRD))
     dbt_runner.build([ORDERS])
@@ -201,6 +204,7 @@ def test_a_conflicting_lock_is_not_waited_for_for_ever(dbt: Dbt, published: Load
     assert_marts_are_right(published)
 
 
+@pytest.mark.fault(24)
 def test_a_locked_mart_does_not_stop_the_build_for_ever(dbt: Dbt, published: Loads) -> None:
     published.admit("orders", THIRD, [order(THIRD, 1)])
     with connect() as other:

@@ -71,6 +71,7 @@ def save(decision: GateDecision) -> None:
         ("orders", 0, 1, "passed"),
     ],
 )
+@pytest.mark.fault(20)
 def test_more_than_the_threshold_refuses(warehouse: Settings, dataset: str, bad: int, good: int, verdict: str) -> None:
     rows = orders(bad, good) if dataset == "orders" else reviews(bad, good)
     decision = judge_rows(dataset, rows)
@@ -80,6 +81,7 @@ def test_more_than_the_threshold_refuses(warehouse: Settings, dataset: str, bad:
 
 
 @pytest.mark.integration
+@pytest.mark.fault(9)
 def test_identical_copies_dilute_nothing(warehouse: Settings) -> None:
     decision = judge_rows("orders", [*orders(1, 18), *orders(0, 0), *[order(1)] * 50])
     assert (decision.row_count, decision.identical_copies, decision.accepted, decision.rejected) == (69, 50, 18, 1)
@@ -113,6 +115,7 @@ def test_the_float_that_great_expectations_compares_with_is_exact_enough(judged:
 
 
 @pytest.mark.integration
+@pytest.mark.fault(20)
 def test_the_order_of_rows_changes_nothing(warehouse: Settings) -> None:
     rows = [*orders(3, 60), order(100, customer_id=None, order_date="today")]
     first = judge_rows("orders", rows)
@@ -124,12 +127,14 @@ def test_the_order_of_rows_changes_nothing(warehouse: Settings) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.fault(11, 20)
 def test_one_field_missing_everywhere_refuses(warehouse: Settings) -> None:
     decision = judge_rows("orders", [order(n, status=None) for n in range(20)])
     assert (decision.decision, decision.rejected_by_reason) == ("refused", {"missing_status": 20})
 
 
 @pytest.mark.integration
+@pytest.mark.fault(18)
 def test_an_empty_load_passes_with_a_warning(warehouse: Settings, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("WARNING", logger="expectations.gate")  # the command line, used by another test, may have muted it
     decision = judge_rows("orders", [])
@@ -166,6 +171,7 @@ def test_a_load_is_judged_again_with_other_settings(warehouse: Settings) -> None
 
 
 @pytest.mark.integration
+@pytest.mark.fault(46)
 def test_a_load_id_is_no_sql(warehouse: Settings) -> None:
     assert judge_rows("orders", orders(1, 1), "L'; drop schema raw cascade; --:day%(x)s").row_count == 2
 

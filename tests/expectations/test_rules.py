@@ -158,6 +158,7 @@ def assert_reasons(dataset: str, cases: Sequence[tuple[Row, list[str]]]) -> None
 
 
 @pytest.mark.integration
+@pytest.mark.fault(12)
 def test_amounts_are_judged_by_value(warehouse: Settings) -> None:
     save_settings(BERLIN)
     cases = [(order(number, total_amount=text), codes) for number, (text, codes) in enumerate(AMOUNTS)]
@@ -165,6 +166,7 @@ def test_amounts_are_judged_by_value(warehouse: Settings) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.fault(15)
 def test_dates_are_those_of_the_shops_time_zone(warehouse: Settings) -> None:
     save_settings(BERLIN)
     cases = [(order(number, order_date=text), codes) for number, (text, codes) in enumerate(ORDER_DATES)]
@@ -173,6 +175,7 @@ def test_dates_are_those_of_the_shops_time_zone(warehouse: Settings) -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize(("dataset", "cases"), [("orders", OTHER_ORDERS), ("reviews", REVIEWS)])
+@pytest.mark.fault(13)
 def test_each_rule_has_a_smallest_row_that_breaks_it(
     warehouse: Settings, dataset: str, cases: list[tuple[Row, list[str]]]
 ) -> None:
@@ -217,6 +220,7 @@ def test_a_text_that_is_not_required_may_be_missing(warehouse: Settings) -> None
         ([order(1, order_id=None), order(1, order_id=None)], [(True, []), (False, ["missing_order_id"])]),
     ],
 )
+@pytest.mark.fault(16)
 def test_of_rows_with_one_id_the_last_stays(
     warehouse: Settings, rows: list[Row], expected: list[tuple[bool, list[str]]]
 ) -> None:

@@ -81,6 +81,7 @@ VALUES = [
 ]
 
 
+@pytest.mark.fault(12)
 def test_a_declared_value_lands_as_its_text(shop: Shop, warehouse: Settings) -> None:
     shop.serve_rows(*(f'{{"order_id": {json_value}, "status": "s"}}' for json_value, _ in VALUES))
     shop.land()
@@ -108,6 +109,7 @@ def test_text_alone_in_a_file_is_no_command_to_copy(shop: Shop, warehouse: Setti
         ("[1.0, 2]", "[1.0,2]"),
     ],
 )
+@pytest.mark.fault(11)
 def test_what_is_undeclared_is_kept_as_json(shop: Shop, warehouse: Settings, item: str, extra: str) -> None:
     shop.serve_rows(item)
     receipt = shop.land()
@@ -117,6 +119,7 @@ def test_what_is_undeclared_is_kept_as_json(shop: Shop, warehouse: Settings, ite
     assert receipt.undeclared_fields == (tuple(json.loads(extra)) if item.startswith("{") else ())
 
 
+@pytest.mark.fault(13)
 def test_text_that_postgres_cannot_hold_lands_escaped(shop: Shop, warehouse: Settings) -> None:
     bad = order(order_id=f"a{SURROGATE}").replace(f"\\{SURROGATE}", SURROGATE).replace('"s"', '"x\\u0000y"')
     shop.serve_rows(order(), bad)
@@ -127,6 +130,7 @@ def test_text_that_postgres_cannot_hold_lands_escaped(shop: Shop, warehouse: Set
     assert escaped["_escaped"] == "order_id,status"
 
 
+@pytest.mark.fault(13)
 def test_a_text_of_20_megabytes(shop: Shop, warehouse: Settings) -> None:
     text = 'é"\n' * 5_000_000
     shop.serve_rows(json.dumps({"order_id": text}, ensure_ascii=False))
@@ -140,6 +144,7 @@ rows = st.lists(st.fixed_dictionaries({"order_id": st.none() | texts, "status": 
 
 @hypothesis_settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows)
+@pytest.mark.fault(14)
 def test_any_text_comes_back(shop: Shop, warehouse: Settings, rows: list[dict[str, str | None]]) -> None:
     shop.serve_rows(*map(json.dumps, rows))
     load_id = shop.land().load_id
@@ -223,6 +228,7 @@ def test_a_list_as_the_page_itself(shop: Shop, warehouse: Settings) -> None:
         shop.land()
 
 
+@pytest.mark.fault(9)
 def test_a_total_that_was_wrong_once(shop: Shop, warehouse: Settings) -> None:
     shop.serve_in_turn(
         Response(f'{{"orders": [{order()}, {order()}], "next": null, "total": 1}}'),
@@ -232,6 +238,7 @@ def test_a_total_that_was_wrong_once(shop: Shop, warehouse: Settings) -> None:
     assert len(landed()) == 1
 
 
+@pytest.mark.fault(2)
 def test_a_shop_that_fails_in_the_middle_leaves_nothing(shop: Shop, warehouse: Settings) -> None:
     page = f'{{"orders": [{order()}], "next": "?p=2"}}'
     shop.serve_in_turn(Response(page), Response(status=500))
@@ -256,6 +263,7 @@ landing.land("orders", date(2024, 2, 28))
 
 
 @pytest.mark.parametrize("point", ["reading", "landed"])
+@pytest.mark.fault(32, 35)
 def test_a_killed_load_is_never_taken_for_the_next(shop: Shop, warehouse: Settings, point: str) -> None:
     shop.serve_rows(order(order_id="old"))
     killed = subprocess.run([sys.executable, "-c", KILLED, point], cwd=PROJECT_ROOT, check=False, capture_output=True)
@@ -310,6 +318,7 @@ def test_postgres_that_goes_away(shop: Shop, warehouse: Settings, monkeypatch: p
         shop.land()
 
 
+@pytest.mark.fault(21)
 def test_a_connection_that_dies_while_it_loads(shop: Shop, warehouse: Settings) -> None:
     """The backend is terminated again and again until the load gives up or gets through; then the rows are right."""
     shop.serve_rows(*(order(order_id=str(n)) for n in range(20)))
@@ -339,6 +348,7 @@ def test_a_connection_that_dies_while_it_loads(shop: Shop, warehouse: Settings) 
     assert receipt is None or receipt.rows == 20
 
 
+@pytest.mark.fault(37)
 def test_a_state_directory_that_cannot_be_written(
     shop: Shop, warehouse: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -349,6 +359,7 @@ def test_a_state_directory_that_cannot_be_written(
         shop.land()
 
 
+@pytest.mark.fault(52)
 def test_dlt_takes_no_settings_from_elsewhere(shop: Shop, warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.serve_rows(order())
     shop.land()

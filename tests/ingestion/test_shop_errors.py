@@ -57,6 +57,7 @@ def refused(shop: Shop) -> str:
         ('{"orders": [], "total": -1}', "a total of rows that is no count"),
     ],
 )
+@pytest.mark.fault(5, 6)
 def test_a_body_that_is_no_page(shop: Shop, body: bytes | str, said: str) -> None:
     shop.serve(body)
     message = refused(shop)
@@ -82,12 +83,14 @@ def test_a_row_that_nests_too_deep(shop: Shop) -> None:
         (403, 1, "SHOP_API_TOKEN"),
     ],
 )
+@pytest.mark.fault(2)
 def test_a_status_that_is_no_answer(shop: Shop, status: int, requests: int, said: str) -> None:
     shop.serve("o-1", status=status)
     assert said in refused(shop)
     assert len(shop.requests) == requests
 
 
+@pytest.mark.fault(3)
 def test_retry_after_is_honoured_and_bounded_by_the_deadline(shop: Shop) -> None:
     shop.serve("", status=429, headers={"Retry-After": "999999"})
     started = time.monotonic()
@@ -97,6 +100,7 @@ def test_retry_after_is_honoured_and_bounded_by_the_deadline(shop: Shop) -> None
 
 
 @pytest.mark.parametrize("header", ["1", lambda: formatdate(time.time() + 1.5, usegmt=True)])
+@pytest.mark.fault(3)
 def test_retry_after_in_seconds_or_as_a_date(shop: Shop, header: str | Callable[[], str]) -> None:
     shop.configure(deadline_seconds=5, max_attempts=2)
     value = header if isinstance(header, str) else header()
@@ -106,6 +110,7 @@ def test_retry_after_in_seconds_or_as_a_date(shop: Shop, header: str | Callable[
     assert 0.4 < time.monotonic() - started < 4
 
 
+@pytest.mark.fault(1)
 def test_a_failure_that_passes_is_logged_and_forgotten(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     shop.serve_in_turn(Response(status=500), Response(status=502), Response('{"orders": [], "next": ""}'))
     with caplog.at_level(logging.WARNING):
@@ -117,6 +122,7 @@ def test_a_failure_that_passes_is_logged_and_forgotten(shop: Shop, caplog: pytes
     ]
 
 
+@pytest.mark.fault(2)
 def test_nobody_listens(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -125,6 +131,7 @@ def test_nobody_listens(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "cannot be read: Connection refused" in refused(shop)
 
 
+@pytest.mark.fault(2)
 def test_an_unknown_host(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_API_URL", "http://shop.invalid")
     settings.cache_clear()
@@ -175,6 +182,7 @@ def drip(start: bytes) -> Callable[[socket.socket], None]:
         (lambda _: time.sleep(2), "was not read within 1 s"),
     ],
 )
+@pytest.mark.fault(4)
 def test_a_server_that_takes_for_ever(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, talk: Callable[[socket.socket], None], said: str
 ) -> None:
@@ -210,12 +218,14 @@ def test_a_connection_that_breaks(
 
 
 @pytest.mark.parametrize("following", ["/api/v1/orders?start=1", "?start=1", "{url}/api/v1/orders?start=1#{n}"])
+@pytest.mark.fault(7)
 def test_pages_that_never_end(shop: Shop, following: str) -> None:
     shop.answer = lambda _: Response(PAGE % f'"{following.format(url=shop.url, n=len(shop.requests))}"')
     assert "was read before" in refused(shop)
     assert len(shop.requests) <= 3
 
 
+@pytest.mark.fault(7)
 def test_more_pages_than_a_day_may_have(shop: Shop) -> None:
     shop.configure(max_pages=5)
     shop.answer = lambda _: Response(PAGE % f'"?start={len(shop.requests)}"')
@@ -235,6 +245,7 @@ def test_more_pages_than_a_day_may_have(shop: Shop) -> None:
         "http://[/",
     ],
 )
+@pytest.mark.fault(8)
 def test_the_token_goes_nowhere_else(shop: Shop, following: str) -> None:
     got: list[bytes] = []
     with server(lambda connection: got.append(b"connected")) as elsewhere:
@@ -246,6 +257,7 @@ def test_the_token_goes_nowhere_else(shop: Shop, following: str) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.fault(8)
 def test_redirects_are_refused(shop: Shop, status: int) -> None:
     got: list[bytes] = []
     with server(lambda connection: got.append(b"connected")) as elsewhere:
@@ -261,6 +273,7 @@ def test_a_page_that_is_too_big(shop: Shop) -> None:
     assert "a page of more than 100,000 bytes" in refused(shop)
 
 
+@pytest.mark.fault(9)
 def test_a_total_that_stays_wrong_is_refused_after_a_second_reading(shop: Shop) -> None:
     shop.serve('{"orders": [{"order_id": "o-1"}], "next": null, "total": 2}')
     assert "tells a total of 2 rows, and gave 1 in 1 pages, twice" in refused(shop)
@@ -303,6 +316,7 @@ def test_a_token_may_end_with_the_newline_of_its_file(shop: Shop, monkeypatch: p
     assert shop_access() == (shop.url, "abc")
 
 
+@pytest.mark.fault(10)
 def test_waiting_for_the_shop(shop: Shop) -> None:
     answers = [Response(status=503), Response(status=503), Response("ok")]
     shop.health = lambda _: answers.pop(0)

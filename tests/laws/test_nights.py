@@ -126,6 +126,7 @@ def told() -> list[tuple[str, str, date]]:
         return [(row["pipeline"], row["kind"], row["logical_date"]) for row in rows]
 
 
+@pytest.mark.fault(39, 40, 42, 43)
 def test_three_nights_one_refused_one_task_killed(nights: Callable[..., Nights]) -> None:
     before, refused, after = DAYS
     shop = SimulatedShop(orders_per_day=60)
@@ -165,6 +166,7 @@ def test_three_nights_one_refused_one_task_killed(nights: Callable[..., Nights])
     assert (ORDERS, "recovery", refused) in told()
 
 
+@pytest.mark.fault(40, 41)
 def test_a_parallel_backfill_and_a_scheduler_that_is_killed_in_it(nights: Callable[..., Nights]) -> None:
     here = nights(SimulatedShop(orders_per_day=60), HIGH_VOLUME_ORDERS="0")
     for day in DAYS:
@@ -222,6 +224,7 @@ def test_a_shop_that_is_down_is_waited_for_without_a_worker(nights: Callable[...
     here.world.assert_marts_are_right([BY_NAME[REVIEWS]])
 
 
+@pytest.mark.fault(39, 44)
 def test_a_red_node_stays_red_until_it_heals(nights: Callable[..., Nights]) -> None:
     shop, day = SimulatedShop(orders_per_day=60), CORRECTED_DAY
     here = nights(shop)

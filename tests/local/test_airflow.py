@@ -91,6 +91,7 @@ def task_state(airflow: Airflow) -> str:
 
 @pytest.mark.airflow
 @pytest.mark.slow
+@pytest.mark.fault(33, 50)
 def test_make_airflow_is_closed_to_others_and_leaves_nothing_behind(warehouse: Settings) -> None:
     command = [sys.executable, "-m", "local.airflow"]
     launcher = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=PROJECT_ROOT)
@@ -133,6 +134,7 @@ def test_make_airflow_is_closed_to_others_and_leaves_nothing_behind(warehouse: S
 
 @pytest.mark.airflow
 @pytest.mark.slow
+@pytest.mark.fault(40)
 def test_a_killed_scheduler_starts_again_and_a_stop_reports_what_did_not_finish(sleeper: Airflow) -> None:
     left = sleeping(sleeper)
     sleeper.kill("scheduler", alone=True)

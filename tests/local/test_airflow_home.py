@@ -83,6 +83,7 @@ def test_nights_are_those_of_the_shop(airflow_directory: Path, monkeypatch: pyte
     assert variables["AIRFLOW__CORE__DEFAULT_TIMEZONE"] == "Europe/Berlin"
 
 
+@pytest.mark.fault(50)
 def test_secrets_are_generated_once_and_are_for_their_owner_only(airflow_directory: Path) -> None:
     first = airflow_home.environment(airflow_directory, OWN, 20001, {})
     password = airflow_home.password(airflow_directory)

@@ -92,6 +92,7 @@ def test_ensure_is_quick_when_everything_runs(running: Settings) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.fault(49)
 def test_only_the_loopback_interface_is_listened_on(running: Settings) -> None:
     assert running.redis_url is not None
     redis_port = int(running.redis_url.get_secret_value().rpartition(":")[2].split("/")[0])
@@ -101,6 +102,7 @@ def test_only_the_loopback_interface_is_listened_on(running: Settings) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.fault(49)
 def test_files_are_private_and_no_password_stands_on_a_command_line(running: Settings, home: Path) -> None:
     state = home / "servers"
     assert stat.S_IMODE(state.stat().st_mode) == (0o710 if os.geteuid() == 0 else 0o700)
@@ -119,6 +121,7 @@ def test_files_are_private_and_no_password_stands_on_a_command_line(running: Set
 
 @pytest.mark.integration
 @pytest.mark.parametrize("password", ["wrong", ""])
+@pytest.mark.fault(49)
 def test_a_wrong_password_is_refused(running: Settings, password: str) -> None:
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(host="127.0.0.1", port=running.pgport, user="postgres", password=password, dbname="daybreak")
@@ -204,6 +207,7 @@ def test_status_and_down_start_and_create_nothing(tmp_path: Path) -> None:
         servers.environment()
 
 
+@pytest.mark.fault(37)
 def test_a_state_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tmp_path.joinpath("file").write_text("in the way")
     os.environ["DAYBREAK_HOME"] = str(tmp_path / "file" / "home")

@@ -101,6 +101,7 @@ def test_a_restart_keeps_data_port_and_password(home: Path) -> None:
     assert execute("select answer from kept") == (42,)
 
 
+@pytest.mark.fault(21)
 def test_a_killed_postgres_recovers_what_was_committed(home: Path) -> None:
     servers.ensure()
     execute("create table kept as select generate_series(1, 1000) as number")

@@ -109,6 +109,7 @@ def test_somebody_elses_error_gives_its_type_and_first_line(warehouse: Settings,
     assert row["remedy"]
 
 
+@pytest.mark.fault(48)
 def test_no_secret_and_no_row_is_stored_or_logged(warehouse: Settings, caplog: pytest.LogCaptureFixture) -> None:
     driver = RuntimeError(f"connection to postgresql://loader:{CANARY}@db:5432/shop failed")
     dbt = ModelError(f'Database Error: invalid input syntax for type numeric: "{CANARY}" DETAIL: Key ({CANARY})')

@@ -76,6 +76,7 @@ def test_each_odd_day_of_sixty_is_found_and_no_other(
     ("volume", "expected"),
     [(50, {}), (49, {"volume_drop": "critical"}), (200, {}), (201, {"volume_jump": "warning"}), (100, {})],
 )
+@pytest.mark.fault(19)
 def test_half_and_double_are_still_usual(warehouse: Settings, volume: int, expected: dict[str, str]) -> None:
     usual_weeks()
     judge(DAY, volume)
@@ -178,6 +179,7 @@ def test_a_weekday_of_a_few_rows_is_not_judged(warehouse: Settings) -> None:
 
 
 @pytest.mark.parametrize("weeks", [0, 8])
+@pytest.mark.fault(18)
 def test_zero_rows_are_critical_whatever_the_history(warehouse: Settings, weeks: int) -> None:
     usual_weeks(weeks=weeks)
     judge(DAY, 0)

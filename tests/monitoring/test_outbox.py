@@ -153,6 +153,7 @@ def test_what_is_rolled_back_leaves_no_message(one_receiver: Inbox) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 404, 302, 301, 307, 308])
+@pytest.mark.fault(30)
 def test_a_receiver_that_does_not_take_it_gets_it_later_with_the_same_key(
     inbox: Inbox, configure: Callable[..., None], status: int
 ) -> None:
@@ -177,6 +178,7 @@ def test_a_receiver_that_does_not_take_it_gets_it_later_with_the_same_key(
     assert {row["attempts"] for row in execute("select * from ops.outbox_deliveries")} == {2}
 
 
+@pytest.mark.fault(30)
 def test_a_receiver_that_is_down_is_asked_less_and_less_often(configure: Callable[..., None]) -> None:
     configure(ALERT_URLS=f"json://:{CANARY}@127.0.0.1:9/{CANARY}", METRICS_URL=f"http://127.0.0.1:9/{CANARY}")
     told()
@@ -189,6 +191,7 @@ def test_a_receiver_that_is_down_is_asked_less_and_less_often(configure: Callabl
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
+@pytest.mark.fault(30)
 def test_a_slow_receiver_holds_a_run_up_for_a_bounded_time(
     inbox: Inbox, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +230,7 @@ def test_a_slow_receiver_holds_a_run_up_for_a_bounded_time(
     assert waiting() == {"alert": 0, "metrics": 0}
 
 
+@pytest.mark.fault(31)
 def test_killed_after_the_post_it_is_sent_twice_with_one_key(
     one_receiver: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,6 +349,7 @@ def whole_log() -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
+@pytest.mark.fault(48)
 def test_no_secret_is_in_tables_logs_or_errors(
     inbox: Inbox, configure: Callable[..., None], whole_log: io.StringIO
 ) -> None:
@@ -365,6 +370,7 @@ def test_no_secret_is_in_tables_logs_or_errors(
     assert CANARY not in repr(receivers.configured()) + repr(settings())
 
 
+@pytest.mark.fault(14, 48)
 def test_mentions_and_markup_reach_nobody(one_receiver: Inbox) -> None:
     nasty = "<b>x</b> <!here> <@U1> @channel @everyone *bold* `code` [text](https://evil.example) ~~gone~~ &lt;i&gt;"
     nasty += " \x1b[1m\u202eR&D"

@@ -52,6 +52,7 @@ def test_help_shows_commands_and_examples() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["run", "yesterday"], ["run", "2026-02-30"], ["run"], ["run", "x'::text"]])
+@pytest.mark.fault(46)
 def test_a_wrong_argument_is_a_usage_error(arguments: list[str]) -> None:
     assert daybreak(*arguments).exit_code == 2
 
@@ -98,6 +99,7 @@ def test_a_refused_day_is_exit_code_5_with_cause_and_remedy(shop: ListedShop) ->
 
 
 @pytest.mark.integration
+@pytest.mark.fault(2)
 def test_a_shop_that_is_down_is_exit_code_3(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_API_URL", "http://127.0.0.1:9")
     settings.cache_clear()
@@ -114,6 +116,7 @@ def test_no_shop_is_a_configuration_error(warehouse: Settings) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.fault(22)
 def test_a_wrong_password_is_exit_code_4_and_not_shown(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAYBREAK_EMBEDDED")
     monkeypatch.setenv("PGPASSWORD", "canary-password")
@@ -156,6 +159,7 @@ def test_status_lists_days(shop: ListedShop) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.fault(28)
 def test_a_redis_that_is_down_is_a_warning_and_the_next_run_heals(
     shop: ListedShop, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +182,7 @@ def test_a_redis_that_is_down_is_a_warning_and_the_next_run_heals(
 
 
 @pytest.mark.integration
+@pytest.mark.fault(27)
 def test_a_red_pipeline_keeps_no_other_from_publishing(shop: ListedShop, monkeypatch: pytest.MonkeyPatch) -> None:
     review = {"review_id": "r1", "product_id": "p1", "customer_id": "c1", "rating": 5, "review_text": "good"}
     shop.put("reviews", DAY, [review])

@@ -78,6 +78,7 @@ def test_a_hash_is_the_row_as_text(product_cache: "redis.Redis") -> None:
     assert product_cache.smembers("products:ids") == {"p1", "p2", "p3"}
 
 
+@pytest.mark.fault(29)
 def test_every_key_has_a_time_to_live(product_cache: "redis.Redis") -> None:
     refresh()
     keys = product_cache.keys()
@@ -152,6 +153,7 @@ def test_many_products_take_several_batches(product_cache: "redis.Redis", monkey
     assert all(product_cache.ttl(key) > 0 for key in product_cache.scan_iter())
 
 
+@pytest.mark.fault(29)
 def test_readers_see_all_of_a_day_or_nothing_of_it(product_cache: "redis.Redis", servers: Settings) -> None:
     publish(200, date(2026, 1, 5), review_count=5, average_rating=5)
     refresh()
@@ -193,6 +195,7 @@ def stopped_redis(product_cache: "redis.Redis") -> Iterator[None]:
     os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.fault(28)
 def test_a_silent_redis_is_given_up_soon(stopped_redis: None) -> None:
     started = time.monotonic()
     with pytest.raises(CacheUnavailableError, match="Timeout"):
@@ -210,6 +213,7 @@ def test_a_silent_redis_is_given_up_soon(stopped_redis: None) -> None:
         ("", "not set"),
     ],
 )
+@pytest.mark.fault(28)
 def test_a_redis_that_cannot_be_used_is_an_error_without_secrets(
     product_cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch, url: str, message: str
 ) -> None:
@@ -221,6 +225,7 @@ def test_a_redis_that_cannot_be_used_is_an_error_without_secrets(
     assert "canary" not in str(raised.value)
 
 
+@pytest.mark.fault(28)
 def test_a_full_redis_keeps_the_old_rows_and_the_next_run_heals(product_cache: "redis.Redis") -> None:
     refresh()
     publish(50, date(2026, 1, 6))

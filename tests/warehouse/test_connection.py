@@ -30,6 +30,7 @@ def test_a_server_that_is_too_old_is_refused(warehouse: Settings, monkeypatch: p
         pass
 
 
+@pytest.mark.fault(22)
 def test_a_server_that_is_not_there_is_told_with_its_address_and_no_password(
     warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,11 +59,13 @@ def test_a_connection_that_is_lost_is_a_warehouse_error(warehouse: Settings) -> 
         execute("select pg_terminate_backend(pg_backend_pid())")
 
 
+@pytest.mark.fault(22)
 def test_a_server_that_takes_no_writes_is_a_warehouse_error(warehouse: Settings) -> None:
     with pytest.raises(WarehouseError, match="read-only"):
         execute("set transaction read only", "delete from ops.loads")
 
 
+@pytest.mark.fault(45)
 def test_readers_may_select_from_marts_and_from_nothing_else(warehouse: Settings) -> None:
     execute("create table marts.anything (n integer)")
     as_reader = "set local role daybreak_reader"

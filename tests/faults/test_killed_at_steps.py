@@ -1,21 +1,18 @@
 """A run that is killed leaves nothing to repair: the same command again, or the next day's, puts all right."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 
 import pytest
 
 from local.shop_contract import ListedShop
 from orchestration.day_run import run_days
 from orchestration.pipelines import ORDERS, PIPELINES
-from pipeline_settings import PROJECT_ROOT
 from tests.dbt_project.conftest import Dbt
 from tests.dbt_project.loads import FIRST, SECOND, Loads, orders, reviews
 from tests.dbt_project.readers import assert_marts_are_right, contents, pending
+from tests.faults.forked_runs import Forker
 from tests.laws.conftest import World, empty_warehouse
 from warehouse.connection import connect
 
@@ -44,13 +41,9 @@ def said() -> list[tuple[str, date, list[dict[str, str]]]]:
     ]
 
 
-def daybreak_killed(moment: str, step: str, *arguments: str) -> None:
-    program = Path(__file__).with_name("killed_run.py")
-    ended = subprocess.run(
-        [sys.executable, str(program), moment, step, *arguments],
-        cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+def daybreak_killed(forker: Forker, moment: str, step: str, *arguments: str) -> None:
+    code, said = forker.run(*arguments, kill_at=(moment, step))
+    assert code == -signal.SIGKILL, said
 
 
 def assert_equal_to_a_clean_run(here: World, days: list[date]) -> None:
@@ -65,18 +58,22 @@ def assert_equal_to_a_clean_run(here: World, days: list[date]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_run_killed_at_any_step_is_put_right_by_the_same_run(here: World, moment: str, step: str) -> None:
-    daybreak_killed(moment, step, "run", str(FIRST))
+@pytest.mark.fault(32)
+def test_a_run_killed_at_any_step_is_put_right_by_the_same_run(
+    here: World, forker: Forker, moment: str, step: str
+) -> None:
+    daybreak_killed(forker, moment, step, "run", str(FIRST))
     here.run([FIRST])
     assert pending() == []
     assert_equal_to_a_clean_run(here, [FIRST])
 
 
 @pytest.mark.slow
-def test_kills_on_the_way_show_readers_nothing_and_are_put_right(here: World) -> None:
+@pytest.mark.fault(27, 32)
+def test_kills_on_the_way_show_readers_nothing_and_are_put_right(here: World, forker: Forker) -> None:
     seen = contents()
     for moment, step in (("before", "score_sentiment"), ("after", "transform")):
-        daybreak_killed(moment, step, "run", str(FIRST))
+        daybreak_killed(forker, moment, step, "run", str(FIRST))
         assert contents() == seen
     assert pending() == [f"orders {FIRST}", f"reviews {FIRST}"]
     here.run([FIRST])
@@ -84,9 +81,10 @@ def test_kills_on_the_way_show_readers_nothing_and_are_put_right(here: World) ->
     here.assert_marts_are_right()
 
 
-def test_the_next_day_holds_the_next_day_and_publishes_what_was_left(here: World) -> None:
+@pytest.mark.fault(27, 35)
+def test_the_next_day_holds_the_next_day_and_publishes_what_was_left(here: World, forker: Forker) -> None:
     seen = contents()
-    daybreak_killed("after", "transform", "run", str(FIRST))
+    daybreak_killed(forker, "after", "transform", "run", str(FIRST))
     assert contents() == seen
     assert run_days([SECOND], NAMES).exit_code == 0
     assert pending() == []
@@ -95,6 +93,7 @@ def test_the_next_day_holds_the_next_day_and_publishes_what_was_left(here: World
     assert {row["order_date"]: row["n"] for row in counts} == {FIRST: 5, SECOND: 6}
 
 
+@pytest.mark.fault(32)
 def test_a_landing_that_was_killed_is_invisible(dbt: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     with connect() as connection:  # rows of a load that the ledger does not know

@@ -1,0 +1,93 @@
+"""The table of docs/reliability.md, made from the marks on the tests: `python -m tests.faults.table` writes it.
+
+It reads the sources and imports no test, so that comparing it costs a second. A mark is therefore a decorator with
+plain numbers.
+"""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline_settings import PROJECT_ROOT
+from tests.faults.catalogue import AREAS, FAULTS
+
+PAGE = PROJECT_ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- table: python -m tests.faults.table -->", "<!-- end of table -->"
+
+
+@dataclass(frozen=True)
+class MarkedTest:
+    """A test, where it stands, and the faults that it proves to do no harm."""
+
+    file: Path
+    name: str
+    faults: tuple[int, ...]
+    is_slow: bool
+
+    def link(self) -> str:
+        """The test as a link from docs/."""
+        speed = " (slow)" if self.is_slow else ""
+        return f"[{self.name.removeprefix('test_').replace('_', ' ')}](../{self.file}){speed}"
+
+
+def marked_tests() -> list[MarkedTest]:
+    """Every test with a `fault` mark, in the order of files and lines."""
+    return [test for file in sorted((PROJECT_ROOT / "tests").rglob("test_*.py")) for test in _in_file(file)]
+
+
+def table() -> str:
+    """The table in Markdown, a part for each area."""
+    tests = marked_tests()
+    parts = [_area(area, numbers, tests) for area, numbers in AREAS.items()]
+    return f"{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}"
+
+
+def page() -> str:
+    """docs/reliability.md as it should be."""
+    text = PAGE.read_text()
+    return text[: text.index(BEGIN)] + table() + text[text.index(END) + len(END) :]
+
+
+def _area(area: str, numbers: range, tests: list[MarkedTest]) -> str:
+    rows = [f"### {area}", "", "| # | fault | what is promised | shown by |", "|---|---|---|---|"]
+    for number in numbers:
+        fault = FAULTS[number]
+        shown = [test.link() for test in tests if number in test.faults]
+        shown += [f"*{fault.caveat}*"] if fault.caveat else []
+        rows.append(f"| {number} | {fault.title} | {fault.promise} | {'<br>'.join(shown)} |")
+    return "\n".join(rows)
+
+
+def _in_file(file: Path) -> list[MarkedTest]:
+    tree = ast.parse(file.read_text())
+    all_slow = any(
+        isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark" and _is_slow(node.value)
+        for node in tree.body
+    )
+    return [
+        MarkedTest(
+            file.relative_to(PROJECT_ROOT),
+            node.name,
+            numbers,
+            all_slow or any(_is_slow(decorator) for decorator in node.decorator_list),
+        )
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and (numbers := _faults(node))
+    ]
+
+
+def _faults(function: ast.FunctionDef) -> tuple[int, ...]:
+    marks = [
+        d for d in function.decorator_list if isinstance(d, ast.Call) and ast.unparse(d.func) == "pytest.mark.fault"
+    ]
+    return tuple(int(ast.unparse(number)) for mark in marks for number in mark.args)
+
+
+def _is_slow(expression: ast.expr) -> bool:
+    """Whether it is the mark itself or a list of marks with it; a slow case of several is not a slow test."""
+    marks = expression.elts if isinstance(expression, ast.List) else [expression]
+    return "pytest.mark.slow" in [ast.unparse(mark) for mark in marks]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -1,0 +1,144 @@
+"""Secrets that can be told apart are searched for in everything that failing runs leave behind, at debug level too."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import redis
+
+from local.shop_contract import ListedShop
+from local.shop_server import ShopServer
+from pipeline_settings import Settings, settings
+from tests.dbt_project.loads import FIRST, orders, reviews
+from tests.faults.forked_runs import Forker
+from warehouse.connection import connect
+
+pytestmark = pytest.mark.integration
+
+CANARY = "canary-9d27"
+DAY = str(FIRST)
+Break = Callable[[pytest.MonkeyPatch, ListedShop], None]
+
+
+def in_environment(**variables: str) -> Break:
+    """A run whose variables are wrong."""
+
+    def broken(monkeypatch: pytest.MonkeyPatch, shop: ListedShop) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return broken
+
+
+def bad_orders(monkeypatch: pytest.MonkeyPatch, shop: ListedShop) -> None:
+    """A shop whose orders the gate refuses."""
+    shop.put("orders", FIRST, [{**row, "total_amount": "abc"} for row in orders(FIRST)])
+
+
+def red_mart(monkeypatch: pytest.MonkeyPatch, shop: ListedShop) -> None:
+    """A mart that was changed behind our back: a test of the build is red."""
+    with connect() as connection:
+        connection.execute("update marts.daily_sales set revenue = revenue + 1")
+    shop.put("orders", FIRST, orders(FIRST, 7))
+
+
+def nothing(monkeypatch: pytest.MonkeyPatch, shop: ListedShop) -> None:
+    """A run that succeeds."""
+
+
+EARLY: list[tuple[int, Break]] = [
+    (3, in_environment(SHOP_API_TOKEN=f"{CANARY}-wrong")),
+    (3, in_environment(SHOP_API_URL=f"http://user:{CANARY}@127.0.0.1:9/{CANARY}")),
+    (3, in_environment(SHOP_API_URL=f"http://user:{CANARY}@shop.invalid")),
+    (4, in_environment(PGPASSWORD=f"{CANARY}-wrong")),
+    (4, in_environment(PGPORT="9")),
+    (2, in_environment(SHOP_API_TOKEN=f"{CANARY}\nX: 1")),
+    (2, in_environment(PGPORT=CANARY)),
+]
+LATE: list[tuple[int, Break]] = [
+    (0, nothing),
+    (0, in_environment(REDIS_URL=f"redis://:{CANARY}-wrong@127.0.0.1:9/0")),
+    (0, in_environment(REDIS_URL=f"{CANARY}")),
+    (5, bad_orders),
+    (7, red_mart),
+]
+
+
+@contextmanager
+def secrets(
+    warehouse: Settings, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch, shop: ShopServer
+) -> Iterator[None]:
+    """Every secret that a run is given is a canary: a role, a user of Redis, a token, receivers that are down."""
+    assert warehouse.redis_url is not None
+    address = urlsplit(warehouse.redis_url.get_secret_value())
+    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
+        administrator.execute(f"create role teller superuser login password '{CANARY}-pg'".encode())
+        cache.execute_command("ACL", "SETUSER", "teller", "on", f">{CANARY}-redis", "~*", "&*", "+@all")  # type: ignore[no-untyped-call]
+        with monkeypatch.context() as secret:
+            for name, value in {
+                "SHOP_API_URL": shop.url,
+                "SHOP_API_TOKEN": f"{CANARY}-token",
+                "PGUSER": "teller",
+                "PGPASSWORD": f"{CANARY}-pg",
+                "REDIS_URL": f"redis://teller:{CANARY}-redis@{address.hostname}:{address.port}/0",
+                "ALERT_URLS": f"json://user:{CANARY}@127.0.0.1:9/{CANARY}?+X-Key={CANARY}, slack://{CANARY}",
+                "METRICS_URL": f"http://user:{CANARY}@127.0.0.1:9/{CANARY}?token={CANARY}",
+            }.items():
+                secret.setenv(name, value)
+            secret.delenv("DAYBREAK_EMBEDDED")
+            try:
+                yield
+            finally:
+                cache.execute_command("ACL", "DELUSER", "teller")  # type: ignore[no-untyped-call]
+        administrator.execute(b"reassign owned by teller to postgres")
+        administrator.execute(b"drop owned by teller")
+        administrator.execute(b"drop role teller")
+
+
+def left_behind(home: Path, cache: "redis.Redis") -> list[str]:
+    """Where a canary is found: files of the state directory, tables of the warehouse, keys of Redis."""
+    found = [str(file) for file in home.rglob("*") if file.is_file() and CANARY.encode() in file.read_bytes()]
+    with connect() as connection:
+        tables = connection.execute(
+            """
+            select format('%I.%I', nspname, relname) as name
+            from pg_class inner join pg_namespace on pg_namespace.oid = relnamespace
+            where relkind in ('r', 'p', 'm') and nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+            """
+        ).fetchall()
+        for table in tables:
+            query = f"select from {table['name']} as found where found::text like %s"
+            found += [table["name"] for _ in connection.execute(query.encode(), [f"%{CANARY}%"]).fetchall()]
+    return found + [key for key in cache.scan_iter() if CANARY in repr(cache.dump(key)) + key]
+
+
+@pytest.mark.fault(22, 48)
+@pytest.mark.parametrize("faults", [EARLY, pytest.param(LATE, marks=pytest.mark.slow)], ids=["early", "late"])
+def test_no_secret_is_left_behind_by_runs_that_fail(
+    warehouse: Settings,
+    cache: "redis.Redis",
+    monkeypatch: pytest.MonkeyPatch,
+    forker: Forker,
+    home: Path,
+    faults: list[tuple[int, Break]],
+) -> None:
+    shop = ListedShop({("orders", FIRST): orders(FIRST), ("reviews", FIRST): reviews(FIRST)})
+    outputs = []
+    with ShopServer(shop, token=f"{CANARY}-token") as server:
+        for expected, broken in faults:
+            with secrets(warehouse, cache, monkeypatch, server), monkeypatch.context() as run:
+                broken(run, shop)
+                code, said = forker.run("-v", "run", DAY, "--wait", "0", is_debugged=True)
+            assert code == expected, said
+            outputs.append(said)
+    settings.cache_clear()
+    assert any("DEBUG " in said for said in outputs)
+    assert [said for said in outputs if CANARY in said] == []
+    assert left_behind(home, cache) == []
+    with connect() as connection:
+        assert connection.execute("select from ops.outbox_deliveries where attempts > 0").fetchall() or faults is EARLY
+    assert os.environ.get("SHOP_API_TOKEN") is None

@@ -1,0 +1,79 @@
+"""Ctrl-C and SIGTERM: gone soon, and the same command goes on from there."""
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+
+import pytest
+import redis
+
+from local.shop_contract import ListedShop
+from tests.dbt_project.loads import FIRST, orders, reviews
+from tests.dbt_project.readers import pending, publications
+from tests.faults.forked_runs import Forker
+from tests.faults.test_any_history import wait_until_alone
+from tests.laws.conftest import World
+
+pytestmark = pytest.mark.integration
+
+GONE_SECONDS = 30
+INTERRUPTED = 130
+
+
+class SlowShop(ListedShop):
+    """A shop that takes its time while `seconds` is set."""
+
+    seconds = 0.0
+
+    def rows(self, dataset: str, day: date) -> Sequence[bytes]:
+        """The rows, later."""
+        time.sleep(self.seconds)
+        return super().rows(dataset, day)
+
+
+@pytest.fixture
+def shop() -> SlowShop:
+    """A shop with a day."""
+    return SlowShop({("orders", FIRST): orders(FIRST), ("reviews", FIRST): reviews(FIRST)})
+
+
+def interrupt(forker: Forker, number: int, seconds: float) -> tuple[int, str]:
+    """Start a run, send it a signal after so many seconds; how it ended, soon."""
+    run = forker.start("run", str(FIRST))
+    time.sleep(seconds)
+    run.kill(number)
+    started = time.monotonic()
+    ended = run.wait()
+    assert time.monotonic() - started < GONE_SECONDS
+    return ended
+
+
+@pytest.mark.fault(33)
+def test_ctrl_c_while_the_shop_is_read(
+    world: Callable[[ListedShop], World], cache: "redis.Redis", forker: Forker, shop: SlowShop
+) -> None:
+    world(shop)
+    shop.seconds = 20
+    code, said = interrupt(forker, signal.SIGINT, 2)
+    assert code == INTERRUPTED, said
+    assert "interrupted. Run the same command again: it goes on from here." in said
+    assert publications() == []
+
+
+@pytest.mark.slow
+@pytest.mark.fault(33)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_at_any_moment(
+    world: Callable[[ListedShop], World], cache: "redis.Redis", forker: Forker, shop: SlowShop, number: int
+) -> None:
+    here = world(shop)
+    for moment in range(8):
+        shop.put("orders", FIRST, orders(FIRST, 10 + moment))
+        code, said = interrupt(forker, number, 0.4 * (moment + 1))
+        assert code in {INTERRUPTED, -number, 0}, said
+        assert "Traceback" not in said
+        wait_until_alone()
+    here.run([FIRST])
+    assert pending() == []
+    here.assert_marts_are_right()

@@ -1,0 +1,97 @@
+"""TLS that is not the right one: refused by Postgres', Redis' and the shop's clients before a secret is sent."""
+
+import os
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from ingestion.landing import wait_for_shop
+from pipeline_errors import CacheUnavailableError, ShopError, WarehouseError
+from pipeline_settings import settings
+from serving import product_cache
+from warehouse.connection import connect
+
+CANARY = "canary-7c41"
+OPENSSL = shutil.which("openssl")
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)  # what a client of Postgres says first
+
+pytestmark = pytest.mark.skipif(OPENSSL is None, reason="needs openssl")
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two authorities that sign for themselves: ours for another host, and a stranger for 127.0.0.1."""
+    folder = tmp_path_factory.mktemp("tls")
+    for name, host in (("elsewhere", "DNS:db.example"), ("stranger", "IP:127.0.0.1")):
+        command = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={name}"
+        files = ["-addext", f"subjectAltName={host}", "-keyout", f"{name}.key", "-out", f"{name}.pem"]
+        assert OPENSSL is not None
+        subprocess.run([OPENSSL, *command.split(), *files], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@contextmanager
+def server(certificates: Path, name: str, heard: list[bytes]) -> Iterator[int]:
+    """A server with one of the certificates; `heard` is what clients told it once they trusted it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / f"{name}.pem", certificates / f"{name}.key")
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with suppress(OSError), connection:
+                    connection.settimeout(5)
+                    if connection.recv(8, socket.MSG_PEEK) == SSL_REQUEST:
+                        connection.recv(8)
+                        connection.sendall(b"S")
+                    with context.wrap_socket(connection, server_side=True) as trusted:
+                        if said := trusted.recv(65_536):
+                            heard.append(said)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def ask_postgres(port: int, trusted: Path) -> None:
+    os.environ |= {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGPASSWORD": CANARY, "PGSSLMODE": "verify-full"}
+    os.environ["PGSSLROOTCERT"] = str(trusted)
+    settings.cache_clear()
+    with pytest.raises(WarehouseError, match=r"certificate verify failed|does not match host name"), connect():
+        pass
+
+
+def ask_redis(port: int, trusted: Path) -> None:
+    os.environ["REDIS_URL"] = f"rediss://:{CANARY}@127.0.0.1:{port}/0?ssl_ca_certs={trusted}"
+    settings.cache_clear()
+    with pytest.raises(CacheUnavailableError, match="certificate"):
+        product_cache.refresh()
+
+
+def ask_shop(port: int, trusted: Path) -> None:
+    os.environ |= {"SHOP_API_URL": f"https://127.0.0.1:{port}", "SHOP_API_TOKEN": CANARY}
+    os.environ["REQUESTS_CA_BUNDLE"] = str(trusted)
+    settings.cache_clear()
+    with pytest.raises(ShopError, match="certificate"):
+        wait_for_shop(0)
+
+
+@pytest.mark.fault(47)
+@pytest.mark.parametrize("ask", [ask_postgres, ask_redis, ask_shop])
+@pytest.mark.parametrize("name", ["elsewhere", "stranger"])
+def test_a_certificate_that_is_not_the_right_one_is_refused(certificates: Path, ask: object, name: str) -> None:
+    heard: list[bytes] = []
+    with server(certificates, name, heard) as port:
+        assert callable(ask)
+        ask(port, certificates / "elsewhere.pem")
+    assert heard == []

@@ -1,0 +1,209 @@
+"""Postgres that goes away, in the middle of a load or for good: exit code 4, and the next run puts all right."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from local.shop_contract import ListedShop
+from orchestration import dbt_runner, steps
+from orchestration.day_run import run_days
+from orchestration.pipelines import BY_NAME
+from pipeline_errors import ModelError, WarehouseError
+from pipeline_settings import Settings, settings
+from tests.dbt_project.loads import FIRST, SECOND, Loads, orders, reviews
+from tests.dbt_project.readers import pending, publications
+from tests.faults.proxy import CutError, Proxy
+from tests.laws.conftest import World, rows_of
+from warehouse.connection import connect
+
+pytestmark = pytest.mark.integration
+
+ORDERS = "ecommerce_order_pipeline"
+NAMES = list(BY_NAME)
+
+
+@pytest.fixture
+def here(world: Callable[[ListedShop], World]) -> World:
+    """A shop with two days, the first of which readers see."""
+    shop = ListedShop({("orders", FIRST): orders(FIRST, 30), ("reviews", FIRST): reviews(FIRST, 30)})
+    there = world(shop)
+    there.run([FIRST], [ORDERS])
+    shop.put("orders", SECOND, orders(SECOND, 30))
+    return there
+
+
+def seen() -> dict[str, Any]:
+    """What readers see of orders."""
+    return {mart: rows_of(mart) for mart in BY_NAME[ORDERS].marts}
+
+
+@pytest.mark.fault(25)
+def test_a_network_that_breaks_in_a_copy_leaves_nothing_that_counts(
+    here: World, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = seen()
+    cuts: list[bytes] = []
+
+    def cut_rows(piece: bytes) -> None:
+        if str(SECOND).encode() + b"-7" in piece:  # the row of an order, on its way
+            cuts.append(piece)
+            raise CutError
+
+    assert warehouse.pghost is not None
+    with Proxy(warehouse.pghost, warehouse.pgport, cut_rows) as proxy, monkeypatch.context() as through_it:
+        through_it.setenv("PGPORT", str(proxy.port))
+        settings.cache_clear()
+        outcome = run_days([SECOND], [ORDERS])
+    settings.cache_clear()
+    assert cuts
+    assert outcome.exit_code == 4, outcome.errors
+    assert f"{SECOND} extract_load: Postgres refused the load" in str(outcome.errors[0])
+    assert seen() == before
+    with connect() as connection:
+        assert connection.execute("select from ops.loads where day = %s", [SECOND]).fetchall() == []
+    here.run([SECOND], [ORDERS])
+    here.assert_marts_are_right([BY_NAME[ORDERS]])
+
+
+@contextmanager
+def backends_terminated(warehouse: Settings, times: int, moments: random.Random) -> Any:
+    """End all sessions of the warehouse, so many times, at random moments of a run."""
+    over = threading.Event()
+
+    def terminate() -> None:
+        with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as connection:
+            for _ in range(times):
+                over.wait(moments.uniform(0.05, 1.5))
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where pid <> pg_backend_pid() and datname = current_database()"
+                )
+
+    thread = threading.Thread(target=terminate)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.fault(21)
+@pytest.mark.parametrize("seed", range(6))
+def test_sessions_that_are_ended_at_random_moments(here: World, warehouse: Settings, seed: int) -> None:
+    with backends_terminated(warehouse, 3, random.Random(seed)):
+        outcome = run_days([SECOND], NAMES)
+    codes = {error.exit_code for error in outcome.errors}
+    assert codes <= {4}, outcome.errors
+    here.run([SECOND], NAMES)
+    here.run([FIRST], NAMES)
+    assert pending() == []
+    here.assert_marts_are_right()
+
+
+@contextmanager
+def set_for_the_database(warehouse: Settings, setting: str, value: str) -> Any:
+    """A setting of the warehouse's server in force for new sessions."""
+    name = sql.Identifier(warehouse.pgdatabase)
+    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as connection:
+        parts = [name, sql.Identifier(setting), sql.Literal(value)]
+        connection.execute(sql.SQL("alter database {} set {} = {}").format(*parts))
+        try:
+            yield
+        finally:
+            connection.execute(sql.SQL("alter database {} reset {}").format(*parts[:2]))
+
+
+@pytest.mark.slow
+@pytest.mark.fault(24)
+def test_a_statement_timeout_is_the_warehouse_s_fault_and_heals(here: World, warehouse: Settings) -> None:
+    before = seen()
+    with connect() as connection:  # a trigger that takes its time, in the publish
+        connection.execute(
+            "create function dawdle() returns trigger language plpgsql as "
+            "$$begin perform pg_sleep(2); return null; end$$"
+        )
+        connection.execute(
+            "create trigger dawdle after insert on marts.daily_sales for each statement execute function dawdle()"
+        )
+    with set_for_the_database(warehouse, "statement_timeout", "1s"):
+        outcome = run_days([SECOND], [ORDERS])
+    assert outcome.exit_code == 4, outcome.errors
+    assert "statement timeout" in str(outcome.errors[0])
+    assert "Run the same command again" in str(outcome.errors[0])
+    assert seen() == before
+    here.run([SECOND], [ORDERS])
+    here.assert_marts_are_right([BY_NAME[ORDERS]])
+
+
+@pytest.mark.slow
+@pytest.mark.fault(24)
+def test_a_deadlock_is_the_warehouse_s_fault_and_heals(here: World, warehouse: Settings) -> None:
+    """Another session holds one mart and wants the one that the publish holds; the publish is who gives way."""
+    before = seen()
+    failures: list[Exception] = []
+
+    def cross() -> None:
+        try:
+            with psycopg.connect(warehouse.postgres_uri()) as other:
+                other.execute("set deadlock_timeout = '60s'")
+                other.execute("lock table marts.fct_orders in share mode")
+                waiting.set()
+                with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as looking:
+                    blocked = "select from pg_locks where not granted and relation = 'marts.fct_orders'::regclass"
+                    while not looking.execute(blocked).fetchall():
+                        time.sleep(0.005)
+                other.execute("lock table marts.daily_sales in share mode")
+        except Exception as failure:
+            failures.append(failure)
+
+    waiting = threading.Event()
+    thread = threading.Thread(target=cross)
+    thread.start()
+    waiting.wait(10)
+    outcome = run_days([SECOND], [ORDERS])
+    thread.join(60)
+    assert failures == []
+    assert outcome.exit_code == 4, outcome.errors
+    assert "deadlock" in str(outcome.errors[0])
+    assert seen() == before
+    here.run([SECOND], [ORDERS])
+    here.assert_marts_are_right([BY_NAME[ORDERS]])
+
+
+def _connect_once(where: Settings) -> None:
+    with connect(using=where):
+        pass
+
+
+@pytest.mark.fault(22)
+def test_a_server_without_a_free_connection_is_told_within_seconds(warehouse: Settings) -> None:
+    started = time.monotonic()
+    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
+        administrator.execute("create role crowded login password 'crowded' connection limit 0")
+        crowded = {**warehouse.model_dump(), "pguser": "crowded", "pgpassword": "crowded"}
+        try:
+            with pytest.raises(WarehouseError, match=r"too many connections.*Check PGHOST") as told:
+                _connect_once(Settings(**crowded))
+        finally:
+            administrator.execute("drop role crowded")
+    assert told.value.exit_code == 4
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.fault(27)
+def test_a_build_that_selects_nothing_is_no_success(loads: Loads) -> None:
+    loads.admit("orders", FIRST, orders(FIRST))
+    assert dbt_runner.build(["no_such_tag"]) == 0
+    with pytest.raises(ModelError, match=f"{ORDERS} has not published {FIRST}"):
+        steps.publish([ORDERS], [FIRST], "run-1")
+    assert publications() == []
+    assert pending() == [f"orders {FIRST}"]
