@@ -52,7 +52,7 @@ def nothing(monkeypatch: pytest.MonkeyPatch, shop: ListedShop) -> None:
 
 EARLY: list[tuple[int, Break]] = [
     (3, in_environment(SHOP_API_TOKEN=f"{CANARY}-wrong")),
-    (3, in_environment(SHOP_API_URL=f"http://user:{CANARY}@127.0.0.1:9/{CANARY}")),
+    (3, in_environment(SHOP_API_URL=f"http://user:{CANARY}@127.0.0.1:9")),
     (3, in_environment(SHOP_API_URL=f"http://user:{CANARY}@shop.invalid")),
     (4, in_environment(PGPASSWORD=f"{CANARY}-wrong")),
     (4, in_environment(PGPORT="9")),
