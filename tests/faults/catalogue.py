@@ -89,11 +89,7 @@ FAULTS: dict[int, Fault] = {
         "An old day's event is tested; one delivered twice is not.",
     ),
     44: Fault("A red model or test under Airflow", "Red until it heals, then green when cleared."),
-    45: Fault(
-        "Too many privileges",
-        "Readers can select from marts, and nothing else.",
-        "Loader and transformer have no roles of their own yet.",
-    ),
+    45: Fault("Too many privileges", "Each step has the least that it needs; readers can select from marts alone."),
     46: Fault("Days and texts that try to be SQL or templates", "Refused, or taken literally."),
     47: Fault("TLS with the wrong authority or host name", "Refused where verification is asked for."),
     48: Fault("Mentions, markup and secrets in messages", "Escaped; no secret and no personal data goes out."),
@@ -101,8 +97,7 @@ FAULTS: dict[int, Fault] = {
     50: Fault("Airflow's API without a token", "401; the generated password is for its owner only."),
     51: Fault(
         "A customer asks to be forgotten",
-        "Not promised yet.",
-        "There is no command for it. By hand: delete the rows in the shop, load their days again, and prune old loads.",
+        "One command; the id is nowhere in tables, Redis and files, and later loads leave it out.",
     ),
     52: Fault("Telemetry of the tools, and no network", "Off; a run needs no network but the shop's."),
 }

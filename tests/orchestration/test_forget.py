@@ -79,6 +79,7 @@ def files_with(text: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.fault(51)
 def test_a_forgotten_customer_is_nowhere_and_stays_away(shop: ListedShop, cache: redis.Redis) -> None:
     assert run_days(DAYS, list(BY_NAME)).exit_code == 0
     kept_before = [row for row in rows_of("fct_orders") if row["customer_id"] == KEPT]

@@ -106,6 +106,7 @@ def owners(schema: str) -> set[str]:
         return {row["owner"] for row in connection.execute(query, [schema])}
 
 
+@pytest.mark.fault(45)
 def test_roles_may_do_what_is_documented_and_no_more(
     world: Callable[[ListedShop], World],
 ) -> None:
@@ -197,6 +198,7 @@ def test_a_role_is_not_given_back_by_a_rollback(warehouse: Settings) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault(26, 45)
 def test_roles_and_readers_keep_their_rights_through_every_kind_of_run(
     world: Callable[[ListedShop], World], dbt_process: Callable[..., Any]
 ) -> None:
