@@ -62,6 +62,7 @@ FAULTS: dict[int, Fault] = {
     24: Fault(
         "A reader idle in a transaction, a conflicting lock, a statement timeout",
         "A lock timeout keeps readers from queueing behind us; exit code 4, and the next run puts all right.",
+        "No test makes a deadlock yet.",
     ),
     25: Fault("The network breaks in the middle of a load", "Exit code 4, nothing visible; the next run heals it."),
     26: Fault("A reader's own views and grants on marts", "They survive every run, re-run and full refresh."),

@@ -144,41 +144,6 @@ def test_a_statement_timeout_is_the_warehouse_s_fault_and_heals(here: World, war
     here.assert_marts_are_right([BY_NAME[ORDERS]])
 
 
-@pytest.mark.slow
-@pytest.mark.fault(24)
-def test_a_deadlock_is_the_warehouse_s_fault_and_heals(here: World, warehouse: Settings) -> None:
-    """Another session holds one mart and wants the one that the publish holds; the publish is who gives way."""
-    before = seen()
-    failures: list[Exception] = []
-
-    def cross() -> None:
-        try:
-            with psycopg.connect(warehouse.postgres_uri()) as other:
-                other.execute("set deadlock_timeout = '60s'")
-                other.execute("lock table marts.fct_orders in share mode")
-                waiting.set()
-                with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as looking:
-                    blocked = "select from pg_locks where not granted and relation = 'marts.fct_orders'::regclass"
-                    while not looking.execute(blocked).fetchall():
-                        time.sleep(0.005)
-                other.execute("lock table marts.daily_sales in share mode")
-        except Exception as failure:
-            failures.append(failure)
-
-    waiting = threading.Event()
-    thread = threading.Thread(target=cross)
-    thread.start()
-    waiting.wait(10)
-    outcome = run_days([SECOND], [ORDERS])
-    thread.join(60)
-    assert failures == []
-    assert outcome.exit_code == 4, outcome.errors
-    assert "deadlock" in str(outcome.errors[0])
-    assert seen() == before
-    here.run([SECOND], [ORDERS])
-    here.assert_marts_are_right([BY_NAME[ORDERS]])
-
-
 def _connect_once(where: Settings) -> None:
     with connect(using=where):
         pass
