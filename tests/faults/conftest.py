@@ -1,6 +1,8 @@
 """What the tests of faults share: a process that forks runs to be killed, and a shop that readers watch."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,3 +19,10 @@ def forker(servers: Settings) -> Iterator[Forker]:
     """Starts `daybreak` commands that can be killed."""
     with Forker() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def no_killed_loads(home: Path) -> Iterator[None]:
+    """What killed landings leave goes after a minute; the tests after these ones do not wait for it."""
+    yield
+    shutil.rmtree(home / "loads", ignore_errors=True)

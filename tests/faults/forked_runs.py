@@ -115,6 +115,9 @@ def _become(command: dict[str, Any]) -> NoReturn:
     from orchestration.cli import app
     from pipeline_settings import settings
 
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a background job of a shell hands down that it is ignored
     os.environ.clear()
     os.environ.update(command["environment"])
     settings.cache_clear()
@@ -125,6 +128,7 @@ def _become(command: dict[str, Any]) -> NoReturn:
         kill_at(*command["kill_at"])
     if command["is_debugged"]:
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s %(message)s", force=True)
+        logging.Logger.setLevel = lambda *_: None  # type: ignore[method-assign] # the command would raise it again
     try:
         app(command["arguments"])
     except SystemExit as ended:
