@@ -94,16 +94,12 @@ def test_a_port_that_is_taken_is_said(server: ReportServer, tmp_path: Path) -> N
 
 
 def test_the_command_serves_until_it_is_interrupted(warehouse: Settings) -> None:
-    code = "from orchestration.cli import app; app(['report', '--serve', '--port', '0'])"
-    command = [sys.executable, "-c", code]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-        # a background job of a shell hands down that it ignores Ctrl-C
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:
+    # a background job of a shell hands down that it ignores Ctrl-C
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from orchestration.cli import app; "
+    )
+    command = [sys.executable, "-c", code + "app(['report', '--serve', '--port', '0'])"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
         assert process.stdout
         found = re.match(r"http://127.0.0.1:(\d+)/report/index.html", process.stdout.readline())
         assert found
