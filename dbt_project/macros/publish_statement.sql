@@ -1,0 +1,76 @@
+{# One block, so one transaction: it sees the marts that the build was based on, or raises and changes nothing. #}
+{% macro publish_statement(pipeline, build) %}
+do $publish$
+declare
+    rows_published jsonb := '{}';
+    row_count_of_mart bigint;
+    publication bigint;
+begin
+    {{ wait_briefly_for_locks() }}
+    perform pg_advisory_xact_lock(hashtextextended('publish {{ pipeline.name }}', 0));
+    if coalesce({{ newest_publication(pipeline.name) }}, 0) <> {{ build.based_on }} then
+        raise exception '{{ pipeline.name }} was published by another build meanwhile; run dbt build again';
+    end if;
+    -- reading the worklist also keeps another build from replacing it, and thus all that follows, before we are done
+    if not exists (select from {{ relation_of(pipeline.worklist) }} where build_id = '{{ build.build_id }}') then
+        raise exception '{{ pipeline.name }} is being built by another run; run dbt build again';
+    end if;
+    {% for mart in models_of(pipeline) if mart.config.materialized == 'published' %}
+    {{ replace_touched_rows(mart, build) }}
+    get diagnostics row_count_of_mart = row_count;
+    -- a first backfill multiplies a mart: the next build must not be planned with the statistics of an empty one
+    if row_count_of_mart > 0.2 * (select greatest(reltuples, 0) from pg_class where oid = '{{ relation_of(mart.name) }}'::regclass) then
+        analyze {{ relation_of(mart.name) }};
+    end if;
+    rows_published := rows_published || jsonb_build_object('{{ mart.name }}', row_count_of_mart);
+    {% endfor %}
+    {%- if pipeline.dataset %}
+    update {{ source('ops', 'day_ledger') }} as ledger
+    set published_load_id = days.load_id, published_at = clock_timestamp()
+    from {{ relation_of(pipeline.worklist) }} as days
+    where ledger.dataset = '{{ pipeline.dataset }}' and ledger.day = days.day;
+
+    insert into {{ source('ops', 'customer_changes') }} (customer_id, build_id)
+    select customer_id, '{{ build.build_id }}' from {{ relation_of(pipeline.customers) }}
+    on conflict (customer_id) do update set build_id = excluded.build_id;
+    {%- else %}
+    delete from {{ source('ops', 'customer_changes') }} as changes
+    using {{ relation_of('int_health_customers_touched') }} as seen
+    where changes.customer_id = seen.customer_id and changes.build_id = any(seen.build_ids);
+    {%- endif %}
+
+    insert into {{ source('ops', 'publications') }} (pipeline, build_id, as_of_date, day_count, rows_published)
+    values (
+        '{{ pipeline.name }}',
+        '{{ build.build_id }}',
+        {% if pipeline.dataset -%}
+        (select max(day) from {{ source('ops', 'day_ledger') }}
+        where dataset = '{{ pipeline.dataset }}' and published_load_id is not null),
+        {%- else -%}
+        date '{{ build.last_day }}',
+        {%- endif %}
+        {{ build.day_count }},
+        rows_published
+    )
+    returning publication_id into publication;
+    {%- if pipeline.dataset %}
+
+    insert into {{ source('ops', 'publication_days') }} (publication_id, dataset, day, load_id)
+    select publication, '{{ pipeline.dataset }}', day, load_id from {{ relation_of(pipeline.worklist) }};
+    {%- endif %}
+end
+$publish$
+{% endmacro %}
+
+{# The touched rows of a mart give way to the changes; after a full refresh, all rows do. #}
+{% macro replace_touched_rows(mart, build) %}
+    {%- set relation = relation_of(mart.name) -%}
+    {%- set columns = mart.columns.keys() | join(', ') -%}
+    delete from {{ relation }} as mart
+    {%- if not build.is_full %}
+    using {{ relation_of(mart.config.meta.touched) }} as touched
+    where mart.{{ mart.config.meta.key }} = touched.{{ mart.config.meta.key }}
+    {%- endif %};
+    insert into {{ relation }} ({{ columns }})
+    select {{ columns }} from {{ relation_of(mart.name ~ '__changes') }};
+{% endmacro %}
