@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from warehouse.connection import Connection
+from warehouse.locks import require_day
 
 if TYPE_CHECKING:  # importing dlt takes a second, and who asks for the state of a day needs none of it
     from ingestion.landing import LoadReceipt
@@ -31,7 +32,11 @@ class LedgerDay:
 
 
 def record_load(connection: Connection, receipt: "LoadReceipt") -> None:
-    """Make a load visible: from here on it has landed whole."""
+    """Make a load visible: from here on it has landed whole.
+
+    Raises DayBusyError if another run has taken the day over.
+    """
+    require_day(connection, receipt.dataset, receipt.day)
     connection.execute(
         """
         insert into ops.loads (load_id, dataset, day, row_count, page_count, seconds, fingerprint)
