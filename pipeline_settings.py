@@ -65,6 +65,9 @@ class Settings(BaseSettings):
 
     daybreak_home: Path = PROJECT_ROOT / ".daybreak"
 
+    # A step that takes longer is given up. Much more than it usually takes: a first backfill is one build.
+    step_timeout_minutes: Annotated[float, Field(gt=0, le=10_000)] = 60
+
     first_day: date | None = None  # Airflow loads this day and each one after it; without it, from the coming night on
 
     # From so many orders to build at once on, Airflow takes high_volume_processing. Few, so that the way is trodden.

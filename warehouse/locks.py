@@ -5,14 +5,22 @@ the time it wakes up. Therefore each holder of a day gets a number, its fencing 
 for the day is refused once there is a higher one (M. Kleppmann, Designing Data-Intensive Applications, chapter 8).
 """
 
+import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
+from typing import TypeVar
 
-from pipeline_errors import DayBusyError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+
+from pipeline_errors import DayBusyError, LockedError
 from warehouse.connection import Connection, connect
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 POLL_SECONDS = 0.1
 
@@ -68,6 +76,18 @@ def pipeline_lock(pipeline: str, wait_seconds: float) -> Iterator[None]:
                 raise DayBusyError(f"{pipeline} is being built by another run", "Wait for it to end.")
             time.sleep(POLL_SECONDS)
         yield
+
+
+def once_more(locked: Callable[[], T]) -> T:
+    """The result of a call, tried again once if others held what it needed: by then a reader's query has ended."""
+    trying = Retrying(
+        retry=retry_if_exception_type(LockedError),
+        stop=stop_after_attempt(2),
+        wait=wait_random(1, 3),
+        before_sleep=lambda state: logger.warning("Once more: %s", state.outcome and state.outcome.exception()),
+        reraise=True,
+    )
+    return trying(locked)
 
 
 def _try_lock(connection: Connection, name: str) -> bool:
