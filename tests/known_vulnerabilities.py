@@ -7,6 +7,7 @@ cannot be reached one line says that nothing was looked for, which is no failure
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -20,13 +21,12 @@ ACCEPTED: dict[str, str] = {}
 
 def obstacle(service: str) -> str | None:
     """Why the service cannot be asked; None if it answers as OSV does. A proxy's page of its own is no answer."""
-    question = {"package": {"name": "pip", "ecosystem": "PyPI"}, "version": "26.0"}
+    question: dict[str, Any] = {"package": {"name": "pip", "ecosystem": "PyPI"}, "version": "26.0"}
     try:
         answer = requests.post(service, json=question, timeout=SECONDS)
-        answer.raise_for_status()
+        if not answer.ok:
+            return f"status {answer.status_code}"
         return None if isinstance(answer.json(), dict) else "another answer than OSV's"
-    except requests.HTTPError as error:
-        return f"status {error.response.status_code}"
     except requests.RequestException as error:
         return type(error).__name__
 

@@ -18,7 +18,7 @@ KEYS = {
     "amazon": 'key = "' + "AKIA" + "Z7QK3M9XT2VWB4LD" + '"',
     "github": "token: " + "ghp_" + "a1B2" * 9,
     "private": "-----BEGIN RSA " + "PRIVATE KEY-----",
-    "password": "db_" + "password" + ' = "correct-horse-7"',
+    "login": "db_pass" + "word" + ' = "correct-horse-7"',
 }
 
 
