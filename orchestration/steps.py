@@ -19,6 +19,7 @@ from monitoring import ledger
 from monitoring.anomalies import record_anomalies
 from monitoring.limits import anomaly_limits
 from monitoring.metrics import record_metrics
+from monitoring.raw_retention import prune_day
 from monitoring.run_log import step
 from monitoring.time_limit import time_limit
 from orchestration import datasets_used
@@ -90,7 +91,7 @@ def unchanged_load(receipt: "LoadReceipt") -> str | None:
     with acting_as(LOADER), connect() as connection:
         load_id = ledger.admitted_twin(connection, receipt)
         if load_id:
-            ledger.prune_loads(connection, receipt.dataset, receipt.day)
+            prune_day(connection, receipt.dataset, receipt.day)
     return load_id
 
 
@@ -118,7 +119,7 @@ def gate(dataset: str, day: date, load_id: str, run_id: str) -> "GateDecision":
         record.used = datasets_used.judgement(decision)
         with connect() as connection:
             save_decision(connection, decision)
-            ledger.prune_loads(connection, dataset, day)
+            prune_day(connection, dataset, day)
         record.records = decision.row_count
         if decision.decision == "empty":
             record.warning = f"The shop has no {dataset} for this day."
