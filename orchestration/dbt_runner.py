@@ -83,8 +83,12 @@ def name_flags_quickly() -> None:
     behavior_flags.BehaviorFlagRendered._default_source = staticmethod(default_source)  # type: ignore[method-assign]
 
 
-def _give_password() -> None:
-    """profiles.yml reads the environment alone: a password that came from a file is put there, for this process."""
+def _settle_environment() -> None:
+    """profiles.yml reads the environment alone: it gets a password that came from a file, and nothing of any `.env`.
+
+    dbt would take the variables of a `.env` that lies around where the command is run, against our settings.
+    """
+    os.environ.setdefault("PYTHON_DOTENV_DISABLED", "true")
     if password := settings().pgpassword:
         os.environ["PGPASSWORD"] = password.get_secret_value()
 
@@ -93,7 +97,7 @@ def _invoke(arguments: list[str], listeners: Sequence[EventListener] = ()) -> An
     from dbt.cli.main import dbtRunner
 
     name_flags_quickly()
-    _give_password()
+    _settle_environment()
     runner = dbtRunner(_manifest(), list(listeners))
     with _options_in_force():
         result = runner.invoke([*arguments, *_common_options()])
@@ -135,7 +139,7 @@ def _manifest() -> Any:
     from dbt.cli.main import dbtRunner
 
     name_flags_quickly()
-    _give_password()
+    _settle_environment()
     result = dbtRunner().invoke(["parse", *_common_options()])
     if not result.success:
         _raise_if_disk(result.exception)
