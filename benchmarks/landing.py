@@ -1,7 +1,7 @@
-"""How long landing takes, against the least that could be written by hand: `python benchmarks/landing.py`.
+"""What landing costs beside the least that could be written by hand: `python -m benchmarks.landing [rows …]`.
 
-Starts a shop that only hands out bytes, in a process of its own, and lands days of 25, 10,000 and 1,000,000 orders,
-each size in a fresh process. Needs a warehouse to write to (PGHOST …), in which raw.orders gets rows for 1901.
+Starts a shop that only hands out bytes, in a process of its own. Every contender lands each size in a fresh process,
+which prints what it measured as a line of JSON. Needs a warehouse to write to (PGHOST …), whose raw.orders is emptied.
 """
 
 import json
@@ -13,15 +13,36 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import date
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-ROOT = Path(__file__).resolve().parents[1]
-DAY = date(1901, 1, 1)
-RUNS = {25: 12, 10_000: 6, 1_000_000: 2}
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.contenders import CONTENDERS, DAY, SCHEMA
+from benchmarks.postgres_cpu import postgres_cpu_seconds
+from pipeline_settings import PROJECT_ROOT
+
+SIZES = (10_000, 100_000, 1_000_000, 3_000_000)
+LARGEST = {"tutorial": 1_000_000, "dlt defaults": 100_000}  # rows; beyond that they take minutes, or all the memory
+REFERENCE = "by hand"
+REPEATED_BELOW = 1_000_000  # rows: five times with the first left out, else once
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What one contender needed for one size. CPU of this process and of Postgres; the peak of resident memory."""
+
+    way: str
+    rows: int
+    seconds: float
+    cpu_seconds: float
+    postgres_cpu_seconds: float | None
+    peak_mb: float
 
 
 @cache
@@ -61,77 +82,89 @@ class Shop(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def serve(ports: "multiprocessing.Queue[int]") -> None:
-    """Serve until killed, after telling the port."""
+def serve(ports: "multiprocessing.Queue[int]", sizes: Sequence[int]) -> None:
+    """Serve until killed, after telling the port. All pages are made before: no contender waits for that."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+    for size in sizes:
+        for start in range(0, size, 5000):
+            page(f"/{size}/api/v1/orders", start, 5000)
     ports.put(server.server_port)
     server.serve_forever()
 
 
-def by_hand() -> int:
-    """The least: requests, json, COPY row by row. No checks, no exact numbers, no retries."""
-    import psycopg
-    import requests
-
-    from pipeline_settings import settings
-
-    url: str | None = f"{os.environ['SHOP_API_URL']}/api/v1/orders?date={DAY}&limit=5000"
-    load_id, number = f"hand-{time.time()}", 0
-    columns = "_load_id, _day, _row_number, order_id, customer_id, total_amount, order_date, status"
-    with (
-        requests.Session() as session,
-        psycopg.connect(settings().postgres_uri()) as connection,
-        connection.cursor() as cursor,
-        cursor.copy(f"copy raw.orders ({columns}) from stdin") as copy,
-    ):
-        while url:
-            body = session.get(url, timeout=60).json()
-            for row in body["orders"]:
-                number += 1
-                copy.write_row((load_id, DAY, number, *(str(value) for value in row.values())))
-            url = f"http://{urlsplit(os.environ['SHOP_API_URL']).netloc}{body['next']}" if body["next"] else None
-    return number
-
-
-def measure(way: str, runs: int) -> None:
-    """Land the day `runs` times in this process, and print seconds and peak memory."""
-    from ingestion.landing import land
+def measure(way: str, size: int) -> Landing:
+    """Land the day in this process."""
     from warehouse.connection import connect, create_schemas
 
     with connect() as connection:
         create_schemas(connection)
-    seconds = []
-    for _ in range(runs):
-        started = time.perf_counter()
-        rows = land("orders", DAY).rows if way == "land" else by_hand()
-        seconds.append(time.perf_counter() - started)
-    with connect() as connection:
-        connection.execute("delete from raw.orders where _day = %s", [DAY])
+    figures: list[tuple[float, float, float | None]] = []
+    for _ in range(5 if size < REPEATED_BELOW else 1):
+        with tempfile.TemporaryDirectory() as directory:
+            started, cpu, of_postgres = time.perf_counter(), time.process_time(), postgres_cpu_seconds()
+            rows = CONTENDERS[way](Path(directory))
+            now = postgres_cpu_seconds()
+            used = None if now is None or of_postgres is None else now - of_postgres
+            figures.append((time.perf_counter() - started, time.process_time() - cpu, used))
+        assert rows == size, (way, rows)
+        with connect(autocommit=True) as connection:
+            connection.execute("truncate raw.orders")
+            connection.execute(f"drop schema if exists {SCHEMA} cascade".encode())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    warm = statistics.median(seconds[1:])
-    print(f"{way:8} {rows:9,} rows   first {seconds[0]:6.2f} s   warm {warm:6.2f} s   peak {peak:4.0f} MB", flush=True)
+    warm = figures[1:] or figures
+    seconds, cpu, _ = (statistics.median(figure[part] or 0.0 for figure in warm) for part in range(3))
+    of_postgres = None if warm[0][2] is None else statistics.median(figure[2] or 0.0 for figure in warm)
+    return Landing(way, size, seconds, cpu, of_postgres, peak)
 
 
-def main() -> None:
-    """Serve a shop and measure each size and way in its own process."""
+def run(sizes: Sequence[int] = SIZES) -> list[Landing]:
+    """Every contender with every size that it can take, each in its own process."""
     ports: multiprocessing.Queue[int] = multiprocessing.Queue()
-    shop = multiprocessing.Process(target=serve, args=(ports,), daemon=True)
+    shop = multiprocessing.Process(target=serve, args=(ports, sizes), daemon=True)
     shop.start()
-    port = ports.get(timeout=10)
+    port = ports.get(timeout=600)
+    found = []
     with tempfile.TemporaryDirectory() as home:
-        for size, runs in RUNS.items():
+        for size in sizes:
             environment = os.environ | {
                 "SHOP_API_URL": f"http://127.0.0.1:{port}/{size}",
                 "DAYBREAK_HOME": home,
-                "PYTHONPATH": str(ROOT),
+                "BENCH_HOME": os.environ.get("DAYBREAK_HOME", ""),
+                "PYTHONPATH": str(PROJECT_ROOT),
             }
-            for way in ("hand", "land"):
-                subprocess.run([sys.executable, __file__, way, str(runs)], env=environment, check=True)
+            for way in (way for way in CONTENDERS if size <= LARGEST.get(way, size)):
+                command = [sys.executable, "-m", "benchmarks.landing", way, str(size)]
+                ended = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+                found.append(Landing(**json.loads(ended.stdout.splitlines()[-1])))
+                print(f"{way}, {size:,} rows: {found[-1].seconds:.2f} s", file=sys.stderr, flush=True)
     shop.terminate()
+    return found
+
+
+def table(landings: Sequence[Landing]) -> Table:
+    """Each contender against the one by hand, size by size."""
+    shown = Table("rows", "way", "time", "CPU", "CPU of Postgres", "peak MB", title="Landing, as a multiple of by hand")
+    references = {landing.rows: landing for landing in landings if landing.way == REFERENCE}
+    for landing in landings:
+        least = references[landing.rows]
+        of_postgres = (
+            f"{landing.postgres_cpu_seconds / least.postgres_cpu_seconds:.2f}"
+            if landing.postgres_cpu_seconds and least.postgres_cpu_seconds
+            else "–"
+        )
+        shown.add_row(
+            f"{landing.rows:,}",
+            landing.way,
+            f"{landing.seconds / least.seconds:.2f}",
+            f"{landing.cpu_seconds / least.cpu_seconds:.2f}",
+            of_postgres,
+            f"{landing.peak_mb:.0f}",
+        )
+    return shown
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        measure(sys.argv[1], int(sys.argv[2]))
+    if len(sys.argv) == 3 and sys.argv[1] in CONTENDERS:
+        print(json.dumps(asdict(measure(sys.argv[1], int(sys.argv[2])))), flush=True)
     else:
-        main()
+        Console().print(table(run([int(size) for size in sys.argv[1:]] or SIZES)))

@@ -13,6 +13,7 @@ from datetime import date
 from monitoring import lineage
 from monitoring.dataset_use import DatasetsUsed
 from monitoring.log_lines import context, logfmt
+from monitoring.plain_text import first_line, without_secrets
 from monitoring.time_limit import time_limit
 from pipeline_errors import CacheUnavailableError, DaybreakError, told
 from warehouse.connection import connect
@@ -70,8 +71,9 @@ def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str)
     except CacheUnavailableError as unavailable:
         record.warning = str(unavailable)
     except BaseException as failure:
-        status, error, shown = "failed", str(failure) or type(failure).__name__, told(failure)
+        status, error, shown = "failed", first_line(failure), told(failure)
         if isinstance(failure, DaybreakError):
+            error = without_secrets(str(failure))
             failure.place(days[-1] if days else None, name)
         raise
     finally:

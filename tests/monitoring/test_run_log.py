@@ -20,6 +20,7 @@ from warehouse.connection import Connection, connect
 pytestmark = pytest.mark.integration
 
 ORDERS, REVIEWS = "ecommerce_order_pipeline", "customer_feedback_pipeline"
+CANARY = "canary-51c0"
 
 
 def logged() -> list[dict[str, Any]]:
@@ -61,7 +62,19 @@ def test_whatever_ends_a_step_is_logged(warehouse: Settings, failure: BaseExcept
         raise failure
     status, _, error = the_one()
     assert status == "failed"
-    assert error == (str(failure) or type(failure).__name__)
+    assert error == ": ".join(filter(None, [type(failure).__name__, str(failure)]))
+
+
+@pytest.mark.fault(48)
+def test_what_other_people_s_errors_quote_is_neither_stored_nor_logged(
+    warehouse: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    failure = RuntimeError(f"postgresql://me:{CANARY}@db failed\nDETAIL: Key (customer)=({CANARY}) exists")
+    with caplog.at_level(logging.DEBUG), pytest.raises(RuntimeError), step([ORDERS], "gate", [FIRST], "run-1"):
+        raise failure
+    assert the_one() == ("failed", None, "RuntimeError: ***@db failed")
+    assert "step=gate status=failed" in caplog.text
+    assert CANARY not in caplog.text
 
 
 def test_a_cache_that_is_down_is_a_warning(warehouse: Settings) -> None:

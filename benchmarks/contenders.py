@@ -1,0 +1,107 @@
+"""Ways to land a day of orders from the shop at SHOP_API_URL in the warehouse, to be compared by `landing.py`.
+
+Each is one function that takes the directory for its files and returns the rows that it landed.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+DAY = date(1901, 1, 1)
+SCHEMA = "bench"
+COLUMNS = "_load_id, _day, _row_number, order_id, customer_id, total_amount, order_date, status"
+
+
+def by_hand(_: Path) -> int:
+    """The minimum: requests, the fastest JSON, COPY in one transaction. No checks, no exact numbers, no retries."""
+    import orjson
+    import psycopg
+    import requests
+
+    from pipeline_settings import settings
+
+    load_id, number = f"hand-{time.time()}", 0
+    with (
+        requests.Session() as session,
+        psycopg.connect(settings().postgres_uri()) as connection,
+        connection.cursor() as cursor,
+        cursor.copy(f"copy raw.orders ({COLUMNS}) from stdin") as copy,
+    ):
+        for body in _pages(lambda url: orjson.loads(session.get(url, timeout=60).content)):
+            lines = []
+            for row in body["orders"]:
+                number += 1
+                lines.append("\t".join((load_id, "1901-01-01", str(number), *map(str, row.values()))))
+            copy.write("\n".join(lines) + "\n")
+    return number
+
+
+def tutorial(_: Path) -> int:
+    """As most tutorials do it: all pages in a list, DELETE of the day, execute_values."""
+    import psycopg2
+    import requests
+    from psycopg2.extras import execute_values
+
+    from pipeline_settings import settings
+
+    load_id = f"tutorial-{time.time()}"
+    items = [item for body in _pages(lambda url: requests.get(url, timeout=60).json()) for item in body["orders"]]
+    rows = [(load_id, DAY, number, *map(str, item.values())) for number, item in enumerate(items)]
+    connection = psycopg2.connect(settings().postgres_uri())
+    with connection, connection.cursor() as cursor:
+        cursor.execute("delete from raw.orders where _day = %s", [DAY])
+        execute_values(cursor, f"insert into raw.orders ({COLUMNS}) values %s", rows)
+    connection.close()
+    return len(rows)
+
+
+def dlt_defaults(directory: Path) -> int:
+    """dlt as its own introduction shows it: a generator of pages, and everything else as it comes."""
+    import dlt
+    from dlt.sources.helpers import requests
+
+    from pipeline_settings import settings
+
+    counts = []
+
+    @dlt.resource(name="orders", write_disposition="append")
+    def orders() -> Iterator[Any]:
+        for body in _pages(lambda url: requests.get(url, timeout=60).json()):
+            counts.append(len(body["orders"]))
+            yield body["orders"]
+
+    pipeline = dlt.pipeline(
+        f"bench_{time.time_ns()}",
+        pipelines_dir=str(directory),
+        destination=dlt.destinations.postgres(settings().postgres_uri()),
+        dataset_name=SCHEMA,
+    )
+    pipeline.run(orders())
+    return sum(counts)
+
+
+def daybreak(_: Path) -> int:
+    """The step of the product, as `daybreak run` calls it."""
+    from ingestion.landing import land
+
+    return land("orders", DAY).rows
+
+
+CONTENDERS: dict[str, Callable[[Path], int]] = {
+    "by hand": by_hand,
+    "daybreak": daybreak,
+    "tutorial": tutorial,
+    "dlt defaults": dlt_defaults,
+}
+
+
+def _pages(get: Callable[[str], Any]) -> Iterator[Any]:
+    url: str | None = f"{os.environ['SHOP_API_URL']}/api/v1/orders?date={DAY}&limit=5000"
+    while url:
+        body = get(url)
+        yield body
+        url = urljoin(url, body["next"]) if body["next"] else None

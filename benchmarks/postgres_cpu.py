@@ -1,0 +1,21 @@
+"""What the embedded Postgres has used of the processors: its own work is a part of what a way of landing costs."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+
+def postgres_cpu_seconds() -> float | None:
+    """CPU seconds of the server below BENCH_HOME with all its sessions, ended ones too; None if it is not ours."""
+    pid_file = Path(os.environ.get("BENCH_HOME", "")) / "servers" / "postgres" / "data" / "postmaster.pid"
+    if not pid_file.exists():
+        return None
+    server = psutil.Process(int(pid_file.read_text().splitlines()[0]))
+    used = server.cpu_times()
+    seconds = used.user + used.system + used.children_user + used.children_system
+    for session in server.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            seconds += sum(session.cpu_times()[:2])
+    return float(seconds)
