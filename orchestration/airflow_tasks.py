@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, A
 
 from monitoring import alerts, ledger, lineage
 from orchestration import steps
+from orchestration.airflow_connections import take_connections
 from orchestration.pipelines import BY_DATASET, BY_NAME
 from orchestration.run_messages import keep_up, send_out
 from orchestration.schedules import DAY_COMPLETE, MESSAGE_POOL, SHOP_POOL, logical_day
@@ -165,6 +166,7 @@ def notify_success(pipeline: str) -> None:
 @task(pool=MESSAGE_POOL)
 def deliver() -> dict[str, Any]:
     """What is due between two runs: see `orchestration.run_messages.keep_up`. Returns what was done."""
+    take_connections()
     done = keep_up()
     return {"sent": done.delivery.sent, "failed": done.delivery.failed, "reminders": done.reminders} | asdict(
         done.pruned
@@ -193,9 +195,11 @@ def _refusal_measured(dataset: str, day: date, run_id: str) -> Iterator[None]:
 def final_errors(*types: type[DaybreakError]) -> Iterator[None]:
     """Fail the task at once on what does not get better by trying again: a refusal, a wrong setting, and `types`.
 
-    Steps in the block are the task's children in the lineage, where that is configured.
+    Settings in the block are those of the environment and of Airflow's connections. Steps in the block are the task's
+    children in the lineage, where that is configured.
     """
     final: tuple[type[DaybreakError], ...] = (GateRefusedError, ConfigurationError, *types)
+    take_connections()
     try:
         with lineage.child_of(_airflow_runs):
             yield

@@ -7,6 +7,7 @@ from airflow.sdk import BaseNotifier, Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from monitoring import alerts
+from orchestration.airflow_connections import take_connections
 from orchestration.run_messages import send_out
 
 SECONDS_TO_SEND = 10.0  # a killed task's callback runs in the DAG processor, where others wait
@@ -17,6 +18,7 @@ class FailureNotifier(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         """Called when a task has failed for good; without an exception if its process was killed."""
+        take_connections()
         failure = context.get("exception")
         if isinstance(failure, AirflowFailException) and failure.__cause__:
             failure = failure.__cause__  # the step's own error

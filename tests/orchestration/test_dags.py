@@ -88,6 +88,7 @@ def test_parsing_reads_the_manifest_and_nothing_else(facts: Any) -> None:
     assert beyond - {str(PROJECT_ROOT / "dbt_project" / "dbt_project.yml")} == {str(MANIFEST)}
     assert not {"socket.connect", "subprocess.Popen"} & set(facts["opened"])
     assert not [path for path in ours if path.endswith((".toml", ".sql"))]
+    assert not [path for path in ours if path.startswith("connection ")]
 
 
 @pytest.mark.parametrize("file", DAG_FILES, ids=lambda file: file.stem)
