@@ -4,6 +4,7 @@
     ├── ConfigurationError      2  settings, shop.toml or arguments are wrong
     ├── ShopError               3  the shop's API is down, slow, or says something we must not believe
     ├── WarehouseError          4  Postgres cannot be reached, is too old, or refuses us
+    │   └── LockedError         4  others hold what we need: a lock timeout, a deadlock
     ├── GateRefusedError        5  the day's error rate is above its threshold
     ├── DayBusyError            6  another run holds this day
     ├── ModelError              7  a dbt model or data test failed, its pipeline stays as it was
@@ -62,6 +63,10 @@ class WarehouseError(DaybreakError):
     """Postgres cannot be reached, is too old, or refuses us."""
 
     exit_code = 4
+
+
+class LockedError(WarehouseError):
+    """Others hold what we need: we waited as long as we may, or they and we waited for each other."""
 
 
 class GateRefusedError(DaybreakError):

@@ -65,6 +65,15 @@ class Settings(BaseSettings):
 
     daybreak_home: Path = PROJECT_ROOT / ".daybreak"
 
+    # A step that takes longer is given up. Much more than it usually takes: a first backfill is one build.
+    step_timeout_minutes: Annotated[float, Field(gt=0, le=10_000)] = 60
+
+    # Of a day's loads in raw, besides the admitted and the published one: so many of the newest, and no superseded one
+    # for longer than so many days. The newest is what replay judges, and always stays.
+    raw_loads_kept: Annotated[int, Field(ge=1)] = 2
+    raw_superseded_days: Annotated[int, Field(ge=1)] = 90
+    log_days_kept: Annotated[int, Field(ge=1)] = 30  # of the command line's log files, today's included
+
     first_day: date | None = None  # Airflow loads this day and each one after it; without it, from the coming night on
 
     # From so many orders to build at once on, Airflow takes high_volume_processing. Few, so that the way is trodden.

@@ -16,6 +16,7 @@ from expectations.rules import rules
 from expectations.suites import suite
 from pipeline_errors import ConfigurationError, DaybreakError
 from warehouse.connection import Connection, connect
+from warehouse.locks import require_day
 
 logger = logging.getLogger(__name__)
 
@@ -91,8 +92,10 @@ def decide(judged_by: DatasetSettings, day: date, load_id: str, counts: RowCount
 def save_decision(connection: Connection, decision: GateDecision) -> None:
     """Store a decision, and admit its load for the day unless it was refused, in the caller's transaction.
 
-    A refused load leaves the ledger as it is: the load admitted before still counts.
+    A refused load leaves the ledger as it is: the load admitted before still counts. Raises DayBusyError if another
+    run has taken the day over.
     """
+    require_day(connection, decision.dataset, decision.day)
     values = asdict(decision)
     values["rejected_by_reason"] = Jsonb(decision.rejected_by_reason)
     values["settings"] = Jsonb(decision.settings)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_errors import WarehouseError
 from pipeline_settings import settings
-from warehouse.connection import session_options
+from warehouse.connection import ALIVE, session_options
 from warehouse.roles import LOADER, acting_as
 
 if TYPE_CHECKING:
@@ -34,10 +34,18 @@ class GxSession:
     def __init__(self, postgres_uri: str, options: str, home: Path) -> None:
         os.environ["GX_ANALYTICS_ENABLED"] = "False"  # read when GX is imported
         import great_expectations as gx
+        from great_expectations.datasource.fluent.interfaces import TestConnectionError
 
         self.home = home
         self.context = gx.get_context(project_config=_project(home), mode="ephemeral")
-        self._datasource = self.context.data_sources.add_postgres(
+        try:
+            self._datasource = self._warehouse(postgres_uri, options)
+        except TestConnectionError as error:
+            raise _unreadable(error) from None
+        self._lock = threading.Lock()
+
+    def _warehouse(self, postgres_uri: str, options: str) -> Any:
+        return self.context.data_sources.add_postgres(
             "warehouse",
             connection_string=postgres_uri.replace("postgresql://", "postgresql+psycopg2://", 1),
             # The rows are copied once more: without it, GX asks for their columns with a `select *` of them all.
@@ -47,10 +55,9 @@ class GxSession:
                 "pool_size": 1,
                 "max_overflow": 0,
                 "pool_timeout": 30,
-                "connect_args": {"options": options, "application_name": "daybreak", "connect_timeout": 10},
+                "connect_args": {"options": options, "application_name": "daybreak", "connect_timeout": 10, **ALIVE},
             },
         )
-        self._lock = threading.Lock()
 
     @contextmanager
     def connection(self) -> Iterator["sa.Engine"]:
@@ -86,7 +93,10 @@ class GxSession:
 
 
 def gx_session() -> GxSession:
-    """The session for the settings in force; its connection has the loader's role."""
+    """The session for the settings in force; its connection has the loader's role.
+
+    Raises WarehouseError if Postgres goes away while it is set up.
+    """
     with acting_as(LOADER):
         return _session(settings().postgres_uri(), session_options(), gx_home())
 

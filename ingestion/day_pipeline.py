@@ -14,7 +14,7 @@ from ingestion import dlt_settings
 from ingestion.day_file import DayFile
 from ingestion.raw_tables import RAW
 from pipeline_settings import Settings
-from warehouse.connection import session_options
+from warehouse.connection import ALIVE, session_options
 
 dlt_settings.apply()
 
@@ -31,7 +31,12 @@ def day_pipeline(name: str, directory: Path, warehouse: Settings) -> dlt.Pipelin
             "username": warehouse.pguser,
             # dlt insists on a password; to libpq an empty one is none, so that .pgpass and trust work.
             "password": warehouse.pgpassword.get_secret_value() if warehouse.pgpassword else "",
-            "query": {"sslmode": warehouse.pgsslmode, "application_name": "daybreak", "options": session_options()},
+            "query": {
+                "sslmode": warehouse.pgsslmode,
+                "application_name": "daybreak",
+                "options": session_options(),
+                **{name: str(value) for name, value in ALIVE.items()},
+            },
         }
     )
     return dlt.pipeline(

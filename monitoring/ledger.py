@@ -1,18 +1,15 @@
-"""The ledger of days: which loads landed, which one counts for a day, which one readers see, and which may go."""
+"""The ledger of days: which loads landed, which one counts for a day, which one readers see."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from psycopg import sql
-
 from warehouse.connection import Connection
+from warehouse.locks import require_day
 
 if TYPE_CHECKING:  # importing dlt takes a second, and who asks for the state of a day needs none of it
     from ingestion.landing import LoadReceipt
-
-LOADS_KEPT = 2  # of each day, besides the admitted and the published one
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,11 @@ class LedgerDay:
 
 
 def record_load(connection: Connection, receipt: "LoadReceipt") -> None:
-    """Make a load visible: from here on it has landed whole."""
+    """Make a load visible: from here on it has landed whole.
+
+    Raises DayBusyError if another run has taken the day over.
+    """
+    require_day(connection, receipt.dataset, receipt.day)
     connection.execute(
         """
         insert into ops.loads (load_id, dataset, day, row_count, page_count, seconds, fingerprint)
@@ -169,38 +170,3 @@ def rows_published_since(connection: Connection, publication_id: int, pipelines:
         for mart, count in row["rows_published"].items():
             written[mart] = written.get(mart, 0) + count
     return written
-
-
-def prune_loads(connection: Connection, dataset: str, day: date) -> int:
-    """Remove a day's loads that no longer count from raw; returns how many went.
-
-    The admitted and the published load stay, and the newest LOADS_KEPT. Their rows in ops stay as the day's history.
-    """
-    rows = connection.execute(
-        """
-        with ranked as (
-            select load_id, row_number() over (order by landed_at desc) as age
-            from ops.loads
-            where dataset = %(dataset)s and day = %(day)s and pruned_at is null
-        )
-        update ops.loads set pruned_at = clock_timestamp()
-        where load_id in (select load_id from ranked where age > %(kept)s)
-            and load_id not in (
-                select unnest(array_remove(array[admitted_load_id, published_load_id], null))
-                from ops.day_ledger where dataset = %(dataset)s and day = %(day)s
-            )
-        returning load_id
-        """,
-        {"dataset": dataset, "day": day, "kept": LOADS_KEPT},
-    ).fetchall()
-    for row in rows:
-        _remove_rows(connection, dataset, day, row["load_id"])
-    return len(rows)
-
-
-def _remove_rows(connection: Connection, dataset: str, day: date, load_id: str) -> None:
-    tables = [sql.Identifier("raw", dataset)]
-    if dataset == "reviews":
-        tables.append(sql.Identifier("staging", "review_sentiment"))
-    for table in tables:
-        connection.execute(sql.SQL("delete from {} where _day = %s and _load_id = %s").format(table), [day, load_id])

@@ -55,6 +55,6 @@ def _known_secrets() -> list[str]:
         known = settings()
     except ConfigurationError:
         return []
-    secrets = (known.pgpassword, known.shop_api_token, known.metrics_url, known.alert_urls)
+    secrets = (known.pgpassword, known.shop_api_token, known.redis_url, known.metrics_url, known.alert_urls)
     texts = [secret.get_secret_value() for secret in secrets if secret]
     return [*texts, *(url for text in texts for url in text.replace(",", " ").split() if "://" in url)]

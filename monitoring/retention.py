@@ -1,4 +1,4 @@
-"""What monitoring forgets, and when. Raw has a rule of its own: monitoring.ledger.prune_loads.
+"""What monitoring forgets, and when. Raw has rules of its own: monitoring.raw_retention.
 
 What was told is never forgotten: ops.alerts and ops.pipeline_metrics keep what a message of the outbox told.
 """
@@ -31,10 +31,11 @@ OLD_MESSAGES = """
 
 @dataclass(frozen=True)
 class Pruned:
-    """How many rows went."""
+    """How many went."""
 
     messages: int = 0
     step_runs: int = 0
+    loads: int = 0
 
 
 def prune(connection: Connection) -> Pruned:

@@ -13,6 +13,7 @@ from datetime import date
 from monitoring import lineage
 from monitoring.dataset_use import DatasetsUsed
 from monitoring.log_lines import context, logfmt
+from monitoring.time_limit import time_limit
 from pipeline_errors import CacheUnavailableError, DaybreakError, told
 from warehouse.connection import connect
 
@@ -55,15 +56,16 @@ class StepRecord:
 def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str) -> Iterator[StepRecord]:
     """Run the block as a step: logged when it ends, whether well or not.
 
-    An error that passes through is given the day and the step. A CacheUnavailableError ends here as a warning. With
-    several pipelines or days (a backfill's build) each of them gets the step's row.
+    It is given up after STEP_TIMEOUT_MINUTES. An error that passes through is given the day and the step. A
+    CacheUnavailableError ends here as a warning. With several pipelines or days (a backfill's build) each of them gets
+    the step's row.
     """
     record = StepRecord()
     place = {"run_id": run_id, "pipeline": ",".join(pipelines), "day": days[-1] if days else "-", "step": name}
     started = time.monotonic()
     status, error, shown = "success", None, None
     try:
-        with context(**place), lineage.step(pipelines, name, days, lambda: record.used):
+        with context(**place), lineage.step(pipelines, name, days, lambda: record.used), time_limit():
             yield record
     except CacheUnavailableError as unavailable:
         record.warning = str(unavailable)

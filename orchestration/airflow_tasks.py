@@ -61,9 +61,10 @@ class ShopHealthSensor(BaseSensorOperator):
 def extract(dataset: str) -> dict[str, Any]:
     """Land the day in raw under a new load id."""
     day, run_id = _day_and_run()
-    with final_errors(), day_lock(dataset, day):
+    with final_errors():
         steps.prepare()
-        receipt = steps.extract_load(dataset, day, run_id)
+        with day_lock(dataset, day):
+            receipt = steps.extract_load(dataset, day, run_id)
     fields = [field[:40] for field in receipt.undeclared_fields[:FIELDS_TOLD]]
     return asdict(receipt) | {"day": day.isoformat(), "undeclared_fields": fields}
 

@@ -134,7 +134,7 @@ def status(
     epilog="For a scheduler, say every 15 minutes: what is kept is told on standard error, the rest on output."
 )
 def deliver(as_json: AsJson = False) -> None:
-    """Send what waits in the outbox, remind of open incidents, and forget old messages. Each run does the first."""
+    """Send what waits in the outbox, remind of open incidents, and remove what is old. Each run does the first."""
     with errors_as_exit_codes(), running_servers():
         from orchestration.delivery import print_delivery
 

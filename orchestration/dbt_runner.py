@@ -9,21 +9,16 @@ from functools import cache
 from typing import Any
 
 from monitoring import lineage
-from pipeline_errors import ConfigurationError, ModelError, WarehouseError
+from pipeline_errors import ConfigurationError, DaybreakError, LockedError, ModelError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, settings
-from warehouse.connection import connect, role_option
+from warehouse.connection import bounded_waits, connect, role_option
 
 Progress = Callable[[str, int, int], None]  # name of a finished node, its number, how many there are
 EventListener = Callable[[Any], None]  # dbt's own events (EventMsg)
 
 # What Postgres says when the fault is not the model's.
-SERVER_GAVE_UP = (
-    "lock timeout",
-    "statement timeout",
-    "deadlock detected",
-    "terminating connection",
-    "closed the connection",
-)
+LOCKED = ("lock timeout", "deadlock detected")
+SERVER_GAVE_UP = ("statement timeout", "terminating connection", "closed the connection")
 
 
 def build(
@@ -88,8 +83,12 @@ def name_flags_quickly() -> None:
     behavior_flags.BehaviorFlagRendered._default_source = staticmethod(default_source)  # type: ignore[method-assign]
 
 
-def _give_password() -> None:
-    """profiles.yml reads the environment alone: a password that came from a file is put there, for this process."""
+def _settle_environment() -> None:
+    """profiles.yml reads the environment alone: it gets a password that came from a file, and nothing of any `.env`.
+
+    dbt would take the variables of a `.env` that lies around where the command is run, against our settings.
+    """
+    os.environ.setdefault("PYTHON_DOTENV_DISABLED", "true")
     if password := settings().pgpassword:
         os.environ["PGPASSWORD"] = password.get_secret_value()
 
@@ -98,26 +97,27 @@ def _invoke(arguments: list[str], listeners: Sequence[EventListener] = ()) -> An
     from dbt.cli.main import dbtRunner
 
     name_flags_quickly()
-    _give_password()
+    _settle_environment()
     runner = dbtRunner(_manifest(), list(listeners))
-    with _role_in_force():
+    with _options_in_force():
         result = runner.invoke([*arguments, *_common_options()])
     if arguments[0] == "build":
         lineage.send(lambda: _lineage(result))
     if not result.success:
+        _raise_if_interrupted(result.exception)
         raise _failure(arguments[0], result)
     return result.result
 
 
 @contextmanager
-def _role_in_force() -> Iterator[None]:
-    """dbt's connections have the role of the block from their beginning on, as ours do.
+def _options_in_force() -> Iterator[None]:
+    """dbt's connections have the bounded waits, and the role of the block from their beginning on, as ours do.
 
-    libpq takes it from PGOPTIONS. dbt's own setting sends `set role` in the first transaction, and a rollback of that
+    libpq takes them from PGOPTIONS. dbt's own setting sends `set role` in the first transaction, and a rollback of that
     would give the role back.
     """
-    before, option = os.environ.get("PGOPTIONS"), role_option()
-    os.environ["PGOPTIONS"] = f"{before or ''} {option}".strip()
+    before = os.environ.get("PGOPTIONS")
+    os.environ["PGOPTIONS"] = f"{before or ''} {bounded_waits()} {role_option()}".strip()
     try:
         yield
     finally:
@@ -139,7 +139,7 @@ def _manifest() -> Any:
     from dbt.cli.main import dbtRunner
 
     name_flags_quickly()
-    _give_password()
+    _settle_environment()
     result = dbtRunner().invoke(["parse", *_common_options()])
     if not result.success:
         _raise_if_disk(result.exception)
@@ -172,6 +172,12 @@ def _progress_listener(on_progress: Progress) -> EventListener:
     return on_event
 
 
+def _raise_if_interrupted(error: BaseException | None) -> None:
+    """Raise what was meant to end this process, which dbt keeps like any failure: Ctrl-C, a task's timeout."""
+    if error is not None and not isinstance(error, Exception):
+        raise error
+
+
 def _raise_if_disk(error: BaseException | None) -> None:
     """Raise ConfigurationError if dbt could not write its state, which is no model's fault."""
     if isinstance(error, OSError):
@@ -185,16 +191,20 @@ def _failure(command: str, result: Any) -> Exception:
     _raise_if_disk(result.exception)
     nodes = getattr(result.result, "results", None) or []
     failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
-    if failed:
-        message = " ".join(str(failed[0].message).partition("DETAIL:")[0].split())[:300]  # the detail may be a row
-        more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
-        name = failed[0].node.name if hasattr(failed[0], "node") else failed[0].unique_id.split(".")[-1]
-        if any(sign in message for sign in SERVER_GAVE_UP):
-            return WarehouseError(
-                f"{name}{more} failed: {message}", "Its pipeline stays as it was. Run the same command again."
-            )
-        return ModelError(
-            f"{name}{more} failed: {message}",
-            "Its pipeline stays as it was. Correct it and run the same command again.",
+    if not failed:
+        return _kind(str(result.exception))(
+            f"dbt {command} failed: {result.exception}", "Its pipeline stays as it was."
         )
-    return ModelError(f"dbt {command} failed: {result.exception}", "Its pipeline stays as it was.")
+    message = " ".join(str(failed[0].message).partition("DETAIL:")[0].split())[:300]  # the detail may be a row
+    more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+    name = failed[0].node.name if hasattr(failed[0], "node") else failed[0].unique_id.split(".")[-1]
+    kind = _kind(message)
+    remedy = "Correct it and run the same command again." if kind is ModelError else "Run the same command again."
+    return kind(f"{name}{more} failed: {message}", f"Its pipeline stays as it was. {remedy}")
+
+
+def _kind(message: str) -> type[DaybreakError]:
+    """Whose fault it is."""
+    if any(sign in message for sign in LOCKED):
+        return LockedError
+    return WarehouseError if any(sign in message for sign in SERVER_GAVE_UP) else ModelError

@@ -25,6 +25,8 @@ def print_delivery(as_json: bool) -> None:
     typer.echo(f"{sent} {'message' if sent == 1 else 'messages'} sent." if sent else "Nothing was sent.")
     if pruned.messages or pruned.step_runs:
         typer.echo(f"{pruned.messages} old messages and {pruned.step_runs} old runs of steps removed.")
+    if pruned.loads:
+        typer.echo(f"{pruned.loads} superseded {'load' if pruned.loads == 1 else 'loads'} removed from raw.")
     for channel, state in sorted(done.undelivered.items()):
         if state.oldest_at:
             typer.echo(f"Kept, {channel}: {undelivered_text(channel, state)}.", err=state.waiting > 0)

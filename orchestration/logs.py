@@ -7,7 +7,7 @@ tasks log to Airflow.
 import logging
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -19,7 +19,6 @@ from pipeline_settings import settings
 OWN_PACKAGES = ("warehouse", "ingestion", "expectations", "serving", "monitoring", "orchestration", "local")
 # Their warnings are shown without being asked for: what succeeded only in part, and lineage that did not arrive.
 SHOWN = ("monitoring.run_log", "monitoring.lineage", "monitoring.lineage_sender")
-DAYS_KEPT = 30
 LARGEST_FILE_BYTES = 5_000_000  # and one more of that size for what came before, on a day that has so much to tell
 
 _handlers: list[logging.Handler] = []  # ours, of the latest call
@@ -39,7 +38,7 @@ def configure(*, is_verbose: bool) -> None:
     _handlers.append(console)
     with suppress(ConfigurationError):  # the command itself will say so
         formatter = JsonFormatter() if settings().log_format == "json" else formatter
-        _handlers.append(_LogFile(settings().daybreak_home / "logs"))
+        _handlers.append(_LogFile(settings().daybreak_home / "logs", settings().log_days_kept))
     console.addFilter(lambda record: _is_shown(record, is_verbose))
     root.addHandler(console)
     root.setLevel(logging.ERROR)
@@ -58,22 +57,25 @@ def _is_shown(record: logging.LogRecord, is_verbose: bool) -> bool:
 
 
 class _LogFile(RotatingFileHandler):
-    """The file of the present day (UTC), in a folder for its owner only. Files older than DAYS_KEPT go.
+    """The file of the present day (UTC), in a folder for its owner only. Files of the last LOG_DAYS_KEPT days stay.
 
     It is opened by the first record after DAYBREAK_HOME was made, which is not our business. What cannot be written is
     lost: a full disk is no reason to fail, nor to fill standard error.
     """
 
-    def __init__(self, folder: Path) -> None:
-        file = folder / f"daybreak-{datetime.now(UTC):%Y-%m-%d}.log"
+    def __init__(self, folder: Path, days_kept: int) -> None:
+        today = datetime.now(UTC).date()
+        file = folder / f"daybreak-{today}.log"
         super().__init__(file, maxBytes=LARGEST_FILE_BYTES, backupCount=1, encoding="utf-8", delay=True)
         self.folder = folder
+        self.oldest = f"daybreak-{today - timedelta(days_kept - 1)}.log"
 
     def _open(self) -> TextIOWrapper:
         if not self.folder.exists():
             self.folder.mkdir(mode=0o700)
-        for old in sorted(self.folder.glob("daybreak-*.log*"))[: -2 * DAYS_KEPT]:
-            old.unlink(missing_ok=True)
+        for file in self.folder.glob("daybreak-*.log*"):
+            if file.name < self.oldest:
+                file.unlink(missing_ok=True)
         return super()._open()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name in logging

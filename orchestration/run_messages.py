@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from monitoring import alerts, incidents, ledger, outbox, unstored
 from monitoring.metrics_file import write_metrics_file
 from monitoring.plain_text import first_line
+from monitoring.raw_retention import prune_superseded
 from monitoring.retention import Pruned, prune
 from orchestration.outcome import RunOutcome, new_run_id
 from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, PIPELINES
@@ -82,6 +83,7 @@ def keep_up() -> Upkeep:
         with connect() as connection:
             done.pruned = prune(connection)
             done.undelivered = outbox.undelivered(connection)
+        done.pruned = replace(done.pruned, loads=prune_superseded(BY_DATASET))
     except DaybreakError as error:
         done.error = error
     except Exception as failure:

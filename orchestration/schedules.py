@@ -29,7 +29,7 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=conf.getint("core", "default_task_retry_delay")),  # five minutes
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=30),
-    "execution_timeout": timedelta(hours=1),
+    "execution_timeout": timedelta(minutes=settings().step_timeout_minutes + 5),  # a step gives up by itself
     "on_failure_callback": FailureNotifier(),
     "pool": WAREHOUSE_POOL,
 }

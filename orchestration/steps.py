@@ -19,13 +19,16 @@ from monitoring import ledger
 from monitoring.anomalies import record_anomalies
 from monitoring.limits import anomaly_limits
 from monitoring.metrics import record_metrics
+from monitoring.raw_retention import prune_day
 from monitoring.run_log import step
+from monitoring.time_limit import time_limit
 from orchestration import datasets_used
 from orchestration.pipelines import BY_DATASET, BY_NAME, REVIEWS
 from orchestration.staging import ensure_staging
 from pipeline_errors import GateRefusedError, ModelError
 from warehouse.connection import connect, create_schemas
 from warehouse.forgetting import drop_forgotten
+from warehouse.locks import once_more, pipeline_lock
 from warehouse.roles import LOADER, READER, TRANSFORMER, acting_as
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BUILD_WAIT_SECONDS = 1800.0  # how long a build waits for another one of the same pipeline
+CACHE_WAIT_SECONDS = 300.0  # how long the cache's writer waits for another one
 
 
 def prepare() -> None:
@@ -49,10 +53,11 @@ def prepare() -> None:
     from expectations.dataset_settings import save_settings
 
     anomaly_limits()
-    with connect() as connection:
-        create_schemas(connection)
-    save_settings(shop_config())
-    ensure_staging()
+    with time_limit():
+        with connect() as connection:
+            create_schemas(connection)
+        save_settings(shop_config())
+        ensure_staging()
 
 
 def wait_for_shop(dataset: str, day: date, run_id: str, seconds: float) -> None:
@@ -86,7 +91,7 @@ def unchanged_load(receipt: "LoadReceipt") -> str | None:
     with acting_as(LOADER), connect() as connection:
         load_id = ledger.admitted_twin(connection, receipt)
         if load_id:
-            ledger.prune_loads(connection, receipt.dataset, receipt.day)
+            prune_day(connection, receipt.dataset, receipt.day)
     return load_id
 
 
@@ -114,7 +119,7 @@ def gate(dataset: str, day: date, load_id: str, run_id: str) -> "GateDecision":
         record.used = datasets_used.judgement(decision)
         with connect() as connection:
             save_decision(connection, decision)
-            ledger.prune_loads(connection, dataset, day)
+            prune_day(connection, dataset, day)
         record.records = decision.row_count
         if decision.decision == "empty":
             record.warning = f"The shop has no {dataset} for this day."
@@ -156,8 +161,10 @@ def transform(
     from orchestration import dbt_runner
 
     with step(pipelines, "transform", list(days), run_id) as record, acting_as(TRANSFORMER):
-        record.records = dbt_runner.build(
-            pipelines, full_refresh=full_refresh, day_range=day_range, on_progress=on_progress, on_event=on_event
+        record.records = once_more(
+            lambda: dbt_runner.build(
+                pipelines, full_refresh=full_refresh, day_range=day_range, on_progress=on_progress, on_event=on_event
+            )
         )
 
 
@@ -171,7 +178,7 @@ def publish(pipelines: Sequence[str], days: Sequence[date], run_id: str) -> dict
     with step(pipelines, "publish", list(days), run_id) as record, acting_as(TRANSFORMER):
         with connect() as connection:
             before = ledger.newest_publication(connection)
-        dbt_runner.publish(pipelines)
+        once_more(lambda: dbt_runner.publish(pipelines))
         with connect() as connection:
             rows_published: dict[str, int] = {}
             for name in pipelines:
@@ -195,7 +202,8 @@ def update_cache(day: date, run_id: str) -> "CacheReceipt | None":
             if not ledger.has_published(connection, REVIEWS.name):
                 return None
         record.used = datasets_used.caching()
-        with acting_as(READER):
+        # one at a time, or who read the mart first might write last
+        with pipeline_lock("product cache", CACHE_WAIT_SECONDS), acting_as(READER):
             receipt = refresh()
         record.records = receipt.written
         return receipt

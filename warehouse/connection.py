@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from pipeline_errors import WarehouseError
+from pipeline_errors import LockedError, WarehouseError
 from pipeline_settings import Settings, settings
 from warehouse import roles
 
@@ -24,10 +24,16 @@ SCHEMA_LOCK = 4_021_000_001  # advisory lock: one process at a time creates the 
 
 Connection = psycopg.Connection[dict[str, Any]]
 
-# No statement of ours may wait for ever on a lock or a dead peer.
-SESSION_OPTIONS = (
-    "-c lock_timeout=30s -c idle_in_transaction_session_timeout=10min -c TimeZone=UTC -c DateStyle=ISO -c jit=off"
-)
+# A peer that is gone is noticed within a minute, by us (libpq's options) and by the server, whose session holds locks.
+ALIVE: dict[str, Any] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+HEARD = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 -c tcp_user_timeout=60s"
+
+FORMATS = "-c TimeZone=UTC -c DateStyle=ISO -c jit=off"
 
 
 @contextmanager
@@ -45,8 +51,9 @@ def connect(*, autocommit: bool = False, using: Settings | None = None) -> Itera
             autocommit=True,
             connect_timeout=10,
             application_name="daybreak",
-            options=SESSION_OPTIONS,
+            options=f"{bounded_waits(where)} {FORMATS}",
             row_factory=dict_row,
+            **ALIVE,
         )
     except psycopg.OperationalError as error:
         raise unreachable(where, error) from None
@@ -59,6 +66,8 @@ def connect(*, autocommit: bool = False, using: Settings | None = None) -> Itera
             roles.take_role(connection)
             connection.autocommit = autocommit
             yield connection
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+        raise LockedError(f"Others hold what we need: {error}", "Run the same command again.") from error
     except psycopg.OperationalError as error:
         raise WarehouseError(f"Postgres gave up on us: {error}", "Run the same command again.") from error
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
@@ -77,9 +86,15 @@ def role_option() -> str:
     return f"-c role={row['role']}" if row and row["is_taken"] else ""
 
 
+def bounded_waits(using: Settings | None = None) -> str:
+    """Options that let no statement wait for ever, on a lock, a dead peer or itself."""
+    longest = round((using or settings()).step_timeout_minutes * 60_000)
+    return f"-c lock_timeout=30s -c idle_in_transaction_session_timeout=10min -c statement_timeout={longest} {HEARD}"
+
+
 def session_options() -> str:
-    """What a tool's own connection to the warehouse begins with: the bounded waits and the role of ours."""
-    return f"{SESSION_OPTIONS} {role_option()}".strip()
+    """What a tool's own connection to the warehouse begins with: the bounded waits, formats and role of ours."""
+    return f"{bounded_waits()} {FORMATS} {role_option()}".strip()
 
 
 def create_schemas(connection: Connection) -> None:

@@ -1,14 +1,36 @@
-"""Advisory locks: one run per dataset and day, one build per pipeline. They end with their connection."""
+"""Advisory locks: one run per dataset and day, one build per pipeline. They end with their connection.
 
+So a run that was cut off from Postgres, or slept too long, loses its day without noticing, and another may have it by
+the time it wakes up. Therefore each holder of a day gets a number, its fencing token, and what it writes that counts
+for the day is refused once there is a higher one (M. Kleppmann, Designing Data-Intensive Applications, chapter 8).
+"""
+
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
+from typing import TypeVar
 
-from pipeline_errors import DayBusyError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+
+from pipeline_errors import DayBusyError, LockedError
 from warehouse.connection import Connection, connect
 
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
 POLL_SECONDS = 0.1
+
+NEXT_HOLDER = """
+    insert into ops.day_fences as fences (dataset, day, token) values (%s, %s, 1)
+    on conflict (dataset, day) do update set token = fences.token + 1
+    returning token
+"""
+
+_tokens: ContextVar[Mapping[tuple[str, date], int] | None] = ContextVar("tokens", default=None)  # of days held here
 
 
 @contextmanager
@@ -17,7 +39,31 @@ def day_lock(dataset: str, day: date) -> Iterator[None]:
     with connect(autocommit=True) as connection:
         if not _try_lock(connection, f"day {dataset} {day}"):
             raise DayBusyError(f"{dataset} of {day} is being worked on by another run", "Wait for it to end.")
-        yield
+        row = connection.execute(NEXT_HOLDER, [dataset, day]).fetchone()
+        assert row is not None
+        before = _tokens.set({**(_tokens.get() or {}), (dataset, day): row["token"]})
+        try:
+            yield
+        finally:
+            _tokens.reset(before)
+
+
+def require_day(connection: Connection, dataset: str, day: date) -> None:
+    """See to it that nobody takes the day over before this transaction ends.
+
+    Raises DayBusyError if somebody has. Where the day is not held by day_lock there is nothing to be taken over.
+    """
+    token = (_tokens.get() or {}).get((dataset, day))
+    if token is None:
+        return
+    row = connection.execute(
+        "select token from ops.day_fences where dataset = %s and day = %s for share", [dataset, day]
+    ).fetchone()
+    if row is None or row["token"] != token:
+        raise DayBusyError(
+            f"{dataset} of {day} was taken over by another run while this one was cut off from Postgres",
+            "Nothing that came after counts; the other run goes on.",
+        )
 
 
 @contextmanager
@@ -30,6 +76,18 @@ def pipeline_lock(pipeline: str, wait_seconds: float) -> Iterator[None]:
                 raise DayBusyError(f"{pipeline} is being built by another run", "Wait for it to end.")
             time.sleep(POLL_SECONDS)
         yield
+
+
+def once_more(locked: Callable[[], T]) -> T:
+    """The result of a call, tried again once if others held what it needed: by then a reader's query has ended."""
+    trying = Retrying(
+        retry=retry_if_exception_type(LockedError),
+        stop=stop_after_attempt(2),
+        wait=wait_random(1, 3),
+        before_sleep=lambda state: logger.warning("Once more: %s", state.outcome and state.outcome.exception()),
+        reraise=True,
+    )
+    return trying(locked)
 
 
 def _try_lock(connection: Connection, name: str) -> bool:

@@ -80,6 +80,14 @@ create table if not exists ops.day_ledger (
 create index if not exists day_ledger_pending on ops.day_ledger (dataset, day)
 where admitted_load_id is distinct from published_load_id;
 
+-- The number of the run that holds a day, higher for each: what an earlier holder writes does not count (warehouse/locks.py).
+create table if not exists ops.day_fences (
+    dataset text not null,
+    day date not null,
+    token bigint not null,
+    primary key (dataset, day)
+);
+
 -- The gate's decision on a load, with the counts and the settings that it followed from.
 create table if not exists ops.gate_results (
     load_id text primary key references ops.loads (load_id),

@@ -1,8 +1,9 @@
 """
 ### Messages, every quarter of an hour
 
-Sends what a receiver did not take when it was told, reminds of incidents that are still open, and removes old messages
-and old rows of the log of steps. It belongs to no day, and does no harm whenever and however often it runs.
+Sends what a receiver did not take when it was told, reminds of incidents that are still open, and removes old messages,
+old rows of the log of steps, and loads that were superseded long ago. It belongs to no day, and does no harm whenever
+and however often it runs.
 
 - **A receiver that is down**, or a warehouse, does not make it red: its log says what is kept; the next tries again.
 - **What waits:** `daybreak status`, or `ops.outbox` and `ops.outbox_deliveries`.

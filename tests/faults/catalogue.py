@@ -53,20 +53,21 @@ FAULTS: dict[int, Fault] = {
     19: Fault(
         "Ten times the day; a million rows",
         "Bounded time and memory; an alert on volume.",
-        "Time and memory are measured by `make bench`, not tested.",
+        "Time is measured by `make bench`, not tested.",
     ),
     20: Fault(
         "A bad rate at the threshold; rows in another order", "The exact threshold passes; order changes nothing."
     ),
-    21: Fault("Postgres ends our sessions; Postgres is killed", "Exit code 4 or success; the next run puts all right."),
+    21: Fault(
+        "Postgres ends our sessions, is killed, falls silent", "Exit code 4 or success; the next run puts all right."
+    ),
     22: Fault(
         "Closed port, wrong password, read-only, no free connection", "Exit code 4 within seconds, with the remedy."
     ),
     23: Fault("The disk is full, then larger", "Readers keep the old day; the next run puts all right."),
     24: Fault(
-        "A reader idle in a transaction, a conflicting lock, a statement timeout",
-        "A lock timeout keeps readers from queueing behind us; exit code 4, and the next run puts all right.",
-        "No test makes a deadlock yet.",
+        "A reader idle in a transaction, a conflicting lock, a deadlock, a statement timeout",
+        "A lock timeout keeps readers from queueing behind us; one more try, then exit code 4; the next run heals it.",
     ),
     25: Fault("The network breaks in the middle of a load", "Exit code 4, nothing visible; the next run heals it."),
     26: Fault("A reader's own views and grants on marts", "They survive every run, re-run and full refresh."),
@@ -77,7 +78,10 @@ FAULTS: dict[int, Fault] = {
     31: Fault("Killed between sending a message and noting it", "Sent twice with one key, never lost."),
     32: Fault("Killed at any step, at any moment", "The same command again ends as if nothing had happened."),
     33: Fault("SIGTERM, Ctrl-C", "Gone within 30 seconds; the same command goes on from there."),
-    34: Fault("Runs at the same time", "Of one day one works, the other exits with 6; days are independent."),
+    34: Fault(
+        "Runs at the same time",
+        "Of one day one works, the other exits with 6, even if it held the day before; days are independent.",
+    ),
     35: Fault("A day is killed, then the next one runs", "Each day holds its own rows."),
     36: Fault("A clock that is days off", "The same marts: no model and no step looks at the clock."),
     37: Fault("A full disk under the state directory, or no right to write", "An error that names the path."),

@@ -139,10 +139,13 @@ def _loads(query: str) -> Loads:
 def wait_until_alone() -> None:
     """Wait until Postgres has noticed that a killed run is gone."""
     deadline = time.monotonic() + 30
-    others = "select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    others = """
+        select pid, state, query from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+    """
     with connect(autocommit=True) as connection:
-        while connection.execute(others.encode()).fetchall():
-            assert time.monotonic() < deadline
+        while found := connection.execute(others.encode()).fetchall():
+            assert time.monotonic() < deadline, found
             time.sleep(0.05)
 
 

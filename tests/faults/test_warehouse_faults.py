@@ -1,5 +1,6 @@
 """Postgres that goes away, in the middle of a load or for good: exit code 4, and the next run puts all right."""
 
+import os
 import random
 import threading
 import time
@@ -98,7 +99,7 @@ def backends_terminated(warehouse: Settings, times: int, moments: random.Random)
 
 @pytest.mark.slow
 @pytest.mark.fault(21)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("FAULT_SESSIONS", "12"))))
 def test_sessions_that_are_ended_at_random_moments(here: World, warehouse: Settings, seed: int) -> None:
     with backends_terminated(warehouse, 3, random.Random(seed)):
         outcome = run_days([SECOND], NAMES)

@@ -11,7 +11,7 @@ from monitoring.alerts import report_failure
 from orchestration.cli import app
 from pipeline_errors import ShopError
 from pipeline_settings import Settings, settings
-from tests.dbt_project.loads import FIRST
+from tests.dbt_project.loads import FIRST, Loads, orders, reviews
 from tests.monitoring.test_outbox import ORDERS, Inbox, configure, execute, inbox, told, wait_is_over
 
 pytestmark = pytest.mark.integration
@@ -56,7 +56,18 @@ def test_reminders_and_pruning_are_its_work_too(inbox: Inbox, configure: Callabl
             "delivered_at = delivered_at - interval '31 days'")  # fmt: skip
     told_as_data = json.loads(daybreak_deliver("--json").stdout)
     assert (told_as_data["reminders"], told_as_data["delivery"]["sent"]) == (1, 1)
-    assert told_as_data["pruned"] == {"messages": 1, "step_runs": 0}
+    assert told_as_data["pruned"] == {"messages": 1, "step_runs": 0, "loads": 0}
+
+
+def test_what_was_superseded_long_ago_leaves_raw(inbox: Inbox, configure: Callable[..., None]) -> None:
+    loads = Loads()
+    for _ in range(2):
+        loads.admit("orders", FIRST, orders(FIRST))
+        loads.admit("reviews", FIRST, reviews(FIRST))
+    execute("update ops.loads set landed_at = landed_at - interval '91 days'")
+    assert daybreak_deliver().stdout == "Nothing was sent.\n2 superseded loads removed from raw.\n"
+    left = execute("select _load_id from raw.orders union select _load_id from raw.reviews order by 1")
+    assert [row["_load_id"] for row in left] == ["load-003", "load-004"]
 
 
 def test_a_warehouse_that_is_down_is_exit_code_4(

@@ -5,7 +5,7 @@ import logging
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -101,16 +101,18 @@ def test_old_files_go_and_a_day_has_a_bounded_size(home: Path, monkeypatch: pyte
     monkeypatch.setattr(logs, "LARGEST_FILE_BYTES", 2000)
     folder = home / "logs"
     folder.mkdir()
+    today = datetime.now(UTC).date()
     for number in range(1, 100):
-        (folder / f"daybreak-2025-{number:03}.log").touch()
+        (folder / f"daybreak-{today - timedelta(number)}.log").touch()
+    monkeypatch.setenv("LOG_DAYS_KEPT", "7")
+    settings.cache_clear()
     logs.configure(is_verbose=False)
     for _ in range(100):
         logging.getLogger("monitoring.anything").info("a line of some length, to fill the file")
     logs.configure(is_verbose=False)
     files = sorted(file.name for file in folder.iterdir())
-    assert len(files) <= 2 * logs.DAYS_KEPT + 2
-    assert {"daybreak-2025-001.log", "daybreak-2025-099.log"} - set(files) == {"daybreak-2025-001.log"}
-    assert {f"daybreak-{datetime.now(UTC):%Y-%m-%d}.log{end}" for end in ("", ".1")} <= set(files)
+    days = [today - timedelta(number) for number in reversed(range(7))]
+    assert files == [*(f"daybreak-{day}.log" for day in days), f"daybreak-{today}.log.1"]
     assert all(file.stat().st_size <= 2000 for file in folder.iterdir())
 
 

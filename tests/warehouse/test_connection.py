@@ -124,5 +124,5 @@ def test_a_lock_is_not_waited_for_for_ever(warehouse: Settings) -> None:
         holder.execute("lock table ops.loads in access exclusive mode")
         with pytest.raises(WarehouseError, match="lock timeout"):
             execute("set local lock_timeout = '200ms'", "select * from ops.loads")
-    with psycopg.connect(warehouse.postgres_uri(), options=warehouse_connection.SESSION_OPTIONS) as plain:
+    with psycopg.connect(warehouse.postgres_uri(), options=warehouse_connection.bounded_waits()) as plain:
         assert plain.execute("show lock_timeout").fetchone() == ("30s",)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import date, timedelta
 
@@ -9,12 +10,18 @@ import pytest
 
 from pipeline_errors import DayBusyError
 from pipeline_settings import Settings
+from tests.warehouse.sessions import end_locks
 from warehouse.connection import connect
-from warehouse.locks import day_lock, pipeline_lock
+from warehouse.locks import day_lock, pipeline_lock, require_day
 
 pytestmark = pytest.mark.integration
 
 DAY = date(2026, 3, 1)
+
+
+def hold_once(dataset: str) -> None:
+    with day_lock(dataset, DAY):
+        pass
 
 
 def test_a_day_is_held_by_one_run_at_a_time(warehouse: Settings) -> None:
@@ -39,17 +46,8 @@ def test_a_lock_ends_with_an_error_in_its_block(warehouse: Settings) -> None:
 def test_a_lock_ends_with_its_connection(warehouse: Settings) -> None:
     with ExitStack() as held:
         held.enter_context(day_lock("orders", DAY))
-        with connect(autocommit=True) as killer:
-            killer.execute(
-                """
-                select pg_terminate_backend(pid) from pg_locks
-                where
-                    locktype = 'advisory'
-                    and database = (select oid from pg_database where datname = current_database())
-                """
-            )
-        with day_lock("orders", DAY):
-            pass
+        end_locks()
+        hold_once("orders")
 
 
 def test_a_build_waits_for_the_one_before_it(warehouse: Settings) -> None:
@@ -80,3 +78,32 @@ def test_a_build_does_not_wait_for_ever(warehouse: Settings) -> None:
         pipeline_lock("ecommerce_order_pipeline", 0.3),
     ):
         pass
+
+
+def test_who_lost_a_day_to_another_run_can_no_longer_write(warehouse: Settings) -> None:
+    with ExitStack() as asleep:
+        asleep.enter_context(day_lock("orders", DAY))
+        with connect() as connection:
+            require_day(connection, "orders", DAY)
+        end_locks()
+        with connect() as connection:  # nobody has it: it is still ours
+            require_day(connection, "orders", DAY)
+        with ThreadPoolExecutor(1) as other:
+            other.submit(hold_once, "orders").result()
+            other.submit(hold_once, "reviews").result()
+        with pytest.raises(DayBusyError, match="orders of 2026-03-01 was taken over"), connect() as connection:
+            require_day(connection, "orders", DAY)
+    with day_lock("orders", DAY), connect() as connection:
+        require_day(connection, "orders", DAY)
+
+
+def test_a_day_is_not_taken_over_while_its_holder_writes(warehouse: Settings) -> None:
+    with ExitStack() as asleep, ThreadPoolExecutor(1) as other:
+        asleep.enter_context(day_lock("orders", DAY))
+        with connect() as connection:
+            require_day(connection, "orders", DAY)
+            end_locks()
+            taking = other.submit(hold_once, "orders")
+            with pytest.raises(TimeoutError):
+                taking.result(0.5)
+        taking.result(10)

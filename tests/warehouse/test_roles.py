@@ -185,7 +185,11 @@ def test_what_was_made_before_there_were_roles_changes_hands(warehouse: Settings
 def test_a_role_is_not_given_back_by_a_rollback(warehouse: Settings) -> None:
     me = "select current_user::text as me, session_user::text as login"
     before = os.environ.get("PGOPTIONS")
-    with acting_as(TRANSFORMER), dbt_runner._role_in_force(), psycopg.connect(warehouse.postgres_uri()) as dbts:
+    with (
+        acting_as(TRANSFORMER),
+        dbt_runner._options_in_force(),
+        psycopg.connect(warehouse.postgres_uri()) as dbts,
+    ):
         dbts.execute("select 1")
         dbts.rollback()
         assert dbts.execute(me.encode()).fetchone() == (TRANSFORMER, warehouse.pguser)

@@ -1,0 +1,137 @@
+"""What `make check` finds besides the linters' finds: secrets in tracked files, vulnerabilities of locked packages."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from tests import known_vulnerabilities
+from tests.known_vulnerabilities import audit
+
+ROOT = Path(__file__).resolve().parent.parent
+# Put together here, so that this file has none.
+KEYS = {
+    "amazon": 'key = "' + "AKIA" + "Z7QK3M9XT2VWB4LD" + '"',
+    "github": "token: " + "ghp_" + "a1B2" * 9,
+    "private": "-----BEGIN RSA " + "PRIVATE KEY-----",
+    "login": "db_pass" + "word" + ' = "correct-horse-7"',
+}
+
+
+# ---- secrets ---------------------------------------------------------------------------------------------------------
+
+
+def look_for_secrets(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the Makefile's own line on the tracked files of another folder."""
+    binaries = Path(sys.executable).parent
+    recipe = subprocess.run(
+        ["make", "--dry-run", "check", f"BIN={binaries}"], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+    (line,) = [line for line in recipe.splitlines() if "detect-secrets" in line]
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, cwd=folder)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with our baseline and one harmless file."""
+    (tmp_path / ".secrets.baseline").write_text((ROOT / ".secrets.baseline").read_text())
+    (tmp_path / "settings.py").write_text('"""No secret here."""\n')
+    subprocess.run(["git", "init", "--quiet"], check=True, cwd=tmp_path)
+    subprocess.run(["git", "add", "."], check=True, cwd=tmp_path)
+    return tmp_path
+
+
+def test_files_without_a_secret_pass(repository: Path) -> None:
+    done = look_for_secrets(repository)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+def test_a_new_secret_in_a_tracked_file_is_found_and_not_shown(repository: Path, key: str) -> None:
+    (repository / "settings.py").write_text(f"{key}\n")
+    done = look_for_secrets(repository)
+    assert done.returncode != 0
+    assert "settings.py:1" in done.stdout
+    assert key.rsplit(maxsplit=1)[-1].strip('"') not in done.stdout + done.stderr
+
+
+def test_the_baseline_asks_nobody_whether_a_secret_is_real_and_leaves_out_the_lock_and_itself_alone() -> None:
+    baseline = json.loads((ROOT / ".secrets.baseline").read_text())
+    filters = {entry["path"].split(".")[-1]: entry for entry in baseline["filters_used"]}
+    assert "is_ignored_due_to_verification_policies" not in filters
+    assert filters["should_exclude_file"]["pattern"] == [r"^(requirements\.lock|\.secrets\.baseline)$"]
+    assert len(baseline["results"]) < 20
+    for file in baseline["results"]:
+        assert (ROOT / file).exists(), f"{file} is gone; see the Makefile for how to write the baseline again"
+
+
+# ---- vulnerabilities -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    """A lock of two packages."""
+    file = tmp_path / "requirements.lock"
+    file.write_text("".join(f"{name}==1.0 \\\n    --hash=sha256:{'0' * 64}\n" for name in ("sound", "leaky")))
+    return file
+
+
+@pytest.fixture
+def service(httpserver: HTTPServer) -> str:
+    """A service that knows one vulnerability, of `leaky`."""
+
+    def answer(request: Request) -> Response:
+        known = {"id": "PYSEC-1", "aliases": ["CVE-1"], "summary": "It leaks", "affected": []}
+        found = {"vulns": [known]} if request.get_json(force=True)["package"]["name"] == "leaky" else {}
+        return Response(json.dumps(found), content_type="application/json")
+
+    httpserver.expect_request("/v1/query", method="POST").respond_with_handler(answer)
+    return httpserver.url_for("/v1/query")
+
+
+def test_a_known_vulnerability_fails(lock: Path, service: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert audit(lock, service) == 1
+    told = capfd.readouterr()
+    assert "leaky" in told.out
+    assert "PYSEC-1" in told.out
+    assert "sound" not in told.out
+
+
+def test_packages_without_any_pass(lock: Path, service: str, capfd: pytest.CaptureFixture[str]) -> None:
+    lock.write_text(lock.read_text().replace("leaky", "tight"))
+    assert audit(lock, service) == 0
+    assert "NOT" not in capfd.readouterr().out
+
+
+def test_an_accepted_vulnerability_passes(lock: Path, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_vulnerabilities, "ACCEPTED", {"CVE-1": "We never let it."})
+    assert audit(lock, service) == 0
+
+
+def test_what_is_accepted_has_a_reason() -> None:
+    assert all(reason.strip() for reason in known_vulnerabilities.ACCEPTED.values())
+
+
+@pytest.mark.parametrize("trouble", ["nobody there", "another page", "forbidden"])
+def test_a_service_that_cannot_be_reached_is_one_line_that_says_so(
+    lock: Path, httpserver: HTTPServer, capfd: pytest.CaptureFixture[str], trouble: str
+) -> None:
+    httpserver.expect_request("/another page").respond_with_data("<p>Log in first</p>")
+    httpserver.expect_request("/forbidden").respond_with_data("", status=403)
+    url = "http://127.0.0.1:1/" if trouble == "nobody there" else httpserver.url_for(f"/{trouble}")
+    assert audit(lock, url) == 0
+    told = capfd.readouterr()
+    (line,) = told.out.splitlines()
+    assert line.startswith("Known vulnerabilities were NOT looked for")
+    assert told.err == ""
+
+
+def test_a_service_that_breaks_off_fails(lock: Path, httpserver: HTTPServer, capfd: pytest.CaptureFixture[str]) -> None:
+    httpserver.expect_ordered_request("/").respond_with_json({})
+    httpserver.expect_ordered_request("/").respond_with_data("", status=503)
+    assert audit(lock, httpserver.url_for("/")) != 0
+    capfd.readouterr()
