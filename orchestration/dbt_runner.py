@@ -160,6 +160,7 @@ def _common_options() -> list[str]:
         "none",
         "--no-version-check",
         "--quiet",
+        "--no-write-json",  # its results tell the row that Postgres refused, and nobody reads them
     ]
 
 

@@ -94,8 +94,7 @@ FAULTS: dict[int, Fault] = {
     42: Fault("The gate refuses under Airflow", "Publish is skipped, people are told, customer_health does not start."),
     43: Fault(
         "An event for an old day, twice, out of order",
-        "The right data for each day.",
-        "An old day's event is tested; one delivered twice is not.",
+        "Each run has the right day; one that finds no work publishes nothing, and is green.",
     ),
     44: Fault("A red model or test under Airflow", "Red until it heals, then green when cleared."),
     45: Fault("Too many privileges", "Each step has the least that it needs; readers can select from marts alone."),

@@ -10,8 +10,9 @@ from pipeline_settings import Settings
 from tests.dbt_project.conftest import dbt, dbt_state, loads
 from tests.faults.forked_runs import Forker
 from tests.laws.conftest import world
+from tests.laws.nights import nights
 
-__all__ = ["dbt", "dbt_state", "loads", "world"]  # fixtures of the neighbours
+__all__ = ["dbt", "dbt_state", "loads", "nights", "world"]  # fixtures of the neighbours
 
 
 @pytest.fixture(scope="session")

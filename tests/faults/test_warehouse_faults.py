@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -173,3 +174,19 @@ def test_a_build_that_selects_nothing_is_no_success(loads: Loads) -> None:
         steps.publish([ORDERS], [FIRST], "run-1")
     assert publications() == []
     assert pending() == [f"orders {FIRST}"]
+
+
+@pytest.mark.fault(48)
+def test_a_row_that_postgres_refuses_stands_in_no_file(here: World, home: Path) -> None:
+    person = "person-5c13"
+    assert isinstance(here.shop, ListedShop)
+    here.shop.put("orders", SECOND, [{**row, "customer_id": person} for row in orders(SECOND)])
+    with connect() as connection:  # Postgres tells the whole row
+        query = f"alter table marts.fct_orders add constraint nobody check (customer_id <> '{person}')"
+        connection.execute(query.encode())
+    outcome = run_days([SECOND], [ORDERS])
+    assert outcome.exit_code == 7, outcome.errors
+    assert "nobody" in str(outcome.errors[0])
+    assert person not in str(outcome.errors[0])
+    files = [file for file in home.rglob("*") if file.is_file() and not file.is_relative_to(home / "servers")]
+    assert [file for file in files if person.encode() in file.read_bytes()] == []

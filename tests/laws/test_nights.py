@@ -1,129 +1,30 @@
 """The laws under the real scheduler: nights of the simulated shop, with what goes wrong in them, against the oracle."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any
 
-import psycopg
 import pytest
-from psycopg import sql
-from psycopg.rows import dict_row
 
-from local.airflow import Airflow, running_airflow
-from local.shop_contract import Shop
 from local.shop_server import ShopServer
 from local.simulated_shop import CORRECTED_DAY, REFUSED_DAY, SimulatedShop
 from local.state import free_port
 from orchestration.day_run import days_between
 from orchestration.pipelines import BY_NAME
-from pipeline_settings import Settings
-from tests.laws.conftest import World
+from tests.laws.nights import DATASETS, HEALTH, ORDERS, REVIEWS, Nights, nights, told
 from warehouse.connection import connect
+
+__all__ = ["nights"]  # a fixture
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
-ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 DAYS = days_between(REFUSED_DAY - timedelta(days=1), REFUSED_DAY + timedelta(days=1))
-DATASETS = {ORDERS: "orders", REVIEWS: "reviews"}
 LONGEST_XCOM = 2048  # bytes
-RUN_SECONDS = 900
-
-
-class Nights:
-    """An Airflow whose pipelines are unpaused, and the world that they load."""
-
-    def __init__(self, airflow: Airflow, world: World) -> None:
-        self.airflow, self.world = airflow, world
-
-    def start(self, pipeline: str, day: date, *, by_form: bool = False) -> str:
-        """Start a run by hand for a day, by its partition key or as the form does; returns its id."""
-        chosen: dict[str, Any] = {"conf": {"day": day.isoformat()}} if by_form else {"partition_key": day.isoformat()}
-        run: dict[str, Any] = self.airflow.api(f"/dags/{pipeline}/dagRuns", {"logical_date": None, **chosen})
-        return str(run["dag_run_id"])
-
-    def metadata(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        """Rows of Airflow's own tables."""
-        uri = self.airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg", "")
-        with psycopg.connect(uri, row_factory=dict_row) as connection:
-            return connection.execute(query.encode(), values).fetchall()
-
-    def states(self, pipeline: str) -> list[tuple[str, str]]:
-        """Day and state of a pipeline's runs, in order."""
-        rows = self.metadata(
-            "select coalesce(partition_key, conf ->> 'day') as day, state from dag_run"
-            " where dag_id = %s order by 1, id",
-            pipeline,
-        )
-        return [(row["day"], row["state"]) for row in rows]
-
-    def tasks(self, run_id: str) -> dict[str, str]:
-        """State of each task of a run."""
-        rows = self.metadata("select task_id, state from task_instance where run_id = %s", run_id)
-        return {row["task_id"]: row["state"] for row in rows}
-
-    def settle(self) -> None:
-        """Wait until no run is queued or running, for long enough that none is about to start."""
-        quiet_since, deadline = time.monotonic(), time.monotonic() + RUN_SECONDS
-        while time.monotonic() - quiet_since < 10:
-            assert time.monotonic() < deadline, self.metadata("select dag_id, run_id, state from dag_run")
-            self.airflow.raise_if_dead()
-            if self.metadata("select from dag_run where state in ('queued', 'running')"):
-                quiet_since = time.monotonic()
-            time.sleep(1)
-
-    def kill_when_running(self, pipeline: str, task: str) -> None:
-        """Kill -9 the process of a task as soon as it works."""
-        deadline = time.monotonic() + RUN_SECONDS
-        query = "select pid from task_instance where dag_id = %s and task_id = %s and state = 'running' and pid > 0"
-        while not (found := self.metadata(query, pipeline, task)):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        os.kill(found[0]["pid"], signal.SIGKILL)
-
-
-@pytest.fixture
-def nights(warehouse: Settings, world: Callable[[Shop], World]) -> Iterator[Callable[..., Nights]]:
-    """Serve a shop and get a running Airflow for it, whose retries do not wait for five minutes."""
-    running: list[Any] = []
-    metadata = f"{warehouse.pgdatabase}_airflow"
-
-    def make(shop: Shop, **variables: str) -> Nights:
-        here = world(shop)
-        quick = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False", "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5"}
-        running.append(running_airflow(quick | variables))
-        airflow = running[-1].__enter__()
-        deadline = time.monotonic() + 60
-        while airflow.api("/dags")["total_entries"] < 3:
-            assert time.monotonic() < deadline, airflow.api("/importErrors")
-            time.sleep(1)
-        return Nights(airflow, here)
-
-    try:
-        yield make
-    finally:
-        for manager in running:
-            manager.__exit__(None, None, None)
-        with connect(autocommit=True) as connection:  # Airflow's own tables outlive the warehouse of a test
-            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(metadata)))
 
 
 def falsify_sales(amount: int) -> None:
     """Change a day's revenue behind the pipeline's back: the next build of the day has a red test."""
     with connect() as connection:
         connection.execute("update marts.daily_sales set revenue = revenue + %s", [amount])
-
-
-def told() -> list[tuple[str, str, date]]:
-    with connect() as connection:
-        rows = connection.execute(
-            "select pipeline, kind, logical_date from ops.alerts where kind <> 'anomaly' order by 1, 3, alert_id"
-        )
-        return [(row["pipeline"], row["kind"], row["logical_date"]) for row in rows]
 
 
 @pytest.mark.fault(39, 40, 42, 43)
@@ -173,20 +74,9 @@ def test_a_parallel_backfill_and_a_scheduler_that_is_killed_in_it(nights: Callab
         for dataset in DATASETS.values():
             here.world.admit(dataset, day)
     for pipeline in DATASETS:
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", pipeline),
-                *("--from-date", DAYS[0].isoformat(), "--to-date", (DAYS[-1] + timedelta(days=1)).isoformat()),
-                *("--max-active-runs", "3"),
-            ],
-            env=here.airflow.environment,
-            check=True,
-            capture_output=True,
-        )
-    deadline = time.monotonic() + RUN_SECONDS
-    while not here.metadata("select from task_instance where task_id = 'publish' and state = 'running'"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+        here.backfill(pipeline, DAYS, at_once=3)
+    publishing = "select from task_instance where task_id = 'publish' and state = 'running'"
+    here.eventually(lambda: here.metadata(publishing), 0.05)
     here.airflow.kill("scheduler")
     here.airflow.start("scheduler")
     here.settle()
@@ -210,10 +100,7 @@ def test_a_shop_that_is_down_is_waited_for_without_a_worker(nights: Callable[...
     here = nights(shop, SHOP_API_URL=f"http://127.0.0.1:{port}")
     here.world.admit("reviews", day)
     run = here.start(REVIEWS, day)
-    deadline = time.monotonic() + RUN_SECONDS
-    while here.tasks(run).get("check_api_health") != "up_for_reschedule":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    here.eventually(lambda: here.tasks(run).get("check_api_health") == "up_for_reschedule")
     server = ShopServer(shop, port=port)
     server.start()
     try:

@@ -1,0 +1,133 @@
+"""Airflow with a world to load: what nights under the real scheduler share."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from local.airflow import Airflow, running_airflow
+from local.shop_contract import Shop
+from pipeline_settings import Settings
+from tests.laws.conftest import World
+from warehouse.connection import connect
+
+ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
+DATASETS = {ORDERS: "orders", REVIEWS: "reviews"}
+RUN_SECONDS = 900
+
+
+class Nights:
+    """An Airflow whose pipelines are unpaused, and the world that they load."""
+
+    def __init__(self, airflow: Airflow, world: World) -> None:
+        self.airflow, self.world = airflow, world
+
+    def start(self, pipeline: str, day: date, *, by_form: bool = False) -> str:
+        """Start a run by hand for a day, by its partition key or as the form does; returns its id."""
+        chosen: dict[str, Any] = {"conf": {"day": day.isoformat()}} if by_form else {"partition_key": day.isoformat()}
+        run: dict[str, Any] = self.airflow.api(f"/dags/{pipeline}/dagRuns", {"logical_date": None, **chosen})
+        return str(run["dag_run_id"])
+
+    def metadata(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        """Rows of Airflow's own tables."""
+        uri = self.airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg", "")
+        with psycopg.connect(uri, row_factory=dict_row) as connection:
+            return connection.execute(query.encode(), values).fetchall()
+
+    def states(self, pipeline: str) -> list[tuple[str, str]]:
+        """Day and state of a pipeline's runs, in order."""
+        rows = self.metadata(
+            "select coalesce(partition_key, conf ->> 'day') as day, state from dag_run"
+            " where dag_id = %s order by 1, id",
+            pipeline,
+        )
+        return [(row["day"], row["state"]) for row in rows]
+
+    def tasks(self, run_id: str) -> dict[str, str]:
+        """State of each task of a run."""
+        rows = self.metadata("select task_id, state from task_instance where run_id = %s", run_id)
+        return {row["task_id"]: row["state"] for row in rows}
+
+    def backfill(self, pipeline: str, days: list[date], at_once: int) -> None:
+        """Ask for a run for each of the days, which follow each other."""
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", pipeline),
+                *("--from-date", days[0].isoformat(), "--to-date", (days[-1] + timedelta(days=1)).isoformat()),
+                *("--max-active-runs", str(at_once)),
+            ],
+            env=self.airflow.environment,
+            check=True,
+            capture_output=True,
+        )
+
+    def settle(self, seconds: float = RUN_SECONDS) -> None:
+        """Wait until no run is queued or running, for long enough that none is about to start."""
+        quiet_since, deadline = time.monotonic(), time.monotonic() + seconds
+        while time.monotonic() - quiet_since < 10:
+            assert time.monotonic() < deadline, self.metadata("select dag_id, run_id, state from dag_run")
+            self.airflow.raise_if_dead()
+            if self.metadata("select from dag_run where state in ('queued', 'running')"):
+                quiet_since = time.monotonic()
+            time.sleep(1)
+
+    def process_of(self, pipeline: str, task: str) -> int:
+        """The process of a task, as soon as it works."""
+        query = "select pid from task_instance where dag_id = %s and task_id = %s and state = 'running' and pid > 0"
+        return int(self.eventually(lambda: self.metadata(query, pipeline, task), 0.05)[0]["pid"])
+
+    def kill_when_running(self, pipeline: str, task: str) -> None:
+        """Kill -9 the process of a task as soon as it works."""
+        os.kill(self.process_of(pipeline, task), signal.SIGKILL)
+
+    def eventually(self, look: Callable[[], Any], pause: float = 0.2) -> Any:
+        """What is seen as soon as something is."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while not (found := look()):
+            assert time.monotonic() < deadline, self.metadata("select dag_id, run_id, state from dag_run")
+            time.sleep(pause)
+        return found
+
+
+@pytest.fixture
+def nights(warehouse: Settings, world: Callable[[Shop], World]) -> Iterator[Callable[..., Nights]]:
+    """Serve a shop and get a running Airflow for it, whose retries do not wait for five minutes."""
+    running: list[Any] = []
+    metadata = f"{warehouse.pgdatabase}_airflow"
+
+    def make(shop: Shop, **variables: str) -> Nights:
+        here = world(shop)
+        quick = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False", "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5"}
+        running.append(running_airflow(quick | variables))
+        airflow = running[-1].__enter__()
+        deadline = time.monotonic() + 60
+        while airflow.api("/dags")["total_entries"] < 3:
+            assert time.monotonic() < deadline, airflow.api("/importErrors")
+            time.sleep(1)
+        return Nights(airflow, here)
+
+    try:
+        yield make
+    finally:
+        for manager in running:
+            manager.__exit__(None, None, None)
+        with connect(autocommit=True) as connection:  # Airflow's own tables outlive the warehouse of a test
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(metadata)))
+
+
+def told() -> list[tuple[str, str, date]]:
+    """Pipeline, kind and day of each alert."""
+    with connect() as connection:
+        rows = connection.execute(
+            "select pipeline, kind, logical_date from ops.alerts where kind <> 'anomaly' order by 1, 3, alert_id"
+        )
+        return [(row["pipeline"], row["kind"], row["logical_date"]) for row in rows]
