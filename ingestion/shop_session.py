@@ -13,7 +13,7 @@ import requests
 from dlt.sources.helpers.requests import Session
 from requests.hooks import default_hooks, dispatch_hook
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
-from tenacity.wait import wait_base, wait_exponential
+from tenacity.wait import wait_base, wait_exponential_jitter
 
 from ingestion.deadline import Deadline, DeadlineAdapter
 from ingestion.shop_config import ShopConfig
@@ -136,16 +136,16 @@ def readable(url: str) -> str:
 
 
 class _Backoff(wait_base):
-    """Retry-After if the shop gave one, else doubling waits."""
+    """Retry-After if the shop gave one, else doubling waits, a little apart: who failed together does not return so."""
 
     def __init__(self, first_seconds: float) -> None:
-        self._exponential = wait_exponential(multiplier=first_seconds, max=60)
+        self._doubling = wait_exponential_jitter(multiplier=first_seconds, max=60, jitter=first_seconds / 2)
 
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
         if isinstance(error, TransientShopError) and error.retry_after is not None:
             return error.retry_after
-        return self._exponential(retry_state)
+        return self._doubling(retry_state)
 
 
 def _log_retry(retry_state: RetryCallState) -> None:
