@@ -173,9 +173,14 @@ def _progress_listener(on_progress: Progress) -> EventListener:
 
 
 def _raise_if_interrupted(error: BaseException | None) -> None:
-    """Raise what was meant to end this process, which dbt keeps like any failure: Ctrl-C, a task's timeout."""
-    if error is not None and not isinstance(error, Exception):
-        raise error
+    """Raise what was meant to end this process, which dbt keeps like any failure: Ctrl-C, a task's timeout.
+
+    It may be behind another one: dbt then asks Postgres to end its sessions, which the transformer's role may not do.
+    """
+    while error is not None:
+        if not isinstance(error, Exception):
+            raise error
+        error = error.__cause__ or error.__context__
 
 
 def _raise_if_disk(error: BaseException | None) -> None:

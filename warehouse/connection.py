@@ -31,7 +31,10 @@ ALIVE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-HEARD = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 -c tcp_user_timeout=60s"
+HEARD = (
+    "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 -c tcp_user_timeout=60s"
+    " -c client_connection_check_interval=5s"  # the statement of a process that was killed ends with it
+)
 
 FORMATS = "-c TimeZone=UTC -c DateStyle=ISO -c jit=off"
 

@@ -8,11 +8,12 @@ for the day is refused once there is a higher one (M. Kleppmann, Designing Data-
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import date
 from typing import TypeVar
 
+import psycopg
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from pipeline_errors import DayBusyError, LockedError
@@ -37,7 +38,8 @@ _tokens: ContextVar[Mapping[tuple[str, date], int] | None] = ContextVar("tokens"
 def day_lock(dataset: str, day: date) -> Iterator[None]:
     """Hold a dataset's day, or raise DayBusyError at once if another run holds it."""
     with connect(autocommit=True) as connection:
-        if not _try_lock(connection, f"day {dataset} {day}"):
+        name = f"day {dataset} {day}"
+        if not _try_lock(connection, name):
             raise DayBusyError(f"{dataset} of {day} is being worked on by another run", "Wait for it to end.")
         row = connection.execute(NEXT_HOLDER, [dataset, day]).fetchone()
         assert row is not None
@@ -46,6 +48,7 @@ def day_lock(dataset: str, day: date) -> Iterator[None]:
             yield
         finally:
             _tokens.reset(before)
+            _unlock(connection, name)
 
 
 def require_day(connection: Connection, dataset: str, day: date) -> None:
@@ -71,11 +74,15 @@ def pipeline_lock(pipeline: str, wait_seconds: float) -> Iterator[None]:
     """Hold a pipeline's build, waiting up to `wait_seconds` for another build of it; then raise DayBusyError."""
     deadline = time.monotonic() + wait_seconds
     with connect(autocommit=True) as connection:
-        while not _try_lock(connection, f"build {pipeline}"):
+        name = f"build {pipeline}"
+        while not _try_lock(connection, name):
             if time.monotonic() > deadline:
                 raise DayBusyError(f"{pipeline} is being built by another run", "Wait for it to end.")
             time.sleep(POLL_SECONDS)
-        yield
+        try:
+            yield
+        finally:
+            _unlock(connection, name)
 
 
 def once_more(locked: Callable[[], T]) -> T:
@@ -93,3 +100,9 @@ def once_more(locked: Callable[[], T]) -> T:
 def _try_lock(connection: Connection, name: str) -> bool:
     row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0)) as held", [name]).fetchone()
     return bool(row and row["held"])
+
+
+def _unlock(connection: Connection, name: str) -> None:
+    """Let go at once: Postgres may notice a closed connection late, and the next run would find the day busy."""
+    with suppress(psycopg.OperationalError):  # a connection that is lost holds nothing
+        connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [name])
