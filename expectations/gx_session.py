@@ -72,6 +72,7 @@ class GxSession:
                 raise _unreadable(getattr(error, "orig", None) or error) from None
             finally:
                 engine.dispose()
+                self._datasource.get_engine().dispose()  # a second one, with which GX only tries whether it can connect
 
     def validate(self, suite: "gx.ExpectationSuite") -> Any:
         """GX's result for the rows in JUDGED_ROWS. Call it inside `connection`."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
@@ -142,6 +143,20 @@ def test_an_empty_load_passes_with_a_warning(warehouse: Settings, caplog: pytest
     assert (decision.decision, decision.bad_rate, decision.row_count) == ("empty", Decimal(0), 0)
     assert [record.levelname for record in caplog.records if record.name == "expectations.gate"] == ["WARNING"]
     assert ledger() == [{"dataset": "orders", "day": DAY, "admitted_load_id": "L1"}]
+
+
+@pytest.mark.integration
+def test_judging_leaves_no_session_behind(warehouse: Settings) -> None:
+    judge_rows("orders", orders(0, 1))
+    others = """
+        select query from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+    """
+    deadline = time.monotonic() + 10
+    with connect(autocommit=True) as connection:
+        while found := connection.execute(others.encode()).fetchall():
+            assert time.monotonic() < deadline, found
+            time.sleep(0.05)
 
 
 @pytest.mark.integration
