@@ -88,10 +88,13 @@ class Nights:
             for day in self.due(pipeline):
                 self.world.admit(dataset, day)
 
-    def process_of(self, pipeline: str, task: str) -> int:
-        """The process of a task, as soon as it works."""
-        query = "select pid from task_instance where dag_id = %s and task_id = %s and state = 'running' and pid > 0"
-        return int(self.eventually(lambda: self.metadata(query, pipeline, task), 0.05)[0]["pid"])
+    def process_of(self, pipeline: str, task: str, run_id: str | None = None) -> int:
+        """The process of a task, of one run or of any, as soon as it works."""
+        query = (
+            "select pid from task_instance where dag_id = %s and task_id = %s and run_id = coalesce(%s, run_id)"
+            " and state = 'running' and pid > 0"
+        )
+        return int(self.eventually(lambda: self.metadata(query, pipeline, task, run_id), 0.05)[0]["pid"])
 
     def kill_when_running(self, pipeline: str, task: str) -> None:
         """Kill -9 the process of a task as soon as it works."""
