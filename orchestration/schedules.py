@@ -50,7 +50,8 @@ def nightly(cron: str) -> dict[str, Any]:
     (Airflow's default time zone).
 
     From FIRST_DAY on none is left out, however long the scheduler was down. Without a FIRST_DAY runs begin at the next
-    tick, or after a first backfill with the last one; of the ticks that the scheduler misses, one is made up for.
+    tick, or with the last one if that is less than 2.4 hours ago or a backfill was first; of the ticks that the
+    scheduler misses, one is made up for.
 
     The tick is in standard time all year round, 02:00 being 03:00 in summer: where 02:00 does not exist on the night
     that summer time begins, the timetable would leave that day out and run the next one twice.

@@ -23,8 +23,8 @@ def rows(query: str) -> list[dict[str, Any]]:
 
 
 def publications() -> list[dict[str, Any]]:
-    """What was published, in order."""
-    return rows("select * from ops.publications order by publication_id")
+    """What customer_health has published, in order."""
+    return rows(f"select * from ops.publications where pipeline = '{HEALTH}' order by publication_id")
 
 
 def days_worked_on() -> dict[str, set[date]]:

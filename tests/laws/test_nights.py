@@ -1,7 +1,7 @@
 """The laws under the real scheduler: nights of the simulated shop, with what goes wrong in them, against the oracle."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -80,13 +80,9 @@ def test_a_parallel_backfill_and_a_scheduler_that_is_killed_in_it(nights: Callab
     here.airflow.kill("scheduler")
     here.airflow.start("scheduler")
     here.settle()
-    asked_for = {day.isoformat() for day in DAYS}
-    for pipeline, dataset in DATASETS.items():
-        runs = here.states(pipeline)
-        states = [state for key, state in runs if key in asked_for]
+    for pipeline in DATASETS:
+        states = [state for _, state in here.states(pipeline)]
         assert states == ["success", "failed" if pipeline == ORDERS else "success", "success"]
-        for last in {key for key, _ in runs} - asked_for:  # after a backfill Airflow makes up for the last night
-            here.world.admit(dataset, date.fromisoformat(last))
     ways = here.metadata(
         "select distinct split_part(task_id, '.', 1) as way from task_instance where state = 'success'"
     )
