@@ -87,7 +87,10 @@ FAULTS: dict[int, Fault] = {
     37: Fault("A full disk under the state directory, or no right to write", "An error that names the path."),
     38: Fault("Any mixture of the above", "The marts equal a plain model of what was admitted."),
     39: Fault("A task is retried or cleared", "The same result."),
-    40: Fault("A scheduler or a worker is killed", "The retry ends as if nothing had happened."),
+    40: Fault(
+        "A scheduler or a worker is killed, or stands still",
+        "The retry ends as if nothing had happened; a task that goes on after all changes nothing.",
+    ),
     41: Fault(
         "A parallel backfill", "The same marts as day by day.", "Three days in parallel under Airflow, for time's sake."
     ),
