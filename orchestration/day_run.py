@@ -171,6 +171,8 @@ def _build_and_publish(
         with ExitStack() as locks:
             for name in pipelines:
                 locks.enter_context(pipeline_lock(name, steps.BUILD_WAIT_SECONDS))
+            if REVIEWS.name in pipelines:
+                steps.score_what_is_left(outcome.run_id)
             if day_range or _has_work(pipelines):
                 say("transform")
                 with outcome.timed("transform"):

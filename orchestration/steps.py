@@ -10,6 +10,7 @@ needs them, so that a command which ends early never pays for them.
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -25,10 +26,10 @@ from monitoring.time_limit import time_limit
 from orchestration import datasets_used
 from orchestration.pipelines import BY_DATASET, BY_NAME, REVIEWS
 from orchestration.staging import ensure_staging
-from pipeline_errors import GateRefusedError, ModelError
+from pipeline_errors import DayBusyError, GateRefusedError, ModelError
 from warehouse.connection import connect, create_schemas
 from warehouse.forgetting import drop_forgotten
-from warehouse.locks import once_more, pipeline_lock
+from warehouse.locks import day_lock, once_more, pipeline_lock
 from warehouse.roles import LOADER, READER, TRANSFORMER, acting_as
 
 if TYPE_CHECKING:
@@ -142,6 +143,15 @@ def score_sentiment(day: date, load_id: str, run_id: str) -> int:
         record.records = score(day, load_id, shop_config().language)
         record.used = datasets_used.scoring(load_id, record.records)
         return record.records
+
+
+def score_what_is_left(run_id: str) -> None:
+    """Score the admitted loads of days that were killed before their sentiment, so that this build takes them along."""
+    with connect() as connection:
+        left = ledger.unscored_days(connection, str(REVIEWS.dataset))
+    for day, load_id in left:
+        with suppress(DayBusyError), day_lock(str(REVIEWS.dataset), day):  # whose run goes on scores it by itself
+            score_sentiment(day, load_id, run_id)
 
 
 def transform(
