@@ -91,9 +91,7 @@ FAULTS: dict[int, Fault] = {
         "A scheduler or a worker is killed, or stands still",
         "The retry ends as if nothing had happened; a task that goes on after all changes nothing.",
     ),
-    41: Fault(
-        "A parallel backfill", "The same marts as day by day.", "Three days in parallel under Airflow, for time's sake."
-    ),
+    41: Fault("A parallel backfill", "The same marts as day by day."),
     42: Fault("The gate refuses under Airflow", "Publish is skipped, people are told, customer_health does not start."),
     43: Fault(
         "An event for an old day, twice, out of order",
