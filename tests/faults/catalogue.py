@@ -91,7 +91,11 @@ FAULTS: dict[int, Fault] = {
         "A scheduler or a worker is killed, or stands still",
         "The retry ends as if nothing had happened; a task that goes on after all changes nothing.",
     ),
-    41: Fault("A parallel backfill", "The same marts as day by day."),
+    41: Fault(
+        "A parallel backfill",
+        "The same marts as day by day.",
+        "A month by default, which has been shown with `FAULT_BACKFILL_DAYS=8` only.",
+    ),
     42: Fault("The gate refuses under Airflow", "Publish is skipped, people are told, customer_health does not start."),
     43: Fault(
         "An event for an old day, twice, out of order",
