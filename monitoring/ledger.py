@@ -96,6 +96,23 @@ def is_scored(connection: Connection, load_id: str) -> bool:
     return row is not None and row["scored_at"] is not None
 
 
+def unscored_days(connection: Connection, dataset: str) -> list[tuple[date, str]]:
+    """The days whose admitted load waits for its sentiment, which a killed run has left, each with that load."""
+    rows = connection.execute(
+        """
+        select ledger.day, loads.load_id
+        from ops.day_ledger as ledger
+        inner join ops.loads as loads on ledger.admitted_load_id = loads.load_id
+        where
+            ledger.dataset = %s and ledger.admitted_load_id is distinct from ledger.published_load_id
+            and loads.scored_at is null
+        order by ledger.day
+        """,
+        [dataset],
+    )
+    return [(row["day"], row["load_id"]) for row in rows]
+
+
 def is_health_behind(connection: Connection) -> bool:
     """Whether customer_health lacks customers that were published since, or a day that both datasets have published."""
     row = connection.execute(
