@@ -81,10 +81,13 @@ def test_kills_on_the_way_show_readers_nothing_and_are_put_right(here: World, fo
     here.assert_marts_are_right()
 
 
+@pytest.mark.parametrize(("moment", "step"), [("after", "transform"), ("before", "score_sentiment")])
 @pytest.mark.fault(27, 35)
-def test_the_next_day_holds_the_next_day_and_publishes_what_was_left(here: World, forker: Forker) -> None:
+def test_the_next_day_holds_the_next_day_and_publishes_what_was_left(
+    here: World, forker: Forker, moment: str, step: str
+) -> None:
     seen = contents()
-    daybreak_killed(forker, "after", "transform", "run", str(FIRST))
+    daybreak_killed(forker, moment, step, "run", str(FIRST))
     assert contents() == seen
     assert run_days([SECOND], NAMES).exit_code == 0
     assert pending() == []
