@@ -58,6 +58,9 @@ class Settings(BaseSettings):
 
     redis_url: SecretStr | None = None
 
+    spark_remote: SecretStr | None = None  # sc://host:15002: its parameters can hold a token
+    spark_exchange: str | None = None  # folder or URL of fsspec that we and the engine reach
+
     alert_urls: SecretStr | None = None  # apprise URLs, separated by white space or commas
     metrics_url: SecretStr | None = None  # http(s)
 

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expectations.gx_import import import_gx
 from pipeline_errors import WarehouseError
 from pipeline_settings import settings
 from warehouse.connection import ALIVE, session_options
@@ -33,6 +34,7 @@ class GxSession:
 
     def __init__(self, postgres_uri: str, options: str, home: Path) -> None:
         os.environ["GX_ANALYTICS_ENABLED"] = "False"  # read when GX is imported
+        import_gx()
         import great_expectations as gx
         from great_expectations.datasource.fluent.interfaces import TestConnectionError
 

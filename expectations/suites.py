@@ -7,6 +7,7 @@ is broken, else 0. No value that the shop sent is in it, so none can reach GX's 
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from expectations.gx_import import import_gx
 from expectations.rules import Rule, rules
 from ingestion.shop_config import STAGED_FIELDS
 from pipeline_errors import ConfigurationError
@@ -50,6 +51,7 @@ def column_name(rule: Rule) -> str:
 
 
 def _suite(dataset: str, max_bad_rate: Decimal, judged_by: tuple[Rule, ...]) -> "gx.ExpectationSuite":
+    import_gx()
     import great_expectations as gx
     from great_expectations.expectations.core.expect_column_mean_to_be_between import ExpectColumnMeanToBeBetween
     from great_expectations.expectations.core.expect_column_values_to_be_in_set import ExpectColumnValuesToBeInSet

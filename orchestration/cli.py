@@ -1,22 +1,18 @@
 """The command line. Wiring only: what a command does is in day_run, steps, doctor and local."""
 
-import json
 import logging
 import os
 import shlex
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from orchestration.pipelines import PIPELINES
-from orchestration.terminal import errors_as_exit_codes, progress, running_servers
+from orchestration.terminal import errors_as_exit_codes, finish, progress, running_servers
 from pipeline_errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from orchestration.outcome import RunOutcome
 
 logger = logging.getLogger(__name__)
 
@@ -37,19 +33,30 @@ Only = Annotated[
     list[PipelineName] | None, typer.Option("--pipeline", help="Only this pipeline; may be given several times.")
 ]
 Wait = Annotated[float, typer.Option("--wait", help="Seconds to wait for a shop that is not well yet.", min=0)]
+On = Annotated[
+    Literal["postgres", "spark"],
+    typer.Option("--engine", help="What computes the orders: Postgres, or Spark for a large build."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
 
 
 @app.command(epilog="Example: daybreak run 2026-03-01 --pipeline ecommerce_order_pipeline")
-def run(day: Day, pipeline: Only = None, wait: Wait = 30, as_json: AsJson = False) -> None:
+def run(day: Day, pipeline: Only = None, wait: Wait = 30, engine: On = "postgres", as_json: AsJson = False) -> None:
     """Load, gate, build and publish one logical day."""
-    _run_range(day.date(), day.date(), pipeline, wait, as_json)
+    _run_range(day.date(), day.date(), pipeline, wait, engine, as_json)
 
 
 @app.command(epilog="Example: daybreak backfill 2026-03-01 2026-03-31")
-def backfill(first: Day, last: Day, pipeline: Only = None, wait: Wait = 30, as_json: AsJson = False) -> None:
+def backfill(
+    first: Day,
+    last: Day,
+    pipeline: Only = None,
+    wait: Wait = 30,
+    engine: On = "postgres",
+    as_json: AsJson = False,
+) -> None:
     """Load and gate every day from FIRST to LAST, then build and publish them at once."""
-    _run_range(first.date(), last.date(), pipeline, wait, as_json)
+    _run_range(first.date(), last.date(), pipeline, wait, engine, as_json)
 
 
 @app.command(epilog="Example: daybreak replay 2026-03-01 2026-03-31, after a change of shop.toml or of a model")
@@ -59,7 +66,7 @@ def replay(first: Day, last: Day, pipeline: Only = None, as_json: AsJson = False
         from orchestration.day_run import replay_days
 
         outcome = replay_days(_range(first.date(), last.date()), _names(pipeline), say)
-    _finish(outcome, as_json)
+    finish(outcome, as_json)
 
 
 @app.command()
@@ -211,12 +218,14 @@ def _print_status(day: datetime | None, pipeline: list[PipelineName] | None, as_
         status.print_status(as_json)
 
 
-def _run_range(first: date, last: date, pipeline: list[PipelineName] | None, wait: float, as_json: bool) -> None:
+def _run_range(
+    first: date, last: date, pipeline: list[PipelineName] | None, wait: float, engine: str, as_json: bool
+) -> None:
     with errors_as_exit_codes(), running_servers(_names(pipeline)), progress(as_json) as say:
         from orchestration.day_run import run_days
 
-        outcome = run_days(_range(first, last), _names(pipeline), say, wait_seconds=wait)
-    _finish(outcome, as_json)
+        outcome = run_days(_range(first, last), _names(pipeline), say, wait_seconds=wait, engine=engine)
+    finish(outcome, as_json)
 
 
 def _range(first: date, last: date) -> list[date]:
@@ -230,15 +239,3 @@ def _range(first: date, last: date) -> list[date]:
 def _names(chosen: list[PipelineName] | None) -> list[str]:
     names = {name.value for name in chosen} if chosen else {pipeline.name for pipeline in PIPELINES}
     return [pipeline.name for pipeline in PIPELINES if pipeline.name in names]
-
-
-def _finish(outcome: "RunOutcome", as_json: bool) -> None:
-    from orchestration import summary
-
-    if as_json:
-        typer.echo(json.dumps(summary.as_data(outcome)))
-    else:
-        summary.print_tables(outcome)
-    for error in outcome.errors:
-        typer.echo(f"daybreak: {error}", err=True)
-    raise typer.Exit(outcome.exit_code)

@@ -4,12 +4,13 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, timedelta
+from functools import partial
 
 from monitoring import ledger, lineage
 from monitoring.log_lines import context
 from orchestration import steps
 from orchestration.outcome import DayOutcome, RunOutcome, new_run_id
-from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, REVIEWS
+from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, POSTGRES, REVIEWS
 from orchestration.run_messages import told
 from pipeline_errors import DaybreakError, DayBusyError, GateRefusedError, ModelError
 from warehouse.connection import connect
@@ -21,11 +22,16 @@ Say = Callable[[str], None]  # told what is being done, for a progress bar
 
 
 def run_days(
-    days: Sequence[date], pipelines: Sequence[str], say: Say = lambda _: None, *, wait_seconds: float = 0.0
+    days: Sequence[date],
+    pipelines: Sequence[str],
+    say: Say = lambda _: None,
+    *,
+    wait_seconds: float = 0.0,
+    engine: str = POSTGRES,
 ) -> RunOutcome:
     """Load, gate, build and publish these days, in order. What fails is in the outcome; the rest goes on.
 
-    `wait_seconds`: how long to wait for a shop that is not well yet.
+    `wait_seconds`: how long to wait for a shop that is not well yet. `engine`: what computes the orders' changes.
 
     A refused or busy day keeps no other from being loaded. A shop that is down ends the loading of its dataset, and
     what was loaded before is published all the same.
@@ -40,7 +46,7 @@ def run_days(
             return outcome
         for dataset in datasets:
             _load_days(dataset, days, outcome, say, wait_seconds)
-        _build_and_publish(pipelines, days, outcome, say)
+        _build_and_publish(pipelines, days, outcome, say, engine=engine)
     return outcome
 
 
@@ -164,6 +170,7 @@ def _build_and_publish(
     outcome: RunOutcome,
     say: Say,
     *,
+    engine: str = POSTGRES,
     day_range: tuple[date, date] | None = None,
 ) -> None:
     """One build and one publish for everything that is pending, these days' or left over from a run that was killed."""
@@ -175,8 +182,11 @@ def _build_and_publish(
                 steps.score_what_is_left(outcome.run_id)
             if day_range or _has_work(pipelines):
                 say("transform")
+                transform = partial(
+                    steps.transform, pipelines, days, outcome.run_id, day_range=day_range, engine=engine
+                )
                 with outcome.timed("transform"):
-                    is_green = _transform(pipelines, days, outcome, say, day_range)
+                    is_green = _is_green(transform, outcome, say)
                 say("publish")
                 with outcome.timed("publish"):
                     if is_green:
@@ -191,18 +201,10 @@ def _build_and_publish(
     _follow_up(pipelines, days, outcome, say)
 
 
-def _transform(
-    pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, say: Say, day_range: tuple[date, date] | None
-) -> bool:
+def _is_green(transform: Callable[..., None], outcome: RunOutcome, say: Say) -> bool:
     """Whether every model and test is green."""
     try:
-        steps.transform(
-            pipelines,
-            days,
-            outcome.run_id,
-            day_range=day_range,
-            on_progress=lambda name, number, total: say(f"transform {number}/{total} {name}"),
-        )
+        transform(on_progress=lambda name, number, total: say(f"transform {number}/{total} {name}"))
     except ModelError as error:
         outcome.errors.append(error)
         return False

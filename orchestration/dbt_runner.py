@@ -28,16 +28,20 @@ def build(
     day_range: tuple[date, date] | None = None,
     on_progress: Progress | None = None,
     on_event: EventListener | None = None,
+    selection: Sequence[str] = (),
+    variables: Sequence[str] = (),
 ) -> int:
     """Build and test the models with these tags without publishing them; returns how many nodes ran.
 
+    `selection`: options of dbt that choose nodes, in the place of the tags; `variables`: further vars, `name: value`.
+
     Raises ModelError naming the first node that failed, WarehouseError if Postgres is the cause.
     """
-    variables = ["publish: false"]
+    variables = ["publish: false", *variables]
     if day_range:
         variables += [f"from: {day_range[0].isoformat()}", f"to: {day_range[1].isoformat()}"]
     arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", "{" + ", ".join(variables) + "}"]
-    arguments += ["--select", *(f"tag:{tag}" for tag in tags)]
+    arguments += selection or ["--select", *(f"tag:{tag}" for tag in tags)]
     if full_refresh:
         arguments.append("--full-refresh")
     listeners = [_progress_listener(on_progress)] if on_progress else []
@@ -51,6 +55,20 @@ def publish(pipelines: Sequence[str]) -> None:
     is the cause.
     """
     _invoke(["run-operation", "publish", "--args", "{names: [" + ", ".join(pipelines) + "]}"])
+
+
+def run_on_engine(tag: str, variables: Sequence[str], on_progress: Progress | None = None) -> None:
+    """Run the models with this tag in the process's Spark session. Raises ModelError naming the first that failed."""
+    arguments = ["run", "--target", "spark", "--select", f"tag:{tag}", "--vars", "{" + ", ".join(variables) + "}"]
+    _invoke(arguments, [_progress_listener(on_progress)] if on_progress else [], on_engine=True)
+
+
+def nodes_of(tags: Sequence[str]) -> list[Any]:
+    """The models with one of these tags, and the data tests on them."""
+    nodes = _manifest().nodes.values()
+    models = [node for node in nodes if node.resource_type == "model" and set(tags) & set(node.tags)]
+    ids = {node.unique_id for node in models}
+    return models + [node for node in nodes if node.resource_type == "test" and ids & set(node.depends_on.nodes)]
 
 
 def build_staging() -> None:
@@ -93,14 +111,15 @@ def _settle_environment() -> None:
         os.environ["PGPASSWORD"] = password.get_secret_value()
 
 
-def _invoke(arguments: list[str], listeners: Sequence[EventListener] = ()) -> Any:
+def _invoke(arguments: list[str], listeners: Sequence[EventListener] = (), *, on_engine: bool = False) -> Any:
     from dbt.cli.main import dbtRunner
 
     name_flags_quickly()
     _settle_environment()
-    runner = dbtRunner(_manifest(), list(listeners))
+    # on an engine names are others with each build, and the project is parsed again
+    runner = dbtRunner(None if on_engine else _manifest(), list(listeners))
     with _options_in_force():
-        result = runner.invoke([*arguments, *_common_options()])
+        result = runner.invoke([*arguments, *_common_options("dbt-on-engine" if on_engine else "dbt")])
     if arguments[0] == "build":
         lineage.send(lambda: _lineage(result))
     if not result.success:
@@ -147,8 +166,8 @@ def _manifest() -> Any:
     return result.result
 
 
-def _common_options() -> list[str]:
-    state = str(settings().daybreak_home / "dbt")
+def _common_options(folder: str = "dbt") -> list[str]:
+    state = str(settings().daybreak_home / folder)
     project = ["--project-dir", str(PROJECT_ROOT / "dbt_project"), "--profiles-dir", str(PROJECT_ROOT)]
     return [
         *project,

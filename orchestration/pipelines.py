@@ -1,4 +1,5 @@
-"""The pipelines: their names, which are also the dbt tags and the dag_ids, and the dataset that each one loads."""
+"""The pipelines: their names, which are also the dbt tags and the dag_ids, the dataset that each one loads, and what
+computes them: `POSTGRES`, or `SPARK` for the orders of a large build."""
 
 from dataclasses import dataclass
 
@@ -19,3 +20,4 @@ HEALTH = Pipeline("customer_health_pipeline", None, ("customer_health",))
 PIPELINES = (ORDERS, REVIEWS, HEALTH)
 BY_NAME = {pipeline.name: pipeline for pipeline in PIPELINES}
 BY_DATASET = {pipeline.dataset: pipeline for pipeline in PIPELINES if pipeline.dataset}
+POSTGRES, SPARK = "postgres", "spark"

@@ -24,7 +24,7 @@ from monitoring.raw_retention import prune_day
 from monitoring.run_log import step
 from monitoring.time_limit import time_limit
 from orchestration import datasets_used
-from orchestration.pipelines import BY_DATASET, BY_NAME, REVIEWS
+from orchestration.pipelines import BY_DATASET, BY_NAME, POSTGRES, REVIEWS, SPARK
 from orchestration.staging import ensure_staging
 from pipeline_errors import DayBusyError, GateRefusedError, ModelError
 from warehouse.connection import connect, create_schemas
@@ -163,16 +163,19 @@ def transform(
     day_range: tuple[date, date] | None = None,
     on_progress: "Progress | None" = None,
     on_event: "EventListener | None" = None,
+    engine: str = POSTGRES,
 ) -> None:
     """Build and test what the pending days (or a range, or all) change in the marts, without publishing it.
 
-    Raises ModelError naming the model or test that failed. The caller holds the pipelines' build locks.
+    `engine` computes the orders' changes. Raises ModelError naming the model or test that failed, WarehouseError if the
+    engine does not answer. The caller holds the pipelines' build locks.
     """
-    from orchestration import dbt_runner
+    from orchestration import dbt_runner, engine_build
 
+    builder = engine_build if engine == SPARK else dbt_runner
     with step(pipelines, "transform", list(days), run_id) as record, acting_as(TRANSFORMER):
         record.records = once_more(
-            lambda: dbt_runner.build(
+            lambda: builder.build(
                 pipelines, full_refresh=full_refresh, day_range=day_range, on_progress=on_progress, on_event=on_event
             )
         )

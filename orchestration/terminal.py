@@ -1,5 +1,6 @@
 """How a command meets its caller: servers are started, progress is shown, an error is a line and an exit code."""
 
+import json
 import logging
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from pipeline_errors import DaybreakError
 
 if TYPE_CHECKING:
     from orchestration.day_run import Say
+    from orchestration.outcome import RunOutcome
 
 logger = logging.getLogger(__name__)
 
@@ -68,3 +70,16 @@ def errors_as_exit_codes() -> Iterator[None]:
             f"daybreak: unexpected {type(error).__name__}: {' '.join(first_line)} (daybreak -v shows where)", err=True
         )
         raise typer.Exit(1) from None
+
+
+def finish(outcome: "RunOutcome", as_json: bool) -> None:
+    """Print what a run came to, and leave with its exit code."""
+    from orchestration import summary
+
+    if as_json:
+        typer.echo(json.dumps(summary.as_data(outcome)))
+    else:
+        summary.print_tables(outcome)
+    for error in outcome.errors:
+        typer.echo(f"daybreak: {error}", err=True)
+    raise typer.Exit(outcome.exit_code)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOW = ["warehouse", "ingestion", "expectations", "serving", "monitoring", "local", "orchestration"]
+FLOW = ["warehouse", "ingestion", "expectations", "serving", "engine", "monitoring", "local", "orchestration"]
 
 
 def imports_of(file: Path) -> set[str]:
@@ -35,7 +35,7 @@ def test_settings_and_errors_import_no_package_of_ours() -> None:
 
 
 def test_the_command_line_imports_nothing_heavy() -> None:
-    heavy = "{'airflow', 'cosmos', 'dbt', 'dlt', 'great_expectations', 'pandas', 'pyarrow', 'sqlalchemy', 'psycopg'}"
+    heavy = "{'airflow', 'cosmos', 'dbt', 'dlt', 'great_expectations', 'pandas', 'pyspark', 'sqlalchemy', 'psycopg'}"
     code = f"import sys, orchestration.cli; print(sorted({heavy} & set(sys.modules)))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert printed.stdout.strip() == "[]"
@@ -66,7 +66,7 @@ def test_commands_in_readme_exist() -> None:
 
 
 # Totals carried on from before a build: each is one chain of sums, and more than its budget.
-LONGER = {"customer_order_totals__changes.sql": 121, "customer_health_totals__changes.sql": 127}
+LONGER = {"customer_order_totals__changes.sql": 145, "customer_health_totals__changes.sql": 127}
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,7 @@
 #}
 {% macro after_this_build(customers, published, touched, changes, key, build_id, columns) -%}
 select published.{{ columns | join(', published.') }}
-from {{ customers }} as customers
--- offset 0 makes it one look-up per customer: a join would be planned without statistics, and read the whole history
-cross join
-    lateral (
-        select of_customer.*
-        from {{ ref(published) }} as of_customer
-        where customers.customer_id = of_customer.customer_id
-        limit all offset 0  -- noqa: AM09
-    ) as published
+from ({{ looked_up(customers, ref(published), 'customer_id') }}) as published
 where
     not exists (
         select from {{ ref(touched) }} as touched

@@ -5,7 +5,7 @@
     A pipeline that is not green is left as it is, and the log says why.
 #}
 {% macro publish_green_pipelines(results) %}
-    {%- if execute and results -%}
+    {%- if execute and results and target.type == 'postgres' -%}
         {%- do run_query(take_role()) -%}
         {%- set ran = [] -%}
         {%- for pipeline in pipelines() -%}

@@ -100,11 +100,11 @@ def kill_at(moment: str, name: str) -> None:
 
 
 def _import_everything() -> None:
-    import great_expectations  # noqa: F401
-
     import serving.product_cache  # noqa: F401
+    from expectations.gx_import import import_gx
     from orchestration import dbt_runner
 
+    import_gx()
     os.environ.setdefault("PGHOST", "127.0.0.1")
     os.environ.setdefault("PGDATABASE", "daybreak_test")
     dbt_runner._manifest()

@@ -7,7 +7,7 @@ orders_worklist as (
         day,
         build_id
     from {{ ref('int_order_days') }}
-    where build_id = '{{ invocation_id }}'
+    where build_id = '{{ var('engine_build', invocation_id) }}'
 ),
 
 reviews_worklist as (

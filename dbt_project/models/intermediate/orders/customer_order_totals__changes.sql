@@ -1,6 +1,8 @@
 -- One row per touched customer who has a revenue order after this build: the totals before, less what the touched
 -- orders counted so far, plus what they count now. So a customer with a long history costs no more than a new one.
 -- Only whose first or last order goes, and no other one takes its place, is looked up in the history.
+{{ config(tags=['on_engine']) }}
+
 with
 
 days as (
@@ -20,7 +22,7 @@ before_this_build as (
     from {{ ref('int_order_customers_touched') }} as touched
     inner join {{ ref('int_customer_totals_published') }} as totals on touched.customer_id = totals.customer_id
     where not exists (
-        select from days
+        select 1 from days
         where days.is_full
     )
 ),
@@ -33,15 +35,15 @@ summands as (
         total_spent as amount,
         first_order_date as first_before,
         last_order_date as last_before,
-        null::date as lost_on,
-        null::date as won_on
+        cast(null as date) as lost_on,
+        cast(null as date) as won_on
     from before_this_build
     union all
     select
         former_customer_id as customer_id,
         -1 as orders,
         -1 as former_orders,
-        -former_total_amount as amount,
+        0 - former_total_amount as amount,  -- Sail 0.7.2 makes a zero of a negated decimal
         null as first_before,
         null as last_before,
         former_order_date as lost_on,
@@ -50,7 +52,7 @@ summands as (
     where
         former_is_revenue
         and not exists (
-            select from days
+            select 1 from days
             where days.is_full
         )
     union all
@@ -70,9 +72,9 @@ summands as (
 sums as (
     select
         customer_id,
-        sum(orders)::bigint as total_orders,
+        cast(sum(orders) as bigint) as total_orders,
         sum(former_orders) as kept_orders,
-        sum(amount)::numeric(38, 2) as total_spent,
+        cast(sum(amount) as numeric(38, 2)) as total_spent,
         min(first_before) as first_before,
         max(last_before) as last_before,
         min(lost_on) as first_lost,
@@ -84,38 +86,60 @@ sums as (
     having sum(orders) > 0
 ),
 
+unsettled as (
+    select customer_id from sums
+    where
+        kept_orders > 0
+        and (
+            (first_lost = first_before and (first_won > first_before) is not false)
+            or (last_lost = last_before and (last_won < last_before) is not false)
+        )
+),
+
+of_unsettled as (
+    {{ looked_up('unsettled', 'published', 'customer_id') }}
+),
+
+-- by one more grouping: a join of the two would be planned without statistics, and compare each customer with each
+ends as (
+    select
+        customer_id,
+        total_orders,
+        total_spent,
+        case when kept_orders > 0 then first_before end as first_before,
+        case when kept_orders > 0 then last_before end as last_before,
+        first_won,
+        last_won,
+        cast(null as date) as kept_on
+    from sums
+    union all
+    select
+        customer_id,
+        null as total_orders,
+        null as total_spent,
+        null as first_before,
+        null as last_before,
+        null as first_won,
+        null as last_won,
+        order_date as kept_on
+    from of_unsettled
+    where
+        is_revenue
+        and not exists (
+            select 1 from touched_orders
+            where touched_orders.order_id = of_unsettled.order_id
+        )
+),
+
 totals as (
     select
-        sums.customer_id,
-        least(
-            case when sums.kept_orders > 0 then coalesce(kept.first_order_date, sums.first_before) end, sums.first_won
-        ) as first_order_date,
-        greatest(
-            case when sums.kept_orders > 0 then coalesce(kept.last_order_date, sums.last_before) end, sums.last_won
-        ) as last_order_date,
-        sums.total_orders,
-        sums.total_spent
-    from sums
-    -- one look-up per customer: a join would be planned without statistics, and read the whole history
-    left join lateral (
-        select
-            min(published.order_date) as first_order_date,
-            max(published.order_date) as last_order_date
-        from published
-        where
-            sums.kept_orders > 0
-            and (
-                (sums.first_lost = sums.first_before and (sums.first_won > sums.first_before) is not false)
-                or (sums.last_lost = sums.last_before and (sums.last_won < sums.last_before) is not false)
-            )
-            and published.customer_id = sums.customer_id
-            and published.is_revenue
-            and not exists (
-                select from touched_orders
-                where touched_orders.order_id = published.order_id
-            )
-        limit all offset 0  -- noqa: AM09
-    ) as kept on true
+        customer_id,
+        least(coalesce(min(kept_on), max(first_before)), max(first_won)) as first_order_date,
+        greatest(coalesce(max(kept_on), max(last_before)), max(last_won)) as last_order_date,
+        max(total_orders) as total_orders,
+        max(total_spent) as total_spent
+    from ends
+    group by customer_id
 )
 
 select * from totals

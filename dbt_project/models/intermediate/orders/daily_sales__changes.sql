@@ -1,32 +1,38 @@
 -- One row per touched date that has a revenue order after this build.
+{{ config(tags=['on_engine']) }}
+
 with
+
+days as (
+    select * from {{ ref('int_order_days') }}
+),
+
+dates as (
+    select * from {{ ref('int_order_dates_touched') }}
+),
 
 published as (
     select * from {{ ref('int_orders_published') }}
 ),
 
+of_dates as (
+    {{ looked_up('dates', 'published', 'order_date') }}
+),
+
 orders as (
     select
-        of_date.order_date,
-        of_date.customer_id,
-        of_date.total_amount,
-        of_date.is_revenue
-    from {{ ref('int_order_dates_touched') }} as dates
-    -- offset 0 makes it one look-up per date: a join would be planned without statistics, and read the whole history
-    cross join
-        lateral (
-            select published.*
-            from published
-            where dates.order_date = published.order_date
-            limit all offset 0  -- noqa: AM09
-        ) as of_date
+        of_dates.order_date,
+        of_dates.customer_id,
+        of_dates.total_amount,
+        of_dates.is_revenue
+    from of_dates
     where
         not exists (
-            select from {{ ref('int_orders_touched') }} as touched
-            where of_date.order_id = touched.order_id and touched.former_order_date is not null
+            select 1 from {{ ref('int_orders_touched') }} as touched
+            where of_dates.order_id = touched.order_id and touched.former_order_date is not null
         )
         and not exists (
-            select from {{ ref('int_order_days') }} as days
+            select 1 from days
             where days.is_full
         )
     union all
@@ -53,10 +59,10 @@ customers as (
 sales as (
     select
         order_date,
-        sum(orders)::bigint as orders,
+        cast(sum(orders) as bigint) as orders,
         count(*) as customers,
-        sum(revenue)::numeric(38, 2) as revenue,
-        round(sum(revenue) / sum(orders), 2)::numeric(38, 2) as average_order_value
+        cast(sum(revenue) as numeric(38, 2)) as revenue,
+        {{ money_average('sum(revenue)', 'sum(orders)') }} as average_order_value
     from customers
     group by order_date
 )

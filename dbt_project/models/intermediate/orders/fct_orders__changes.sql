@@ -1,5 +1,5 @@
 -- One row per touched order, as readers will see it.
-{{ config(materialized='view') }}
+{{ config(materialized='view', tags=['on_engine']) }}
 
 select
     order_id,

@@ -1,4 +1,6 @@
 -- One row per customer who has, had or gets a touched order.
+{{ config(tags=['on_engine']) }}
+
 select former_customer_id as customer_id
 from {{ ref('int_orders_touched') }}
 where former_customer_id is not null

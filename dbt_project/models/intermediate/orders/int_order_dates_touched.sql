@@ -1,4 +1,6 @@
 -- One row per date that has, had or gets a touched order.
+{{ config(tags=['on_engine']) }}
+
 select day as order_date from {{ ref('int_order_days') }}
 union
 select former_order_date from {{ ref('int_orders_touched') }}

@@ -1,5 +1,7 @@
 -- One row per touched order and day on which it is accepted. An order that stands on several days belongs to the
 -- latest; the others are kept as shadowed, and return when that day drops it.
+{{ config(tags=['on_engine']) }}
+
 with
 
 days as (
@@ -40,9 +42,9 @@ accepted_before as (
 on_other_days as (
     select * from accepted_before
     where
-        order_date <> all(array(select days.day from days))
+        order_date not in (select days.day from days)
         and not exists (
-            select from days
+            select 1 from days
             where days.is_full
         )
 ),

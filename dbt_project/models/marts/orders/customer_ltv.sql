@@ -19,7 +19,7 @@ lifetime_values as (
         totals.last_order_date,
         totals.total_orders,
         totals.total_spent,
-        round(totals.total_spent / totals.total_orders, 2)::numeric(38, 2) as average_order_value,
+        {{ money_average('totals.total_spent', 'totals.total_orders') }} as average_order_value,
         {{ lifetime_value('totals.total_spent', 'totals.first_order_date', 'as_of.as_of_date') }} as lifetime_value
     from totals
     cross join as_of

@@ -1,0 +1,175 @@
+"""Rows between Postgres and an engine, as Parquet: in a folder, or wherever a URL of fsspec leads."""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+from psycopg import sql
+
+from pipeline_errors import WarehouseError
+from pipeline_settings import settings
+from warehouse.connection import Connection
+
+REMEDY = "SPARK_EXCHANGE names a folder or bucket that both Daybreak and the engine can read and write."
+
+# What the orders' models hold, in both worlds. A numeric without a scale is money that the gate has accepted.
+POSTGRES_TYPES = {"text": pa.string(), "date": pa.date32(), "bool": pa.bool_(), "int8": pa.int64()}
+MONEY = pa.decimal128(18, 2)
+
+
+class Folder:
+    """The place of one build's exchange: `url` as the engine reads it, and the file system as we do."""
+
+    def __init__(self, job: str) -> None:
+        import fsspec
+
+        self.url = f"{_home_of_jobs()}/{job}"
+        self.files, self.path = fsspec.core.url_to_fs(self.url)
+
+    def create(self) -> None:
+        """Make the folder. Below DAYBREAK_HOME nobody else may look into it."""
+        self.remove_all()
+        if settings().spark_exchange is None:
+            Path(_home_of_jobs()).mkdir(mode=0o700, parents=True)
+        self.files.makedirs(self.path, exist_ok=True)
+
+    def write_counts(self, counts: dict[str, int]) -> None:
+        """Keep how many rows the engine has made, by model."""
+        with self.files.open(f"{self.path}/counts.json", "w") as file:
+            json.dump(counts, file)
+
+    def counts(self) -> dict[str, int]:
+        """How many rows the engine has made, by model."""
+        with self.files.open(f"{self.path}/counts.json") as file:
+            counts: dict[str, int] = json.load(file)
+        return counts
+
+    def remove_all(self) -> None:
+        """Take away this job's files and those of killed ones of this warehouse: they hold customers' orders."""
+        home = self.path.rpartition("/")[0]
+        if self.files.exists(home):
+            self.files.rm(home, recursive=True)
+
+
+def export(connection: Connection, query: str, folder: Folder, name: str) -> None:
+    """Write the rows of a query as Parquet below the folder, streamed."""
+    schema = _arrow_schema(connection, query)
+    try:
+        folder.files.makedirs(f"{folder.path}/{name}", exist_ok=True)
+        with (
+            folder.files.open(f"{folder.path}/{name}/part-0.parquet", "wb") as file,
+            pq.ParquetWriter(file, schema, compression="zstd") as writer,
+            connection.cursor() as cursor,
+            cursor.copy(f"copy ({query}) to stdout (format csv, header)".encode()) as copy,
+        ):
+            for batch in _read_csv(copy, schema):
+                writer.write_batch(batch)
+    except OSError as error:
+        raise WarehouseError(f"{folder.url} cannot be written: {error}", REMEDY) from None
+
+
+def load(connection: Connection, folder: Folder, name: str, table: sql.Identifier) -> None:
+    """Put what the engine wrote below the folder into a new table; there is none if it made no row.
+
+    Raises WarehouseError if rows are missing.
+    """
+    rows = 0
+    connection.execute(sql.SQL("drop table if exists {}").format(table))
+    try:
+        parts = sorted(path for path in folder.files.find(f"{folder.path}/{name}") if path.endswith(".parquet"))
+        for number, part in enumerate(parts):
+            with folder.files.open(part, "rb") as file:
+                source = pq.ParquetFile(file)
+                if number == 0:
+                    _create(connection, table, source.schema_arrow)
+                rows += _copy_in(connection, table, source)
+    except OSError as error:
+        raise WarehouseError(f"{folder.url} cannot be read: {error}", REMEDY) from None
+    if rows != (made := folder.counts()[name]):
+        raise WarehouseError(f"The engine has made {made} rows of {name}, {rows} are in {folder.url}", REMEDY)
+
+
+def _home_of_jobs() -> str:
+    """Where this warehouse's jobs are, and those of no other."""
+    where = settings()
+    if where.spark_exchange is None:
+        return str(where.daybreak_home.resolve() / "engine")
+    warehouse = hashlib.sha256(f"{where.pghost}:{where.pgport}".encode()).hexdigest()[:12]
+    return f"{where.spark_exchange.rstrip('/')}/{where.pgdatabase}-{warehouse}"
+
+
+def _arrow_schema(connection: Connection, query: str) -> pa.Schema:
+    columns = connection.execute(f"{query} limit 0".encode()).description or []
+    return pa.schema([(column.name, _arrow_type(column)) for column in columns])
+
+
+def _arrow_type(column: psycopg.Column) -> pa.DataType:
+    if column.type_display.startswith("numeric"):
+        return pa.decimal128(column.precision, column.scale) if column.precision else MONEY
+    return POSTGRES_TYPES[column.type_display]
+
+
+def _read_csv(copy: psycopg.Copy, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    stream = io.BufferedReader(_Blocks(copy), 1 << 20)
+    yield from pa_csv.open_csv(
+        stream,
+        read_options=pa_csv.ReadOptions(block_size=1 << 24),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa_csv.ConvertOptions(
+            column_types=schema,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,  # Postgres quotes empty text, and never a null
+            true_values=["t"],
+            false_values=["f"],
+        ),
+    )
+
+
+class _Blocks(io.RawIOBase):
+    """The blocks of a COPY as a stream."""
+
+    def __init__(self, copy: psycopg.Copy) -> None:
+        self._copy = copy
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        block = self._rest or bytes(self._copy.read())
+        count = min(len(buffer), len(block))
+        buffer[:count] = block[:count]
+        self._rest = block[count:]
+        return count
+
+
+def _create(connection: Connection, table: sql.Identifier, schema: pa.Schema) -> None:
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(_postgres_type(field.type))) for field in schema
+    )
+    connection.execute(sql.SQL("create unlogged table {} ({})").format(table, columns))
+
+
+def _postgres_type(arrow: pa.DataType) -> str:
+    if pa.types.is_decimal(arrow):
+        return f"numeric({arrow.precision}, {arrow.scale})"
+    return next(name for name, candidate in POSTGRES_TYPES.items() if candidate == arrow)
+
+
+def _copy_in(connection: Connection, table: sql.Identifier, source: pq.ParquetFile) -> int:
+    rows = 0
+    with connection.cursor() as cursor, cursor.copy(sql.SQL("copy {} from stdin (format csv)").format(table)) as copy:
+        for batch in source.iter_batches():
+            block = io.BytesIO()
+            pa_csv.write_csv(batch, block, pa_csv.WriteOptions(include_header=False))
+            copy.write(block.getvalue())
+            rows += batch.num_rows
+    return rows

@@ -1,0 +1,64 @@
+"""What an engine is given of the orders: as queries on Postgres, by the name of the model whose rows they are.
+
+All of what this build freezes and accepts; of what was published before, no more than the models look up. More would
+change nothing but the time it takes.
+"""
+
+TOUCHED_DATES = """
+    select day from build.int_order_days
+    union
+    select former_order_date from build.int_orders_touched where former_order_date is not null
+    union
+    select shadowed.order_date
+    from build.int_orders_touched as touched
+    inner join build.int_orders_shadowed_published as shadowed on touched.order_id = shadowed.order_id
+"""
+
+TOUCHED_CUSTOMERS = """
+    select former_customer_id as customer_id from build.int_orders_touched where former_customer_id is not null
+    union
+    select customer_id from build.int_orders_accepted
+    union
+    select shadowed.customer_id
+    from build.int_orders_touched as touched
+    inner join build.int_orders_shadowed_published as shadowed on touched.order_id = shadowed.order_id
+"""
+
+# who may lose the first or last order
+UNSETTLED_CUSTOMERS = """
+    select distinct touched.former_customer_id as customer_id
+    from build.int_orders_touched as touched
+    cross join lateral (
+        select * from build.int_customer_totals_published as totals
+        where totals.customer_id = touched.former_customer_id
+        offset 0
+    ) as totals
+    where touched.former_is_revenue
+        and touched.former_order_date in (totals.first_order_date, totals.last_order_date)
+"""
+
+PARTIAL = "not exists (select from build.int_order_days as days where days.is_full)"
+
+
+def _looked_up(keys: str, model: str, key: str, column: str) -> str:
+    """The rows of a model with these keys, each looked up: a join would be planned without statistics."""
+    return (
+        f"select found.* from ({keys}) as keys cross join lateral (select * from build.{model} as rows_of_key"
+        f" where rows_of_key.{key} = keys.{column} offset 0) as found where {PARTIAL}"
+    )
+
+
+INPUTS = {
+    "int_order_days": "select * from build.int_order_days",
+    "int_orders_accepted": "select * from build.int_orders_accepted",
+    "int_orders_touched": "select * from build.int_orders_touched",
+    "int_orders_shadowed_published": _looked_up(
+        "select order_id from build.int_orders_touched", "int_orders_shadowed_published", "order_id", "order_id"
+    ),
+    "int_customer_totals_published": _looked_up(
+        TOUCHED_CUSTOMERS, "int_customer_totals_published", "customer_id", "customer_id"
+    ),
+    "int_orders_published": _looked_up(TOUCHED_DATES, "int_orders_published", "order_date", "day")
+    + " union "
+    + _looked_up(UNSETTLED_CUSTOMERS, "int_orders_published", "customer_id", "customer_id"),
+}

@@ -1,0 +1,123 @@
+"""A session of Spark Connect, with the server that SPARK_REMOTE names or with Sail, embedded for the block."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline_errors import ConfigurationError, WarehouseError
+from pipeline_settings import settings
+
+INSTALL = "Install it: pip install 'daybreak[spark]'."
+RETRIES, LONGEST_RETRY_MILLISECONDS = 5, 2_000  # Spark's own default waits ten minutes for a server that is gone
+OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]  # else a server that was down stays so for a while
+
+
+@contextmanager
+def spark_session() -> Iterator[Any]:
+    """The process's Spark session, for dbt as well. One block at a time.
+
+    Raises ConfigurationError if the extra is not installed or SPARK_REMOTE is no address, WarehouseError if the server
+    does not answer.
+    """
+    remote = settings().spark_remote
+    if remote:
+        with _session(remote.get_secret_value()) as session:
+            yield session
+    else:
+        with _embedded_server() as url, _session(url) as session:
+            yield session
+
+
+def is_alive(session: Any) -> bool:
+    """Whether the server still answers."""
+    try:
+        session.sql("select 1").collect()
+    except Exception:
+        return False
+    return True
+
+
+def gone() -> WarehouseError:
+    """The error for a server that was there and is no more."""
+    return WarehouseError(f"{_place()} was lost", "Readers keep what they have. Run the same command again.")
+
+
+@contextmanager
+def _session(url: str) -> Iterator[Any]:
+    connect = _connect_module()
+    from pyspark.errors import PySparkException
+    from pyspark.sql.connect.client import DefaultChannelBuilder
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+
+    try:
+        session = connect.SparkSession(connection=DefaultChannelBuilder(url, OWN_CONNECTION))
+    except PySparkException as error:
+        raise ConfigurationError(
+            f"SPARK_REMOTE is no address: {error.getCondition()}", "It is like sc://host:15002."
+        ) from None
+    session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES, max_backoff=LONGEST_RETRY_MILLISECONDS)])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]", UserWarning)  # we tell it in words of our own
+        try:
+            if not is_alive(session):
+                raise WarehouseError(
+                    f"{_place()} cannot be reached", "Start it, or correct SPARK_REMOTE; unset, an engine is embedded."
+                )
+            # dbt's adapter asks for the process's session, and for an address even if there is one
+            connect.SparkSession._set_default_and_active_session(session)
+            with _variable("SPARK_REMOTE", url):
+                yield session
+        finally:
+            session.stop()
+
+
+def _connect_module() -> Any:
+    try:
+        with warnings.catch_warnings():
+            # nothing of ours goes through pandas
+            warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+            from pyspark.sql.connect import session
+    except ImportError:
+        raise ConfigurationError("The engine is not installed", INSTALL) from None
+    return session
+
+
+@contextmanager
+def _embedded_server() -> Iterator[str]:
+    os.environ.setdefault("RUST_LOG", "off")  # else it tells of each session on standard error
+    try:
+        from pysail.spark import SparkConnectServer
+    except ImportError:
+        raise ConfigurationError("The engine is not installed", f"{INSTALL} Or set SPARK_REMOTE.") from None
+    server = SparkConnectServer("127.0.0.1", 0)
+    server.start(background=True)
+    try:
+        host, port = server.listening_address
+        yield f"sc://{host}:{port}"
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _place() -> str:
+    """The server without what may be secret: the address can hold a token."""
+    remote = settings().spark_remote
+    if not remote:
+        return "The embedded Spark server"
+    url = urlsplit(remote.get_secret_value())
+    return f"Spark at {url.hostname}:{url.port or 15002}"

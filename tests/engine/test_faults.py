@@ -1,0 +1,105 @@
+"""An engine that is not there, or dies: exit code 4, readers keep what they have, and the same command heals."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from local.shop_contract import ListedShop, Shop
+from orchestration.day_run import run_days
+from orchestration.outcome import RunOutcome
+from orchestration.pipelines import ORDERS, SPARK
+from pipeline_settings import settings
+from tests.dbt_project.loads import FIRST, SECOND, orders
+from tests.engine.needs import needs_an_engine
+from tests.laws.conftest import World, rows_of, world
+
+__all__ = ["world"]  # the fixture
+
+pytestmark = [pytest.mark.integration, needs_an_engine]
+
+
+def run(world: World, say: Callable[[str], None] = lambda _: None) -> RunOutcome:
+    world.admit("orders", SECOND)
+    return run_days([SECOND], [ORDERS.name], say, engine=SPARK)
+
+
+def point_at(monkeypatch: pytest.MonkeyPatch, port: int, parameters: str = "") -> None:
+    monkeypatch.setenv("SPARK_REMOTE", f"sc://127.0.0.1:{port}{parameters}")
+    settings.cache_clear()
+
+
+@contextmanager
+def server(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A server of Spark Connect in a process of its own."""
+    command = [sys.executable, "-m", "pysail", "spark", "server", "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    try:
+        while b"on 127.0.0.1" not in process.stderr.readline():
+            assert process.poll() is None
+        time.sleep(0.5)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def shop_in_use(world: Callable[[Shop], World]) -> World:
+    """A day is published, and another one waits in the shop."""
+    known = world(ListedShop({("orders", day): orders(day) for day in (FIRST, SECOND)}))
+    known.run([FIRST], [ORDERS.name])
+    return known
+
+
+def test_an_engine_that_is_not_there_is_told_and_nothing_changes(
+    shop_in_use: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = rows_of("customer_ltv")
+    port = free_port()
+    point_at(monkeypatch, port, "/;token=hidden")
+    outcome = run(shop_in_use)
+    assert outcome.exit_code == 4
+    (error,) = outcome.errors
+    assert f"Spark at 127.0.0.1:{port} cannot be reached" in str(error)
+    assert "hidden" not in str(error)
+    assert rows_of("customer_ltv") == seen
+
+    point_at(monkeypatch, port)  # a token would ask for TLS
+    with server(port):
+        assert run(shop_in_use).exit_code == 0
+    shop_in_use.assert_marts_are_right([ORDERS])
+
+
+def test_an_engine_that_dies_in_mid_job_does_no_harm(shop_in_use: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = rows_of("customer_ltv")
+    port = free_port()
+    point_at(monkeypatch, port)
+
+    with server(port) as process:
+
+        def die_after_the_first_model(said: str) -> None:
+            if "int_orders_resolved" in said:
+                process.kill()
+
+        outcome = run(shop_in_use, die_after_the_first_model)
+    assert outcome.exit_code == 4
+    assert f"Spark at 127.0.0.1:{port} was lost" in str(outcome.errors[0])
+    assert rows_of("customer_ltv") == seen
+
+    with server(port):
+        assert run(shop_in_use).exit_code == 0
+    shop_in_use.assert_marts_are_right([ORDERS])
