@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ POSTGRES_TYPES = {"text": pa.string(), "date": pa.date32(), "bool": pa.bool_(), 
 MONEY = pa.decimal128(18, 2)
 
 
+@dataclass(frozen=True)
+class Result:
+    """The folder, in the job's, of the attempt that came to its end; and how many rows it made, by model."""
+
+    attempt: str
+    counts: dict[str, int]
+
+
 class Folder:
     """The place of one build's exchange: `url` as the engine reads it, and the file system as we do."""
 
@@ -40,16 +49,18 @@ class Folder:
             Path(_home_of_jobs()).mkdir(mode=0o700, parents=True)
         self.files.makedirs(self.path, exist_ok=True)
 
-    def write_counts(self, counts: dict[str, int]) -> None:
-        """Keep how many rows the engine has made, by model."""
-        with self.files.open(f"{self.path}/counts.json", "w") as file:
-            json.dump(counts, file)
+    def write_result(self, result: "Result") -> None:
+        """Say, as the last thing of a computation, that there is a result and where."""
+        with self.files.open(f"{self.path}/result.json", "w") as file:
+            json.dump(asdict(result), file)
 
-    def counts(self) -> dict[str, int]:
-        """How many rows the engine has made, by model."""
-        with self.files.open(f"{self.path}/counts.json") as file:
-            counts: dict[str, int] = json.load(file)
-        return counts
+    def result(self) -> "Result | None":
+        """What was computed; none if nothing has been yet."""
+        self.files.invalidate_cache()
+        if not self.files.exists(f"{self.path}/result.json"):
+            return None
+        with self.files.open(f"{self.path}/result.json") as file:
+            return Result(**json.load(file))
 
     def remove_all(self) -> None:
         """Take away this job's files and those of killed ones of this warehouse: they hold customers' orders."""
@@ -76,14 +87,18 @@ def export(connection: Connection, query: str, folder: Folder, name: str) -> Non
 
 
 def load(connection: Connection, folder: Folder, name: str, table: sql.Identifier) -> None:
-    """Put what the engine wrote below the folder into a new table; there is none if it made no row.
+    """Put what the engine made for a model into a new table; there is none if it made no row.
 
-    Raises WarehouseError if rows are missing.
+    Raises WarehouseError if rows are missing, or if nothing was computed.
     """
-    rows = 0
+    rows, result = 0, folder.result()
+    if result is None:
+        raise WarehouseError(f"{folder.url} has no result of the engine", "Run the same command again.")
     connection.execute(sql.SQL("drop table if exists {}").format(table))
     try:
-        parts = sorted(path for path in folder.files.find(f"{folder.path}/{name}") if path.endswith(".parquet"))
+        parts = sorted(
+            path for path in folder.files.find(f"{folder.path}/{result.attempt}/{name}") if path.endswith(".parquet")
+        )
         for number, part in enumerate(parts):
             with folder.files.open(part, "rb") as file:
                 source = pq.ParquetFile(file)
@@ -92,7 +107,7 @@ def load(connection: Connection, folder: Folder, name: str, table: sql.Identifie
                 rows += _copy_in(connection, table, source)
     except OSError as error:
         raise WarehouseError(f"{folder.url} cannot be read: {error}", REMEDY) from None
-    if rows != (made := folder.counts()[name]):
+    if rows != (made := result.counts[name]):
         raise WarehouseError(f"The engine has made {made} rows of {name}, {rows} are in {folder.url}", REMEDY)
 
 

@@ -5,7 +5,9 @@ Node tasks run nothing themselves: clearing the build, alone or with what is dow
 again. Publishing looks up in the warehouse whether every node is green. Why so: docs/decisions/0007.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -22,10 +24,14 @@ from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOp
 
 from orchestration import steps
 from orchestration.airflow_tasks import final_errors
+from orchestration.engine_trigger import EngineJob, raise_if_failed
 from orchestration.schedules import DEFAULT_ARGS, NODE_POOL, logical_day
 from pipeline_errors import ModelError
-from pipeline_settings import PROJECT_ROOT
+from pipeline_settings import PROJECT_ROOT, settings
 from warehouse.locks import pipeline_lock
+
+if TYPE_CHECKING:
+    from orchestration.dbt_runner import EventListener
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 BUILD_TASK, BUILT_TASK = "dbt_producer_watcher", "dbt_producer_watcher_done"  # Cosmos's names for them
@@ -39,6 +45,15 @@ class DbtBuild(DbtProducerWatcherOperator):
 
     def execute(self, context: Context, **kwargs: Any) -> None:
         """Build and test the pipeline's models. A red node fails the task for good; what ails Postgres is retried."""
+        with final_errors(ModelError), self._listening(context) as listen, self._locked():
+            steps.transform([self.pipeline], [logical_day(context)], context["run_id"], on_event=listen)
+
+    def _locked(self) -> AbstractContextManager[None]:
+        return pipeline_lock(self.pipeline, steps.BUILD_WAIT_SECONDS)
+
+    @contextmanager
+    def _listening(self, context: Context) -> "Iterator[EventListener]":
+        """A listener that tells Cosmos. What keeps it from that is raised when the block has ended well."""
         from google.protobuf.json_format import MessageToJson
 
         tell, untold = self._make_parse_callable(), list[Exception]()
@@ -53,13 +68,45 @@ class DbtBuild(DbtProducerWatcherOperator):
             except Exception as error:  # raised here it would turn dbt's nodes red
                 untold.append(error)
 
-        with final_errors(ModelError), pipeline_lock(self.pipeline, steps.BUILD_WAIT_SECONDS):
-            steps.transform([self.pipeline], [logical_day(context)], context["run_id"], on_event=listen)
+        yield listen
         if untold:
             raise untold[0]
 
     def _tell_test(self, context: Context, unique_id: str, status: str) -> None:
         safe_xcom_push(context["ti"], get_tests_status_xcom_key(unique_id), status)
+
+
+class LargeBuild(DbtBuild):
+    """The transform step on the engine that SPARK_REMOTE names; in Postgres if it names none.
+
+    No worker is held while the engine computes: the job's id is with Airflow, and `EngineJob` waits for its end.
+    """
+
+    def execute(self, context: Context, **kwargs: Any) -> None:
+        """Submit the job and wait for it elsewhere. An engine that does not answer fails the task, which is retried."""
+        with final_errors():
+            on_engine = settings().spark_remote is not None
+        if not on_engine:
+            super().execute(context, **kwargs)
+            return
+        from orchestration import engine_steps
+
+        day, run_id = logical_day(context), context["run_id"]
+        with final_errors(ModelError), self._listening(context) as listen, self._locked():
+            job = engine_steps.submit(self.pipeline, day, run_id, on_event=listen)
+        self.log.info("Submitted %s", job)
+        self.defer(trigger=EngineJob([job, self.pipeline, day.isoformat(), run_id]), method_name="collect")
+
+    def collect(self, context: Context, event: dict[str, Any]) -> None:
+        """Take over what the engine has made. Raises what kept it from that."""
+        from orchestration import engine_steps
+
+        with final_errors(ModelError), self._listening(context) as listen:
+            raise_if_failed(event)
+            with self._locked():
+                engine_steps.collect(
+                    event["job"], self.pipeline, logical_day(context), context["run_id"], on_event=listen
+                )
 
 
 class _ShowsNode:
@@ -89,7 +136,7 @@ class TestTask(_ShowsNode, DbtTestWatcherOperator):
     """Shows how a model's tests fared, or a test of several models."""
 
 
-def dbt_tasks(group_id: str, pipeline: str, pool: str) -> DbtTaskGroup:
+def dbt_tasks(group_id: str, pipeline: str, pool: str, build: type[DbtBuild] = DbtBuild) -> DbtTaskGroup:
     """A pipeline's models and tests, from the manifest that deployment made; its build takes a slot of `pool`."""
     group = DbtTaskGroup(
         group_id=group_id,
@@ -114,11 +161,11 @@ def dbt_tasks(group_id: str, pipeline: str, pool: str) -> DbtTaskGroup:
         ),
         operator_args={"deferrable": False, "poke_interval": 2, "pool": NODE_POOL},
     )
-    _show_nodes_after_build(group, pipeline)
+    _show_nodes_after_build(group, pipeline, build)
     return group
 
 
-def _show_nodes_after_build(group: DbtTaskGroup, pipeline: str) -> None:
+def _show_nodes_after_build(group: DbtTaskGroup, pipeline: str, operator: type[DbtBuild]) -> None:
     """Put our operators in the place of Cosmos's, which has no setting for them, and the nodes behind the build."""
     build, built = (group.children[f"{group.group_id}.{name}"] for name in (BUILD_TASK, BUILT_TASK))
     nodes = [task for task in group.iter_tasks() if task not in (build, built)]
@@ -129,7 +176,7 @@ def _show_nodes_after_build(group: DbtTaskGroup, pipeline: str) -> None:
             build >> task
             task.trigger_rule = TriggerRule.NONE_SKIPPED  # after a red build too, but not in the branch not taken
     built.trigger_rule = TriggerRule.ALL_SUCCESS  # Cosmos's own would be green for a branch not taken
-    build.__class__ = DbtBuild
+    build.__class__ = operator
     build.pipeline = pipeline
     build.own_tests = {task.model_unique_id for task in nodes if task.model_unique_id.startswith("test.")}
     build.tests_per_model = {

@@ -9,17 +9,19 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from psycopg import sql
 
-from engine.exchange import REMEDY, Folder, export, load
+from engine.exchange import REMEDY, Folder, Result, export, load
 from engine.inputs import INPUTS
 from engine.session import gone, is_alive, spark_session
 from orchestration import dbt_runner
 from orchestration.pipelines import ORDERS
-from pipeline_errors import ModelError, WarehouseError
-from warehouse.connection import connect
+from pipeline_errors import LockedError, ModelError, WarehouseError
+from warehouse.connection import Connection, connect
+from warehouse.locks import pipeline_lock
 
 if TYPE_CHECKING:
     from pyspark.sql.connect.session import SparkSession
@@ -46,25 +48,28 @@ def build(
         return dbt_runner.build(
             tags, full_refresh=full_refresh, day_range=day_range, on_progress=on_progress, on_event=on_event
         )
+    options: dict[str, Any] = {"full_refresh": full_refresh, "day_range": day_range, "on_event": on_event}
     with spark_session() as session:  # first of all: without an engine nothing is begun
-        job = submit(full_refresh=full_refresh, day_range=day_range)
+        job = submit(**options)
         try:
             compute(session, job, on_progress)
-            return collect(
-                job, tags, full_refresh=full_refresh, day_range=day_range, on_progress=on_progress, on_event=on_event
-            )
+            return collect(job, tags, on_progress=on_progress, **options)
         finally:
             Folder(job).remove_all()
 
 
-def submit(*, full_refresh: bool = False, day_range: tuple[date, date] | None = None) -> str:
+def submit(
+    *,
+    full_refresh: bool = False,
+    day_range: tuple[date, date] | None = None,
+    on_event: "EventListener | None" = None,
+) -> str:
     """Freeze the days of a build and write what they touch as Parquet; returns the job's id, which is the build's."""
     # what the engine's models read, without the tests on it: those come with the rest
     inputs = ["--select", f"1+tag:{TAG}", "--exclude", f"tag:{TAG}", "--indirect-selection", "empty"]
-    dbt_runner.build([], full_refresh=full_refresh, day_range=day_range, selection=inputs)
+    dbt_runner.build([], full_refresh=full_refresh, day_range=day_range, selection=inputs, on_event=on_event)
     with connect() as connection:
-        frozen = connection.execute("select build_id from build.int_order_days limit 1").fetchone()
-        job = str(frozen["build_id"]) if frozen else "nothing"
+        job = _frozen_build(connection)
         folder = Folder(job)
         folder.create()
         for name, query in INPUTS.items():
@@ -72,18 +77,34 @@ def submit(*, full_refresh: bool = False, day_range: tuple[date, date] | None = 
     return job
 
 
+def compute_once(job: str, wait_seconds: float) -> None:
+    """Compute a job that has no result yet. One process does, however many try: the others wait for it.
+
+    Raises DayBusyError if that takes longer than they may wait.
+    """
+    with pipeline_lock(f"engine job {job}", wait_seconds):
+        if Folder(job).result() is None:
+            with spark_session() as session:
+                compute(session, job)
+
+
 def compute(session: "SparkSession", job: str, on_progress: "Progress | None" = None) -> None:
-    """Run the models on the engine; their rows are Parquet in the job's folder then."""
+    """Run the models on the engine; their rows are Parquet in the job's folder then.
+
+    Each attempt has a schema and a folder of its own: one that was cut off may go on for a while.
+    """
     from pyspark.errors import PySparkException
 
-    folder, schema = Folder(job), f"daybreak_{job.replace('-', '_')}"
+    folder, attempt = Folder(job), uuid4().hex
+    schema = f"daybreak_{attempt}"
     os.environ[SCHEMA] = schema
     try:
         session.sql(f"create schema {schema}").collect()
         for name in INPUTS:
             session.sql(f"create table {schema}.{name} using parquet location '{folder.url}/{name}'").collect()
-        dbt_runner.run_on_engine(TAG, [f"engine_folder: '{folder.url}'"], on_progress)
-        folder.write_counts({name: session.table(f"{schema}.{name}").count() for name in _tables()})
+        dbt_runner.run_on_engine(TAG, [f"engine_folder: '{folder.url}/{attempt}'"], on_progress)
+        counts = {name: session.table(f"{schema}.{name}").count() for name in _tables()}
+        folder.write_result(Result(attempt, counts))
     except (ModelError, PySparkException) as error:
         if not is_alive(session):
             raise gone() from None
@@ -105,9 +126,14 @@ def collect(
     on_progress: "Progress | None" = None,
     on_event: "EventListener | None" = None,
 ) -> int:
-    """Take the engine's rows over, and build and test the rest; returns how many nodes ran."""
+    """Take the engine's rows over, and build and test the rest; returns how many nodes ran.
+
+    Raises LockedError if another build has begun since the job was submitted.
+    """
     rest = [node.name for node in dbt_runner.nodes_of(tags) if node.name not in INPUTS]
     with connect() as connection:
+        if _frozen_build(connection) != job:
+            raise LockedError("Another build of the orders has begun meanwhile", "Run the same again.")
         for name in _tables():
             load(connection, Folder(job), name, _made(name))
     done = dbt_runner.build(
@@ -123,6 +149,12 @@ def collect(
         for name in _tables():
             connection.execute(sql.SQL("drop table if exists {}").format(_made(name)))
     return done
+
+
+def _frozen_build(connection: Connection) -> str:
+    """The build whose days are frozen; "nothing" if it has none."""
+    frozen = connection.execute("select build_id from build.int_order_days limit 1").fetchone()
+    return str(frozen["build_id"]) if frozen else "nothing"
 
 
 def _tables() -> list[str]:

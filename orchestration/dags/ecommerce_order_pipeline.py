@@ -10,14 +10,15 @@ The day of a run is its **partition key**. To load a day again, start a run with
 - **A task is red:** its log ends with a line that says what happened and what to do. Readers see the old marts.
 - **validate_orders is red:** more than 5% of the day's rows are bad. They stand in `quarantine.orders` with reasons.
 - **Cleared tasks:** any task can be cleared and runs again for its day with the same result.
-- **high_volume_processing** builds the same models in Postgres as `standard_processing`, one such build at a time.
+- **high_volume_processing** builds the same models as `standard_processing`, one such build at a time: on the engine
+  that `SPARK_REMOTE` names, or in Postgres if it names none. While the engine computes, the build is *deferred*.
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, TriggerRule
 
 from orchestration import airflow_tasks as tasks
-from orchestration.dbt_tasks import dbt_tasks
+from orchestration.dbt_tasks import LargeBuild, dbt_tasks
 from orchestration.schedules import (
     DAY_FORM,
     DEFAULT_ARGS,
@@ -41,7 +42,7 @@ with DAG(
     validate_orders = tasks.validate.override(task_id="validate_orders")("orders", extract_orders)
     decide_processing_path = tasks.decide_processing_path(dag.dag_id, "standard_processing", "high_volume_processing")
     standard_processing = dbt_tasks("standard_processing", dag.dag_id, WAREHOUSE_POOL)
-    high_volume_processing = dbt_tasks("high_volume_processing", dag.dag_id, HIGH_VOLUME_POOL)
+    high_volume_processing = dbt_tasks("high_volume_processing", dag.dag_id, HIGH_VOLUME_POOL, LargeBuild)
     processing_complete = EmptyOperator(
         task_id="processing_complete", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
     )

@@ -1,11 +1,6 @@
 """An engine that is not there, or dies: exit code 4, readers keep what they have, and the same command heals."""
 
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
@@ -16,6 +11,7 @@ from orchestration.pipelines import ORDERS, SPARK
 from pipeline_settings import settings
 from tests.dbt_project.loads import FIRST, SECOND, orders
 from tests.engine.needs import needs_an_engine
+from tests.engine.server import free_port, server
 from tests.laws.conftest import World, rows_of, world
 
 __all__ = ["world"]  # the fixture
@@ -31,30 +27,6 @@ def run(world: World, say: Callable[[str], None] = lambda _: None) -> RunOutcome
 def point_at(monkeypatch: pytest.MonkeyPatch, port: int, parameters: str = "") -> None:
     monkeypatch.setenv("SPARK_REMOTE", f"sc://127.0.0.1:{port}{parameters}")
     settings.cache_clear()
-
-
-@contextmanager
-def server(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A server of Spark Connect in a process of its own."""
-    command = [sys.executable, "-m", "pysail", "spark", "server", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    try:
-        while b"on 127.0.0.1" not in process.stderr.readline():
-            assert process.poll() is None
-        time.sleep(0.5)
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
 
 
 @pytest.fixture

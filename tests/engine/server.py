@@ -1,0 +1,32 @@
+"""A server of Spark Connect beside us, as in production, but Sail."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def server(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A server of Spark Connect in a process of its own."""
+    command = [sys.executable, "-m", "pysail", "spark", "server", "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    try:
+        while b"on 127.0.0.1" not in process.stderr.readline():
+            assert process.poll() is None
+        time.sleep(0.5)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port

@@ -1,0 +1,111 @@
+"""A build in three processes: submitted, computed by a trigger of Airflow, collected."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from engine.exchange import Folder
+from local.shop_contract import ListedShop, Shop
+from orchestration import engine_steps, steps
+from orchestration.engine_trigger import EngineJob, raise_if_failed
+from orchestration.pipelines import ORDERS
+from pipeline_errors import ConfigurationError, LockedError, ModelError, WarehouseError
+from pipeline_settings import settings
+from tests.dbt_project.loads import FIRST, orders
+from tests.engine.needs import needs_an_engine
+from tests.engine.server import free_port
+from tests.laws.conftest import World, world
+from warehouse.connection import connect
+
+__all__ = ["world"]  # the fixture
+
+pytestmark = [pytest.mark.integration, pytest.mark.airflow, needs_an_engine]
+
+RUN = "manual__1"
+
+
+@pytest.fixture
+def admitted(world: Callable[[Shop], World]) -> World:
+    """A day is admitted and not built yet."""
+    known = world(ListedShop({("orders", FIRST): orders(FIRST)}))
+    steps.prepare()
+    receipt = steps.extract_load("orders", FIRST, RUN)
+    steps.gate("orders", FIRST, steps.load_to_judge(receipt), RUN)
+    known.admit("orders", FIRST)
+    return known
+
+
+def computed(job: str, day: date = FIRST) -> dict[str, Any]:
+    """What the trigger tells, having been kept by Airflow meanwhile."""
+    _, kept = EngineJob([job, ORDERS.name, day.isoformat(), RUN]).serialize()
+
+    async def first() -> dict[str, Any]:
+        event = await anext(EngineJob(**kept).run())
+        payload: dict[str, Any] = event.payload
+        return payload
+
+    return asyncio.run(first())
+
+
+def test_submitted_computed_and_collected_in_processes_of_their_own(admitted: World) -> None:
+    job = engine_steps.submit(ORDERS.name, FIRST, RUN)
+    event = computed(job)
+    assert event == {"job": job, "exit_code": 0, "error": ""}
+    raise_if_failed(event)
+    result = Folder(job).result()
+    assert computed(job)["exit_code"] == 0
+    assert Folder(job).result() == result, "computed twice"
+
+    engine_steps.collect(job, ORDERS.name, FIRST, RUN)
+    steps.publish([ORDERS.name], [FIRST], RUN)
+    admitted.assert_marts_are_right([ORDERS])
+    assert Folder(job).result() is None
+
+
+def test_a_job_whose_build_was_overtaken_is_not_collected(admitted: World) -> None:
+    job = engine_steps.submit(ORDERS.name, FIRST, RUN)
+    steps.transform([ORDERS.name], [FIRST], RUN)
+    with pytest.raises(LockedError, match="Another build of the orders has begun"):
+        engine_steps.collect(job, ORDERS.name, FIRST, RUN)
+
+
+def test_an_engine_that_is_not_there_is_told_in_a_line(admitted: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = engine_steps.submit(ORDERS.name, FIRST, RUN)
+    port = free_port()
+    monkeypatch.setenv("SPARK_REMOTE", f"sc://127.0.0.1:{port}/;token=hidden")
+    settings.cache_clear()
+    event = computed(job)
+    assert event["exit_code"] == 4
+    with pytest.raises(WarehouseError, match=f"{FIRST} compute: Spark at 127.0.0.1:{port} cannot be reached") as raised:
+        raise_if_failed(event)
+    assert "hidden" not in str(raised.value)
+    with connect() as connection:
+        told = connection.execute("select status, error from ops.step_runs where step = 'compute'").fetchall()
+    assert [row["status"] for row in told] == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "family"),
+    [
+        (2, ConfigurationError),
+        (4, WarehouseError),
+        (7, ModelError),
+        (1, WarehouseError),
+        (-signal.SIGKILL, WarehouseError),
+    ],
+)
+def test_the_error_is_of_the_family_that_the_exit_code_names(exit_code: int, family: type[Exception]) -> None:
+    with pytest.raises(family):
+        raise_if_failed({"job": "j", "exit_code": exit_code, "error": "the cause"})
+
+
+def test_a_job_that_takes_too_long_is_told(admitted: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = engine_steps.submit(ORDERS.name, FIRST, RUN)
+    monkeypatch.setenv("STEP_TIMEOUT_MINUTES", "0.02")  # more than a second and less than a start of dbt
+    settings.cache_clear()
+    with pytest.raises(WarehouseError, match="has not ended in time"):
+        raise_if_failed(computed(job))
