@@ -14,7 +14,7 @@ WORKDIR /opt/daybreak
 COPY pyproject.toml requirements.lock ./
 RUN pip install --root-user-action=ignore --no-cache-dir uv==0.13.9 \
     && uv pip install --system --no-cache --compile-bytecode --require-hashes \
-        --requirements pyproject.toml --group airflow --constraints requirements.lock \
+        --requirements pyproject.toml --extra spark --group airflow --constraints requirements.lock \
     && pip uninstall --root-user-action=ignore --yes uv
 
 COPY . .
