@@ -40,12 +40,9 @@ def here(nights: Callable[..., Nights], port: int) -> Nights:
 
 
 def computing() -> list[psutil.Process]:
-    """The processes that have a job computed."""
-    return [
-        each
-        for each in psutil.process_iter(["cmdline"])
-        if "orchestration.engine_steps" in (each.info["cmdline"] or [])
-    ]
+    """The processes that have the job of our day computed, not that of a day which the clock made due."""
+    wanted = {"orchestration.engine_steps", DAY.isoformat()}
+    return [each for each in psutil.process_iter(["cmdline"]) if wanted <= set(each.info["cmdline"] or [])]
 
 
 def attempts() -> set[str]:
