@@ -66,7 +66,7 @@ def test_commands_in_readme_exist() -> None:
 
 
 # Totals carried on from before a build: each is one chain of sums, and more than its budget.
-LONGER = {"customer_order_totals__changes.sql": 145, "customer_health_totals__changes.sql": 127}
+LONGER = {"customer_order_totals__changes.sql": 158, "customer_health_totals__changes.sql": 127}
 
 
 @pytest.mark.parametrize(

@@ -86,32 +86,36 @@ sums as (
     having sum(orders) > 0
 ),
 
-unsettled as (
-    select customer_id from sums
-    where
-        kept_orders > 0
-        and (
-            (first_lost = first_before and (first_won > first_before) is not false)
-            or (last_lost = last_before and (last_won < last_before) is not false)
-        )
+judged as (
+    select
+        *,
+        (
+            kept_orders > 0
+            and (
+                (first_lost = first_before and (first_won > first_before) is not false)
+                or (last_lost = last_before and (last_won < last_before) is not false)
+            )
+        ) is true as is_unsettled
+    from sums
 ),
 
 of_unsettled as (
-    {{ looked_up('unsettled', 'published', 'customer_id') }}
+    {{ looked_up('(select customer_id from judged where is_unsettled)', 'published', 'customer_id') }}
 ),
 
--- by one more grouping: a join of the two would be planned without statistics, and compare each customer with each
+-- side by side and grouped: a join of the two would be planned without statistics, and compare each customer with each
 ends as (
     select
         customer_id,
         total_orders,
         total_spent,
-        case when kept_orders > 0 then first_before end as first_before,
-        case when kept_orders > 0 then last_before end as last_before,
+        first_before,
+        last_before,
         first_won,
         last_won,
         cast(null as date) as kept_on
-    from sums
+    from judged
+    where is_unsettled
     union all
     select
         customer_id,
@@ -132,6 +136,15 @@ ends as (
 ),
 
 totals as (
+    select
+        customer_id,
+        least(case when kept_orders > 0 then first_before end, first_won) as first_order_date,
+        greatest(case when kept_orders > 0 then last_before end, last_won) as last_order_date,
+        total_orders,
+        total_spent
+    from judged
+    where not is_unsettled
+    union all
     select
         customer_id,
         least(coalesce(min(kept_on), max(first_before)), max(first_won)) as first_order_date,
