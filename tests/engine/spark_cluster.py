@@ -1,6 +1,6 @@
 """Spark as people run it: a master, two workers and a Connect server, each a process of its own on 127.0.0.1.
 
-Spark itself comes from the wheel `pyspark` of the client's version. It stays in .daybreak between runs, 400 MB, as no
+Spark itself comes from the wheel `pyspark` of the client's version. It stays in .daybreak between runs, 450 MB, as no
 program of ours needs it.
 """
 
