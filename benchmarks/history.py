@@ -102,9 +102,8 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def fill(history: int) -> date:
-    """A database of its own with this many published orders; returns the day after them."""
-    database = f"bench_{history}"
+def use_fresh_database(database: str) -> None:
+    """Make a database of this name again, with schemas and staging, and use it from here on."""
     with psycopg.connect(settings().postgres_uri(), autocommit=True) as connection:
         connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
@@ -112,6 +111,11 @@ def fill(history: int) -> date:
     settings.cache_clear()
     dbt_runner.forget_project()
     steps.prepare()
+
+
+def fill(history: int) -> date:
+    """A database of its own with this many published orders; returns the day after them."""
+    use_fresh_database(f"bench_{history}")
     days = history // DAY_SIZE
     for number in range(days):
         day = FIRST + timedelta(days=number)

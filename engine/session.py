@@ -61,6 +61,8 @@ def _session(url: str) -> Iterator[Any]:
     session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES, max_backoff=LONGEST_RETRY_MILLISECONDS)])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]", UserWarning)  # we tell it in words of our own
+        # dbt's adapter asks for Hive's catalog with each statement; a server has the one that it was started with
+        warnings.filterwarnings("ignore", "Failed to set spark.sql.catalogImplementation", UserWarning)
         try:
             if not is_alive(session):
                 raise WarehouseError(

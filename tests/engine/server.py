@@ -1,6 +1,5 @@
 """A server of Spark Connect beside us, as in production, but Sail."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -23,10 +22,3 @@ def server(port: int) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
         process.wait()
         process.stderr.close()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port

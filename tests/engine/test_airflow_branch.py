@@ -8,10 +8,11 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from local.simulated_shop import CORRECTED_DAY, SimulatedShop
+from local.state import free_port
 from orchestration.pipelines import BY_NAME
 from pipeline_settings import settings
 from tests.engine.needs import needs_an_engine
-from tests.engine.server import free_port, server
+from tests.engine.server import server
 from tests.laws.conftest import world
 from tests.laws.nights import ORDERS, Nights, nights, told
 from warehouse.connection import connect

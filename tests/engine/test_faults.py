@@ -1,17 +1,20 @@
 """An engine that is not there, or dies: exit code 4, readers keep what they have, and the same command heals."""
 
 from collections.abc import Callable
+from threading import Timer
 
 import pytest
 
 from local.shop_contract import ListedShop, Shop
+from local.state import free_port
 from orchestration.day_run import run_days
 from orchestration.outcome import RunOutcome
 from orchestration.pipelines import ORDERS, SPARK
 from pipeline_settings import settings
 from tests.dbt_project.loads import FIRST, SECOND, orders
 from tests.engine.needs import needs_an_engine
-from tests.engine.server import free_port, server
+from tests.engine.server import server
+from tests.engine.spark_cluster import SparkCluster
 from tests.laws.conftest import World, rows_of, world
 
 __all__ = ["world"]  # the fixture
@@ -74,4 +77,27 @@ def test_an_engine_that_dies_in_mid_job_does_no_harm(shop_in_use: World, monkeyp
 
     with server(port):
         assert run(shop_in_use).exit_code == 0
+    shop_in_use.assert_marts_are_right([ORDERS])
+
+
+@pytest.mark.slow
+def test_a_spark_whose_server_is_killed_in_mid_job_does_no_harm(
+    shop_in_use: World, spark_cluster: SparkCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = rows_of("customer_ltv")
+    point_at(monkeypatch, spark_cluster.port)
+    kill = Timer(0.3, spark_cluster.kill_connect_server)  # in the middle of the second model
+
+    def start_the_clock_with_the_first_model(said: str) -> None:
+        if "int_orders_resolved" in said:
+            kill.start()
+
+    outcome = run(shop_in_use, start_the_clock_with_the_first_model)
+    kill.join()
+    assert outcome.exit_code == 4
+    assert f"Spark at 127.0.0.1:{spark_cluster.port} was lost" in str(outcome.errors[0])
+    assert rows_of("customer_ltv") == seen
+
+    spark_cluster.start_connect_server()
+    assert run(shop_in_use).exit_code == 0
     shop_in_use.assert_marts_are_right([ORDERS])

@@ -10,6 +10,7 @@ import pytest
 
 from engine.exchange import Folder
 from local.shop_contract import ListedShop, Shop
+from local.state import free_port
 from orchestration import engine_steps, steps
 from orchestration.engine_trigger import EngineJob, raise_if_failed
 from orchestration.pipelines import ORDERS
@@ -17,7 +18,6 @@ from pipeline_errors import ConfigurationError, LockedError, ModelError, Warehou
 from pipeline_settings import settings
 from tests.dbt_project.loads import FIRST, orders
 from tests.engine.needs import needs_an_engine
-from tests.engine.server import free_port
 from tests.laws.conftest import World, world
 from warehouse.connection import connect
 

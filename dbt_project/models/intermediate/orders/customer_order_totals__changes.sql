@@ -129,9 +129,9 @@ ends as (
     from of_unsettled
     where
         is_revenue
-        and not exists (
-            select 1 from touched_orders
-            where touched_orders.order_id = of_unsettled.order_id
+        and not exists (  -- by the table's index: else all touched orders would be read for each customer
+            select 1 from {{ ref('int_orders_touched') }} as touched
+            where of_unsettled.order_id = touched.order_id
         )
 ),
 

@@ -1,0 +1,129 @@
+"""Where an engine pays: `python -m benchmarks.engine [orders …]`. Postgres alone against the embedded engine.
+
+For each size a database of its own gets that many published orders and a day with as many again. Then that day is
+built and tested on both, and everything again by a full refresh; nothing of it is published, so that all start from
+the same. Each size is measured in a fresh process, which prints its figures as a line of JSON. Needs a warehouse to
+make databases in (PGHOST …).
+"""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.history import FIRST, admit, land, use_fresh_database
+from benchmarks.postgres_cpu import postgres_cpu_seconds
+from pipeline_settings import PROJECT_ROOT
+
+SIZES = (100_000, 1_000_000, 3_000_000)
+REPEATED_BELOW = 1_000_000  # orders: three times with the first left out, else once
+BUILDERS = ("postgres", "engine")
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What one build needed. CPU of this process, the embedded engine in it, and of Postgres where it is ours."""
+
+    builder: str
+    orders: int
+    is_full: bool
+    seconds: float
+    cpu_seconds: float
+    postgres_cpu_seconds: float | None
+    peak_mb: float
+
+
+def prepare(size: int) -> None:
+    """A database with so many published orders, and a day of so many admitted ones."""
+    from orchestration import dbt_runner
+    from orchestration.pipelines import ORDERS
+    from warehouse.connection import connect
+
+    use_fresh_database(f"bench_engine_{size}")
+    admit(FIRST, land(FIRST, size, max(size // 5, 1)))
+    dbt_runner.build([ORDERS.name])
+    dbt_runner.publish([ORDERS.name])
+    day = FIRST + timedelta(1)
+    admit(day, land(day, size, max(size // 5, 1)))
+    with connect(autocommit=True) as connection:
+        connection.execute("vacuum analyze")
+        connection.execute("checkpoint")
+
+
+def measure(builder: str, size: int, *, is_full: bool) -> Transform:
+    """Build what is pending, or everything; nothing is published."""
+    from orchestration import dbt_runner, engine_build
+    from orchestration.pipelines import ORDERS
+    from warehouse.roles import TRANSFORMER, acting_as
+
+    build = engine_build.build if builder == "engine" else dbt_runner.build
+    figures: list[tuple[float, float, float | None]] = []
+    for _ in range(3 if size < REPEATED_BELOW else 1):
+        started, cpu, of_postgres = time.perf_counter(), time.process_time(), postgres_cpu_seconds()
+        with acting_as(TRANSFORMER):
+            build([ORDERS.name], full_refresh=is_full)
+        now = postgres_cpu_seconds()
+        used = None if now is None or of_postgres is None else now - of_postgres
+        figures.append((time.perf_counter() - started, time.process_time() - cpu, used))
+    warm = figures[1:] or figures
+    seconds, cpu, _ = (statistics.median(figure[part] or 0.0 for figure in warm) for part in range(3))
+    of_postgres = None if warm[0][2] is None else statistics.median(figure[2] or 0.0 for figure in warm)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Transform(builder, size, is_full, seconds, cpu, of_postgres, peak)
+
+
+def run(sizes: Sequence[int] = SIZES) -> list[Transform]:
+    """Every size on both, each size in its own process."""
+    found: list[Transform] = []
+    with tempfile.TemporaryDirectory() as home:
+        environment = os.environ | {
+            "DAYBREAK_HOME": home,
+            "BENCH_HOME": os.environ.get("DAYBREAK_HOME", ""),
+            "PYTHONPATH": str(PROJECT_ROOT),
+        }
+        for size in sizes:
+            command = [sys.executable, "-m", "benchmarks.engine", "measure", str(size)]
+            ended = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+            found += [Transform(**figures) for figures in json.loads(ended.stdout.splitlines()[-1])]
+    return found
+
+
+def table(transforms: Sequence[Transform]) -> Table:
+    """Each build on the engine as a multiple of the same one on Postgres."""
+    shown = Table("orders", "build", "Postgres", "engine", "time", "CPU, all in all", title="Transform on an engine")
+    by_build = {(done.orders, done.is_full, done.builder): done for done in transforms}
+    for orders, is_full in dict.fromkeys((done.orders, done.is_full) for done in transforms):
+        postgres, engine = (by_build[orders, is_full, builder] for builder in BUILDERS)
+        shown.add_row(
+            f"{orders:,}",
+            "full refresh" if is_full else "a day",
+            f"{postgres.seconds:.1f} s",
+            f"{engine.seconds:.1f} s",
+            f"{engine.seconds / postgres.seconds:.2f}",
+            f"{_cpu(engine) / _cpu(postgres):.2f}",
+        )
+    return shown
+
+
+def _cpu(done: Transform) -> float:
+    return done.cpu_seconds + (done.postgres_cpu_seconds or 0.0)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["measure"]:
+        orders = int(sys.argv[2])
+        prepare(orders)
+        all_of_them = [measure(builder, orders, is_full=is_full) for is_full in (False, True) for builder in BUILDERS]
+        print(json.dumps([asdict(done) for done in all_of_them]), flush=True)
+    else:
+        Console().print(table(run([int(size) for size in sys.argv[1:]] or SIZES)))
