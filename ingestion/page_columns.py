@@ -1,6 +1,7 @@
 """A page of parsed JSON items as Arrow columns of exact texts."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
@@ -26,18 +27,30 @@ def page_columns(items: Sequence[Any], fields: Sequence[str], keys: Sequence[str
     An item that is no object has no declared fields: all of it is extra. A declared text with what Postgres cannot hold
     is escaped, and its field named in `escaped`. Raises RecursionError if a value nests too deep to be written.
     """
-    extra, undeclared = _extra(items, frozenset(keys))
-    if set(map(type, items)) != {dict}:
+    are_objects = set(map(type, items)) <= {dict}
+    if are_objects and frozenset(keys).issuperset(set().union(*items)):
+        extra, undeclared = pa.array([None] * len(items), pa.string()), set()
+    else:
+        extra, undeclared = _extra(items, frozenset(keys))
+    if not are_objects:
         items = [item if type(item) is dict else NO_FIELDS for item in items]
     columns = []
     escaped: list[str | None] = [None] * len(items)
     for field, key in zip(fields, keys, strict=True):
-        values = [item.get(key) for item in items]
+        values = _values(items, key)
         column = _plain_column(values)
         if column is None:
             column = _escaped_column(values, field, escaped)
         columns.append(column)
     return PageColumns(columns, extra, pa.array(escaped, pa.string()), undeclared)
+
+
+def _values(items: Sequence[dict[str, Any]], key: str) -> list[Any]:
+    """What the items have under a key, or None."""
+    try:
+        return list(map(itemgetter(key), items))  # half the time of asking each with get()
+    except KeyError:
+        return [item.get(key) for item in items]
 
 
 def _plain_column(values: list[Any]) -> Column | None:
