@@ -1,4 +1,4 @@
-"""Programs that land files in Postgres, each installed in a place of its own: contenders for `landing.py`.
+"""Programs that land files in Postgres, each installed by uv in a place of its own: contenders for `landing.py`.
 
 Neither reads an API like the shop's, so the pages are written to a CSV file first, by the least code that does it.
 The versions are the last whose wheels hold the program; later ones download it when they are first started.
@@ -31,10 +31,9 @@ def install(name: str) -> bool:
     """Whether the program is there, after trying to install it."""
     if executable(name):
         return True
-    uv = Path(sys.executable).with_name("uv")
-    place = HOME / name
+    uv, place = str(Path(sys.executable).with_name("uv")), str(HOME / name)
     made = subprocess.run([uv, "venv", "--quiet", "--clear", place], check=False).returncode == 0
-    install = [uv, "pip", "install", "--quiet", "--no-deps", "--python", place / "bin" / "python", WHEELS[name]]
+    install = [uv, "pip", "install", "--quiet", "--no-deps", "--python", place, WHEELS[name]]
     return made and subprocess.run(install, check=False).returncode == 0 and executable(name) is not None
 
 
