@@ -28,10 +28,7 @@ def page_columns(items: Sequence[Any], fields: Sequence[str], keys: Sequence[str
     is escaped, and its field named in `escaped`. Raises RecursionError if a value nests too deep to be written.
     """
     are_objects = set(map(type, items)) <= {dict}
-    if are_objects and frozenset(keys).issuperset(set().union(*items)):
-        extra, undeclared = pa.array([None] * len(items), pa.string()), set()
-    else:
-        extra, undeclared = _extra(items, frozenset(keys))
+    extra, undeclared = _extra(items, frozenset(keys), are_objects)
     if not are_objects:
         items = [item if type(item) is dict else NO_FIELDS for item in items]
     columns = []
@@ -72,9 +69,11 @@ def _escaped_column(values: list[Any], field: str, escaped: list[str | None]) ->
     return pa.array(texts, pa.string())
 
 
-def _extra(items: Sequence[Any], known: frozenset[str]) -> tuple[Column, set[str]]:
+def _extra(items: Sequence[Any], known: frozenset[str], are_objects: bool) -> tuple[Column, set[str]]:
     undeclared: set[str] = set()
     texts: list[str | None] = [None] * len(items)
+    if are_objects and known.issuperset(set().union(*items)):  # nearly always
+        return pa.array(texts, pa.string()), undeclared
     for row, item in enumerate(items):
         if type(item) is not dict:
             texts[row] = json_text(item)
