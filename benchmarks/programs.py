@@ -75,4 +75,7 @@ def _csv(directory: Path) -> tuple[Path, int]:
 
 
 def _run(name: str, *arguments: str) -> None:
-    subprocess.run([str(executable(name)), *arguments], env=os.environ | QUIET, check=True, stdout=subprocess.DEVNULL)
+    command = [str(executable(name)), *arguments]
+    ended = subprocess.run(command, env=os.environ | QUIET, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise SystemExit(f"{name} failed: {ended.stdout[-500:]} {ended.stderr[-500:]}")
