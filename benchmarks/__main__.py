@@ -1,25 +1,37 @@
-"""All benchmarks, on servers of their own: `make bench`. Prints tables of ratios; figures go to .daybreak/bench.json.
+"""All benchmarks, on servers of their own: `make bench`, or `python -m benchmarks landing days …` for some of them.
 
-Takes about half an hour.
+Prints tables of ratios; figures go to .daybreak/bench.json, where those of the parts that did not run stay. All of it
+takes hours, `fixed_cost` a minute.
 """
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from benchmarks import landing
+from benchmarks import backfill, days, engine, fixed_cost, history, landing
 from local import servers
 from pipeline_settings import settings
 
+PARTS: dict[str, Any] = {
+    "fixed_cost": fixed_cost,
+    "landing": landing,
+    "days": days,
+    "history": history,
+    "backfill": backfill,
+    "engine": engine,
+}
 
-def main() -> None:
+
+def main(parts: list[str]) -> None:
     """Start the embedded servers in a place of their own, run each benchmark, and take all away again."""
+    if unknown := set(parts) - set(PARTS):
+        raise SystemExit(f"There is no {', '.join(sorted(unknown))}, only {', '.join(PARTS)}.")
     results = settings().daybreak_home / "bench.json"
     for variable in [name for name in os.environ if name.startswith(("PG", "REDIS_URL", "DAYBREAK_", "SHOP_"))]:
         del os.environ[variable]
@@ -29,14 +41,20 @@ def main() -> None:
         settings.cache_clear()
         servers.ensure()
         try:
-            landings = landing.run()
-            Console().print(landing.table(landings))
-            results.parent.mkdir(parents=True, exist_ok=True)
-            results.write_text(json.dumps({"landing": [asdict(one) for one in landings]}, indent=1))
-            subprocess.run([sys.executable, str(Path(__file__).with_name("history.py"))], check=True)
+            for part in parts or PARTS:
+                _run(part, results)
         finally:
             servers.down()
 
 
+def _run(part: str, results: Path) -> None:
+    found = PARTS[part].run()
+    Console().print(PARTS[part].table(found))
+    figures = json.loads(results.read_text()) if results.exists() else {}
+    figures[part] = [asdict(one) for one in found] if isinstance(found, list) else asdict(found)
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.write_text(json.dumps(figures, indent=1))
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -3,16 +3,14 @@
 Each is one function that takes the directory for its files and returns the rows that it landed.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
 
-DAY = date(1901, 1, 1)
-SCHEMA = "bench"
+from benchmarks import programs
+from benchmarks.pages import DAY, SCHEMA, pages
+
 COLUMNS = "_load_id, _day, _row_number, order_id, customer_id, total_amount, order_date, status"
 
 
@@ -31,7 +29,7 @@ def by_hand(_: Path) -> int:
         connection.cursor() as cursor,
         cursor.copy(f"copy raw.orders ({COLUMNS}) from stdin") as copy,
     ):
-        for body in _pages(lambda url: orjson.loads(session.get(url, timeout=60).content)):
+        for body in pages(lambda url: orjson.loads(session.get(url, timeout=60).content)):
             lines = []
             for row in body["orders"]:
                 number += 1
@@ -49,7 +47,7 @@ def tutorial(_: Path) -> int:
     from pipeline_settings import settings
 
     load_id = f"tutorial-{time.time()}"
-    items = [item for body in _pages(lambda url: requests.get(url, timeout=60).json()) for item in body["orders"]]
+    items = [item for body in pages(lambda url: requests.get(url, timeout=60).json()) for item in body["orders"]]
     rows = [(load_id, DAY, number, *map(str, item.values())) for number, item in enumerate(items)]
     connection = psycopg2.connect(settings().postgres_uri())
     with connection, connection.cursor() as cursor:
@@ -70,7 +68,7 @@ def dlt_defaults(directory: Path) -> int:
 
     @dlt.resource(name="orders", write_disposition="append")
     def orders() -> Iterator[Any]:
-        for body in _pages(lambda url: requests.get(url, timeout=60).json()):
+        for body in pages(lambda url: requests.get(url, timeout=60).json()):
             counts.append(len(body["orders"]))
             yield body["orders"]
 
@@ -96,12 +94,6 @@ CONTENDERS: dict[str, Callable[[Path], int]] = {
     "daybreak": daybreak,
     "tutorial": tutorial,
     "dlt defaults": dlt_defaults,
+    "ingestr": programs.ingestr,
+    "sling": programs.sling,
 }
-
-
-def _pages(get: Callable[[str], Any]) -> Iterator[Any]:
-    url: str | None = f"{os.environ['SHOP_API_URL']}/api/v1/orders?date={DAY}&limit=5000"
-    while url:
-        body = get(url)
-        yield body
-        url = urljoin(url, body["next"]) if body["next"] else None

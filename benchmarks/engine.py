@@ -21,7 +21,8 @@ from datetime import timedelta
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.history import FIRST, admit, land, use_fresh_database
+from benchmarks.databases import use_new_database
+from benchmarks.history import FIRST, admit, land
 from benchmarks.postgres_cpu import postgres_cpu_seconds
 from pipeline_settings import PROJECT_ROOT
 
@@ -45,11 +46,12 @@ class Transform:
 
 def prepare(size: int) -> None:
     """A database with so many published orders, and a day of so many admitted ones."""
-    from orchestration import dbt_runner
+    from orchestration import dbt_runner, steps
     from orchestration.pipelines import ORDERS
     from warehouse.connection import connect
 
-    use_fresh_database(f"bench_engine_{size}")
+    use_new_database(f"bench_engine_{size}")
+    steps.prepare()
     admit(FIRST, land(FIRST, size, max(size // 5, 1)))
     dbt_runner.build([ORDERS.name])
     dbt_runner.publish([ORDERS.name])

@@ -1,9 +1,10 @@
-"""What a day costs on top of a history: `python benchmarks/history.py [orders of history …]`.
+"""What a day costs on top of a history: `python -m benchmarks.history [orders of history …]`.
 
-For each size a database of its own is filled with that many orders, spread over days of 10,000, and published. Then
-days of 10,000 orders are judged, built, tested and published one after the other: the median is told. Then a day of
-1,000,000 orders once, after the same work was done by hand in one transaction (orders_by_hand.sql) and rolled back;
-both must leave the same marts, row for row. Needs a warehouse to make databases in (PGHOST …).
+For each size a database of its own is filled with that many orders, and published by the product; what is older than a
+month of days of 10,000 comes in days of a million. Then days of 10,000 orders are judged, built, tested and published
+one after the other: the median is told. Then a day of 1,000,000 orders once, after the same work was done by hand in
+one transaction (orders_by_hand.sql) and rolled back; both must leave the same marts, row for row. Needs a warehouse to
+make databases in (PGHOST …).
 """
 
 import os
@@ -11,23 +12,27 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import yaml  # type: ignore[import-untyped]  # comes with dbt
-from psycopg import sql
+from rich.console import Console
+from rich.table import Table
 
+from benchmarks.databases import contents, use_new_database
 from expectations.gate import judge, save_decision
 from orchestration import dbt_runner, steps
 from orchestration.pipelines import ORDERS
 from pipeline_settings import PROJECT_ROOT, settings
-from warehouse.connection import Connection, connect
+from warehouse.connection import connect
 
+SIZES = (1_000_000, 10_000_000)
 DAY_SIZE = 10_000
 LARGE_DAY_SIZE = 1_000_000
+USUAL_DAYS = 30  # of the history, before the days that are measured
+DAYS_AT_ONCE = 5  # large ones: what a build of more would need of the disk for a moment
 WARM_UP_DAYS, DAYS = 1, 5
 FIRST = date(2000, 1, 1)
 BY_HAND = Path(__file__).with_name("orders_by_hand.sql")
@@ -64,12 +69,26 @@ from (
 ) as numbered
 """
 
-# What is compared, independent of the order of rows: what readers see, and how the gate judged each load.
-CONTENTS = """
-select count(*), coalesce(sum(hashtextextended(contents::text, 0)::numeric), 0) from {} as contents
-"""
+# What is compared: what readers see of orders, and how the gate judged each load.
 VERDICTS = "(select load_id, row_count, identical_copies, accepted, rejected, rejected_by_reason from ops.gate_results)"
 COMPARED = ("marts.fct_orders", "marts.customer_ltv", "marts.daily_sales", "ops.int_orders_shadowed", VERDICTS)
+
+
+@dataclass(frozen=True)
+class HistoryCost:
+    """What days of 10,000 orders took on so many, in the median, and one of a million beside the same by hand."""
+
+    history: int
+    gate: float
+    transform: float
+    publish: float
+    large_day: float
+    large_day_by_hand: float
+
+    @property
+    def day(self) -> float:
+        """Seconds of a day of 10,000."""
+        return self.gate + self.transform + self.publish
 
 
 def land(day: date, rows: int, customers: int) -> str:
@@ -102,60 +121,51 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def use_fresh_database(database: str) -> None:
-    """Make a database of this name again, with schemas and staging, and use it from here on."""
-    with psycopg.connect(settings().postgres_uri(), autocommit=True) as connection:
-        connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
-    os.environ["PGDATABASE"] = database
-    settings.cache_clear()
-    dbt_runner.forget_project()
-    steps.prepare()
-
-
 def fill(history: int) -> date:
     """A database of its own with this many published orders; returns the day after them."""
-    use_fresh_database(f"bench_{history}")
-    days = history // DAY_SIZE
-    for number in range(days):
-        day = FIRST + timedelta(days=number)
-        load_id = land(day, DAY_SIZE, max(history // 5, 1))
-        admit(day, load_id)
-    dbt_runner.build([ORDERS.name])
-    dbt_runner.publish([ORDERS.name])
+    use_new_database(f"bench_{history}")
+    steps.prepare()
+    day = FIRST
+    for sizes in builds_of(history):
+        for rows in sizes:
+            admit(day, land(day, rows, max(history // 5, 1)))
+            day += timedelta(days=1)
+        dbt_runner.build([ORDERS.name])
+        dbt_runner.publish([ORDERS.name])
+        with connect(autocommit=True) as connection:
+            connection.execute("vacuum analyze")
     with connect(autocommit=True) as connection:
-        connection.execute("vacuum analyze")
         connection.execute("checkpoint")
-    return FIRST + timedelta(days=days)
+    return day
 
 
-def measure(history: int) -> None:
-    """Print what a day of 10,000 and one of 1,000,000 orders cost on this history."""
-    day = fill(history)
-    seconds: dict[str, list[float]] = {"gate": [], "transform": [], "publish": []}
+def builds_of(history: int) -> Iterator[list[int]]:
+    """The history as orders a day, in the groups that are built at once: large days, then usual ones."""
+    large = max(history - USUAL_DAYS * DAY_SIZE, 0) // LARGE_DAY_SIZE
+    usual = (history - large * LARGE_DAY_SIZE) // DAY_SIZE
+    for done in range(0, large, DAYS_AT_ONCE):
+        yield [LARGE_DAY_SIZE] * min(DAYS_AT_ONCE, large - done)
+    yield [DAY_SIZE] * usual
+
+
+def measure(history: int) -> HistoryCost:
+    """What a day of 10,000 and one of 1,000,000 orders cost on this history."""
+    first, customers = fill(history), max(history // 5, 1)
+    parts = []
     for number in range(WARM_UP_DAYS + DAYS):
-        today = day + timedelta(days=number)
-        load_id = land(today, DAY_SIZE, max(history // 5, 1))
-        for name, took in zip(seconds, _day_parts(today, load_id), strict=True):
-            seconds[name].append(took)
-    told = "   ".join(f"{name} {statistics.median(values[WARM_UP_DAYS:]):5.2f} s" for name, values in seconds.items())
-    total = sum(statistics.median(values[WARM_UP_DAYS:]) for values in seconds.values())
-    print(f"{history:12,} orders, day of {DAY_SIZE:,}: {told}   total {total:5.2f} s", flush=True)
+        day = first + timedelta(days=number)
+        parts.append(_day_parts(day, land(day, DAY_SIZE, customers)))
+    gate, transform, publish = (statistics.median(part) for part in zip(*parts[WARM_UP_DAYS:], strict=True))
 
-    large = day + timedelta(days=10)
-    load_id = land(large, LARGE_DAY_SIZE, max(history // 5, 1))
+    large = first + timedelta(days=10)
+    load_id = land(large, LARGE_DAY_SIZE, customers)
     by_hand, wanted = _by_hand(large, load_id)
-    parts = _day_parts(large, load_id)
+    seconds = sum(_day_parts(large, load_id))
     with connect() as connection:
-        found = _contents(connection)
+        found = contents(connection, COMPARED)
     if found != wanted:
         raise SystemExit(f"The marts differ from those made by hand: {found} instead of {wanted}")
-    print(
-        f"{history:12,} orders, day of {LARGE_DAY_SIZE:,}: gate {parts[0]:.1f} s   transform {parts[1]:.1f} s   "
-        f"publish {parts[2]:.1f} s   total {sum(parts):.1f} s   by hand {by_hand:.1f} s   "
-        f"ratio {sum(parts) / by_hand:.2f}   marts equal",
-        flush=True,
-    )
+    return HistoryCost(history, gate, transform, publish, seconds, by_hand)
 
 
 def _day_parts(day: date, load_id: str) -> list[float]:
@@ -167,7 +177,7 @@ def _day_parts(day: date, load_id: str) -> list[float]:
     ]
 
 
-def _by_hand(day: date, load_id: str) -> tuple[float, list[tuple[Any, ...]]]:
+def _by_hand(day: date, load_id: str) -> tuple[float, list[tuple[object, ...]]]:
     """Seconds that the day takes by hand, and what readers would see then; rolled back."""
     project = yaml.safe_load((PROJECT_ROOT / "dbt_project" / "dbt_project.yml").read_text())
     values = {"day": day, "load": load_id, **project["vars"]}
@@ -177,22 +187,40 @@ def _by_hand(day: date, load_id: str) -> tuple[float, list[tuple[Any, ...]]]:
             if statement.strip():
                 connection.execute(statement.encode(), values if "%(" in statement else None)
         seconds = time.perf_counter() - started
-        contents = _contents(connection)
+        found = contents(connection, COMPARED)
         connection.rollback()
     with connect(autocommit=True) as connection:
         connection.execute("vacuum marts.fct_orders, marts.customer_order_totals, ops.customer_changes")
         connection.execute("checkpoint")
-    return seconds, contents
+    return seconds, found
 
 
-def _contents(connection: Connection) -> list[tuple[Any, ...]]:
-    """What readers see of orders, and the gate's counts: rows and a sum over their hashes for each."""
-    rows = [connection.execute(CONTENTS.format(mart).encode()).fetchone() for mart in COMPARED]
-    return [(mart, *row.values()) for mart, row in zip(COMPARED, rows, strict=True) if row]
+def run(sizes: Sequence[int] = SIZES) -> list[HistoryCost]:
+    """Each size of history in a database of its own, which goes afterwards."""
+    found = []
+    for size in sizes:
+        found.append(measure(size))
+        print(f"{size:,} orders of history: a day in {found[-1].day:.2f} s", file=sys.stderr, flush=True)
+        use_new_database(f"bench_{size}")
+    return found
+
+
+def table(costs: Sequence[HistoryCost]) -> Table:
+    """Each history against the smallest; the large day against the same by hand."""
+    least = min(costs, key=lambda cost: cost.history)
+    shown = Table("orders of history", "gate", "transform", "publish", "day", f"{LARGE_DAY_SIZE:,} / by hand")
+    shown.title = f"A day of {DAY_SIZE:,} orders, as a multiple of the same on {least.history:,}"
+    for cost in costs:
+        shown.add_row(
+            f"{cost.history:,}",
+            *(f"{getattr(cost, part) / getattr(least, part):.2f}" for part in ("gate", "transform", "publish", "day")),
+            f"{cost.large_day / cost.large_day_by_hand:.2f}",
+        )
+    return shown
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home:
         os.environ["DAYBREAK_HOME"] = home
-        for size in [int(argument) for argument in sys.argv[1:]] or [1_000_000, 10_000_000]:
-            measure(size)
+        settings.cache_clear()
+        Console().print(table(run([int(argument) for argument in sys.argv[1:]] or SIZES)))

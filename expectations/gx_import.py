@@ -1,17 +1,24 @@
-"""The import of Great Expectations, which must not find PySpark beside it.
+"""The import of Great Expectations, which must not find PySpark beside it, and need not load what it draws charts with.
 
 GX imports PySpark wherever it is installed, and that looks for a Spark of this machine: the client of Spark Connect has
-none, and ends the process.
+none, and ends the process. Charts and distribution tests, which no suite of ours asks for, are a third of the import:
+they are loaded when somebody uses them.
 """
 
 import importlib
 import sys
 from functools import cache
+from importlib.util import find_spec
+from types import ModuleType
+
+UNUSED = ("altair", "scipy.stats")
 
 
 @cache
 def import_gx() -> None:
     """Import Great Expectations as if there were no PySpark, before anything else does. It takes seconds."""
+    for name in UNUSED:
+        _load_when_used(name)
     found = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "pyspark"}
     sys.modules["pyspark"] = None  # type: ignore[assignment]  # Python's own sign for a module that must not be imported
     try:
@@ -19,3 +26,18 @@ def import_gx() -> None:
     finally:
         del sys.modules["pyspark"]
         sys.modules.update(found)
+
+
+class _LoadedWhenUsed(ModuleType):
+    """Stands for a module until somebody looks into it. Python's LazyLoader loads it at the next import already."""
+
+    def __getattr__(self, attribute: str) -> object:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), attribute)
+
+
+def _load_when_used(name: str) -> None:
+    if name not in sys.modules and (spec := find_spec(name)):
+        sys.modules[name] = module = _LoadedWhenUsed(name)
+        module.__spec__, module.__file__ = spec, spec.origin

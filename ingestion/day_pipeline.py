@@ -1,6 +1,8 @@
 """dlt's pipeline for one day of one dataset: the shop's pages into a CSV file, and that file into raw by COPY."""
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +56,24 @@ def write_pages(pages: DltResource, file: DayFile) -> None:
     @dlt.transformer(name=f"{pages.name}_written")
     def written(page: list[Any]) -> None:
         file.write(page)
+        page.clear()
+        gc.collect(0)
 
-    for _ in pages | written:
-        pass
+    with _collections_paused():
+        for _ in pages | written:
+            pass
+
+
+@contextmanager
+def _collections_paused() -> Iterator[None]:
+    """No cycles are collected unless asked for: the collector would walk each page once more while it is written."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def file_resource(dataset: str, file: DayFile) -> DltResource:

@@ -1,6 +1,7 @@
 """A page of parsed JSON items as Arrow columns of exact texts."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
@@ -26,18 +27,27 @@ def page_columns(items: Sequence[Any], fields: Sequence[str], keys: Sequence[str
     An item that is no object has no declared fields: all of it is extra. A declared text with what Postgres cannot hold
     is escaped, and its field named in `escaped`. Raises RecursionError if a value nests too deep to be written.
     """
-    extra, undeclared = _extra(items, frozenset(keys))
-    if set(map(type, items)) != {dict}:
+    are_objects = set(map(type, items)) <= {dict}
+    extra, undeclared = _extra(items, frozenset(keys), are_objects)
+    if not are_objects:
         items = [item if type(item) is dict else NO_FIELDS for item in items]
     columns = []
     escaped: list[str | None] = [None] * len(items)
     for field, key in zip(fields, keys, strict=True):
-        values = [item.get(key) for item in items]
+        values = _values(items, key)
         column = _plain_column(values)
         if column is None:
             column = _escaped_column(values, field, escaped)
         columns.append(column)
     return PageColumns(columns, extra, pa.array(escaped, pa.string()), undeclared)
+
+
+def _values(items: Sequence[dict[str, Any]], key: str) -> list[Any]:
+    """What the items have under a key, or None."""
+    try:
+        return list(map(itemgetter(key), items))  # half the time of asking each with get()
+    except KeyError:
+        return [item.get(key) for item in items]
 
 
 def _plain_column(values: list[Any]) -> Column | None:
@@ -59,9 +69,11 @@ def _escaped_column(values: list[Any], field: str, escaped: list[str | None]) ->
     return pa.array(texts, pa.string())
 
 
-def _extra(items: Sequence[Any], known: frozenset[str]) -> tuple[Column, set[str]]:
+def _extra(items: Sequence[Any], known: frozenset[str], are_objects: bool) -> tuple[Column, set[str]]:
     undeclared: set[str] = set()
     texts: list[str | None] = [None] * len(items)
+    if are_objects and known.issuperset(set().union(*items)):  # nearly always
+        return pa.array(texts, pa.string()), undeclared
     for row, item in enumerate(items):
         if type(item) is not dict:
             texts[row] = json_text(item)

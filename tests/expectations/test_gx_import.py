@@ -1,4 +1,4 @@
-"""Great Expectations beside the client of Spark Connect, which would end the process."""
+"""Great Expectations beside the client of Spark Connect, which would end the process; and without its charts."""
 
 import subprocess
 import sys
@@ -14,3 +14,14 @@ def test_great_expectations_does_not_meet_pyspark() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout.split()) == (0, ["True", "False"]), ended.stderr
+
+
+def test_what_draws_charts_is_loaded_when_it_is_used() -> None:
+    code = (
+        "import sys; from expectations.gx_import import import_gx; import_gx();"
+        "print('altair.vegalite' in sys.modules, 'scipy.stats.distributions' in sys.modules);"
+        "import altair, scipy.stats; from scipy import stats;"
+        "print(altair.Chart.__name__, stats.norm.cdf(0), scipy.stats.norm.cdf(0))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.stdout.split() == ["False", "False", "Chart", "0.5", "0.5"], ended.stderr

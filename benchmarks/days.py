@@ -1,0 +1,79 @@
+"""What a whole day costs by its size: `python -m benchmarks.days [orders …]`.
+
+Days of both pipelines, from the shop's API to the cache, through the same function as `daybreak run`; each has a third
+as many reviews as orders. One database, one process, after a day that warms both up. Needs a warehouse to make a
+database in (PGHOST …) and Redis.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.databases import use_new_database
+from benchmarks.shop import shop
+from orchestration.day_run import run_days
+from orchestration.outcome import RunOutcome
+from orchestration.pipelines import BY_NAME
+from pipeline_settings import settings
+
+FIRST = date(2000, 1, 1)
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+REFERENCE = 10_000
+WARM_UP = 1_000
+
+
+@dataclass(frozen=True)
+class DayCost:
+    """What a day of so many orders took, step by step."""
+
+    orders: int
+    seconds: dict[str, float]
+
+
+def run_a_day(url: str, orders: int, days: Sequence[date]) -> RunOutcome:
+    """Run these days against a shop with so many orders a day; all of it has to succeed."""
+    os.environ["SHOP_API_URL"] = f"{url}/{orders}"
+    settings.cache_clear()
+    outcome = run_days(days, list(BY_NAME), wait_seconds=60)
+    if outcome.errors:
+        raise SystemExit(f"A run of {orders:,} orders failed: {outcome.errors[0]}")
+    return outcome
+
+
+def run(sizes: Sequence[int] = SIZES) -> list[DayCost]:
+    """A day of each size, one after the other."""
+    use_new_database("bench_days")
+    days = [FIRST + timedelta(days=number) for number in range(len(sizes) + 1)]
+    found = []
+    with shop(list(zip([WARM_UP, *sizes], [[day] for day in days], strict=True))) as url:
+        run_a_day(url, WARM_UP, days[:1])
+        for size, day in zip(sizes, days[1:], strict=True):
+            found.append(DayCost(size, run_a_day(url, size, [day]).seconds))
+            print(f"{size:,} orders: {sum(found[-1].seconds.values()):.1f} s", file=sys.stderr, flush=True)
+    return found
+
+
+def table(costs: Sequence[DayCost]) -> Table:
+    """Seconds per row of each step, as a multiple of a day of 10,000 orders; and the share of the step."""
+    reference = next((cost for cost in costs if cost.orders == REFERENCE), costs[0])
+    title = f"A whole day: time per order, as a multiple of the day of {reference.orders:,}; share of the day"
+    shown = Table("step", *(f"{cost.orders:,} orders" for cost in costs), title=title)
+    rows = {step: [cost.seconds.get(step, 0.0) for cost in costs] for step in reference.seconds}
+    rows["all"] = [sum(cost.seconds.values()) for cost in costs]
+    for step, row in rows.items():
+        usual = row[costs.index(reference)] / reference.orders
+        cells = [
+            f"{seconds / cost.orders / usual:.2f}  {seconds / whole:4.0%}" if usual else "–"
+            for seconds, cost, whole in zip(row, costs, rows["all"], strict=True)
+        ]
+        shown.add_row(step, *cells)
+    return shown
+
+
+if __name__ == "__main__":
+    Console().print(table(run([int(size) for size in sys.argv[1:]] or SIZES)))
