@@ -79,9 +79,9 @@ class Settings(BaseSettings):
 
     first_day: date | None = None  # Airflow loads this day and each one after it; without it, from the coming night on
 
-    # From so many orders to build at once on, Airflow takes high_volume_processing. Few, so that the way is trodden.
-    # Postgres does not need it there yet: it takes a second or two for 10,000 orders, half a minute for a million.
-    high_volume_orders: Annotated[int, Field(ge=0)] = 10_000
+    # From so many orders to build at once on, Airflow takes high_volume_processing: where an engine came nearest to
+    # Postgres alone (docs/scale.md). A night stays below it, a first backfill of years may not.
+    high_volume_orders: Annotated[int, Field(ge=0)] = 2_000_000
 
     @classmethod
     def settings_customise_sources(
