@@ -22,8 +22,8 @@ ERRORS = {error.exit_code: error for error in (ConfigurationError, WarehouseErro
 class EngineJob(BaseTrigger):
     """Has a submitted job computed, in a process of its own, and tells its end.
 
-    `arguments`: those of `orchestration.engine_steps`, the job's id first. A triggerer that dies alone leaves the process
-    at work, and the next one's process waits for it instead of computing a second time.
+    `arguments`: those of `orchestration.engine_steps`, the job's id first. A triggerer that dies alone leaves the
+    process at work, and the next one's process waits for it instead of computing a second time.
     """
 
     def __init__(self, arguments: list[str]) -> None:
