@@ -1,7 +1,7 @@
-"""dlt's pipeline for one day of one dataset: the shop's pages into a CSV file, and that file into raw by COPY."""
+"""dlt's pipelines for days of one dataset: a day's pages into a CSV file, and such files into raw by COPY."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,12 +76,13 @@ def _collections_paused() -> Iterator[None]:
             gc.enable()
 
 
-def file_resource(dataset: str, file: DayFile) -> DltResource:
-    """The finished file as a resource: dlt takes it as it is, and loads it by COPY."""
+def files_resource(dataset: str, files: Sequence[DayFile]) -> DltResource:
+    """Finished files with the same columns as a resource: dlt takes them as they are, and loads each by COPY."""
 
-    @dlt.resource(name=dataset, write_disposition="append", columns=_columns(file))
+    @dlt.resource(name=dataset, write_disposition="append", columns=_columns(files[0]))
     def rows() -> Iterator[Any]:
-        yield dlt.mark.with_file_import(str(file.path), "csv", file.row_count)
+        for file in files:
+            yield dlt.mark.with_file_import(str(file.path), "csv", file.row_count)
 
     return rows
 

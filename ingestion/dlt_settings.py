@@ -28,7 +28,8 @@ class OurProviders(ConfigProvidersContainer):
     """The one place where dlt finds its settings."""
 
     def __init__(self) -> None:
-        super().__init__([CustomLoaderDocProvider("daybreak", lambda: SETTINGS, supports_secrets=False)])
+        # There are no secrets in it. That it might hold some spares dlt from looking at the type of each setting.
+        super().__init__([CustomLoaderDocProvider("daybreak", lambda: SETTINGS, supports_secrets=True)])
 
     def add_extras(self) -> None:
         """None: not the environment, not Airflow, no vault."""

@@ -3,6 +3,7 @@
 import logging
 import secrets
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
 from ingestion.day_file import DayFile
-from ingestion.day_pipeline import day_pipeline, file_resource, write_pages
+from ingestion.day_pipeline import day_pipeline, files_resource, write_pages
 from ingestion.deadline import Deadline
 from ingestion.load_directory import load_directory
 from ingestion.page_check import PageCheck
@@ -20,12 +21,15 @@ from ingestion.raw_tables import prepared_table, require_row_count, take_back
 from ingestion.shop_config import shop_config
 from ingestion.shop_session import ShopSession
 from ingestion.source import shop_source
-from pipeline_errors import ConfigurationError, ShopError, WarehouseError
+from pipeline_errors import ConfigurationError, DaybreakError, ShopError, WarehouseError
 from pipeline_settings import settings
 
 logger = logging.getLogger(__name__)
 
+OnDay = Callable[[date], None]
+
 HEALTH_CHECK_SECONDS = 5.0
+ROWS_AT_ONCE, SECONDS_AT_ONCE = 100_000, 60.0  # of days that are loaded together: what an error makes us do again
 READINGS = 2  # of a day whose rows are not as many as the shop says
 
 
@@ -46,32 +50,59 @@ class LoadReceipt:
     undeclared_fields: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _DayRead:
+    """A day as it was read from the shop, not loaded yet."""
+
+    day: date
+    load_id: str
+    file: DayFile
+    pages: int
+    seconds: float
+
+    def receipt(self, dataset: str, seconds_to_load: float) -> LoadReceipt:
+        return LoadReceipt(
+            dataset=dataset,
+            day=self.day,
+            load_id=self.load_id,
+            rows=self.file.row_count,
+            pages=self.pages,
+            seconds=self.seconds + seconds_to_load,
+            fingerprint=self.file.fingerprint(),
+            undeclared_fields=self.file.undeclared_fields,
+        )
+
+
 def land(dataset: str, day: date) -> LoadReceipt:
     """Read a day of a dataset from the shop and land it in raw under a new load id.
 
     Raises ShopError if the shop cannot be read or believed, WarehouseError if Postgres fails, ConfigurationError if
     settings or shop.toml are wrong. After an error nothing of the load stands in raw, or nothing that counts.
     """
-    started = time.monotonic()
-    load_id = new_load_id()
+    return land_days(dataset, [day])[0]
+
+
+def land_days(dataset: str, days: Sequence[date], on_day: OnDay = lambda _: None) -> list[LoadReceipt]:
+    """Land the first of these days as `land` does, each by a load of its own, but all of them by one run of dlt.
+
+    It takes no more than are read in SECONDS_AT_ONCE or have ROWS_AT_ONCE, and none from one on that cannot be read.
+    `on_day` is called before a day is read. Raises as `land` does, for the first day or for all.
+    """
     shop_config().dataset(dataset)
     shop_access()
-    with load_directory(settings().daybreak_home, load_id) as directory, plain_errors(directory):
-        file, pages = _read_day(dataset, day, load_id, directory / "rows.csv")
-        if file.row_count:
-            _load(dataset, day, load_id, file)
-    seconds = time.monotonic() - started
-    logger.info("%s of %s: %d rows landed in %.2f s as %s", dataset, day, file.row_count, seconds, load_id)
-    return LoadReceipt(
-        dataset=dataset,
-        day=day,
-        load_id=load_id,
-        rows=file.row_count,
-        pages=pages,
-        seconds=seconds,
-        fingerprint=file.fingerprint(),
-        undeclared_fields=file.undeclared_fields,
-    )
+    with load_directory(settings().daybreak_home, new_load_id()) as directory:
+        read = list(_read_days(dataset, days, directory, on_day))
+        started = time.monotonic()
+        with plain_errors(directory):
+            _load(dataset, [one for one in read if one.file.row_count])
+        share = (time.monotonic() - started) / len(read)
+    receipts = [one.receipt(dataset, share) for one in read]
+    for receipt in receipts:
+        logger.info(
+            "%s of %s: %d rows landed in %.2f s as %s",
+            *(dataset, receipt.day, receipt.rows, receipt.seconds, receipt.load_id),
+        )
+    return receipts
 
 
 def wait_for_shop(seconds: float) -> None:
@@ -113,6 +144,26 @@ def new_load_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(3)}"
 
 
+def _read_days(dataset: str, days: Sequence[date], directory: Path, on_day: OnDay) -> Iterator[_DayRead]:
+    rows, began = 0, time.monotonic()
+    for number, day in enumerate(days):
+        started = time.monotonic()
+        if number and (rows >= ROWS_AT_ONCE or started - began >= SECONDS_AT_ONCE):
+            return
+        on_day(day)
+        load_id = new_load_id()
+        try:
+            with plain_errors(directory):
+                file, pages = _read_day(dataset, day, load_id, directory / f"{day}.csv")
+        except DaybreakError as error:
+            if number == 0:
+                raise
+            logger.info("%s of %s is left for later: %s", dataset, day, error)
+            return
+        yield _DayRead(day, load_id, file, pages, time.monotonic() - started)
+        rows += file.row_count
+
+
 def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFile, int]:
     """The day in a file, and how many pages it was; read once more if the rows are not as many as the shop says."""
     config = shop_config()
@@ -137,12 +188,17 @@ def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFil
     )
 
 
-def _load(dataset: str, day: date, load_id: str, file: DayFile) -> None:
+def _load(dataset: str, read: Sequence[_DayRead]) -> None:
+    if not read:
+        return
     try:
-        with prepared_table(dataset, file.columns):
-            day_pipeline(f"shop_{dataset}", file.path.parent, settings()).run(file_resource(dataset, file))
-        require_row_count(dataset, day, load_id, file.row_count)
+        with prepared_table(dataset, read[0].file.columns):
+            pipeline = day_pipeline(f"shop_{dataset}", read[0].file.path.parent, settings())
+            pipeline.run(files_resource(dataset, [one.file for one in read]))
+        for one in read:
+            require_row_count(dataset, one.day, one.load_id, one.file.row_count)
     except BaseException:
         with suppress(WarehouseError):
-            take_back(dataset, day, load_id)
+            for one in read:
+                take_back(dataset, one.day, one.load_id)
         raise

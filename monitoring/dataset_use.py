@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,15 @@ class DatasetUse:
 
 @dataclass
 class DatasetsUsed:
-    """What a step reads and writes; the step fills it in as it goes."""
+    """What a step reads and writes; the step fills it in as it goes. `days`: which it did, if not all it was for."""
 
     reads: list[DatasetUse] = field(default_factory=list)
     writes: list[DatasetUse] = field(default_factory=list)
+    days: Sequence[date] = ()
 
     def of(self, pipeline: str) -> "DatasetsUsed":
         """What of it concerns a pipeline."""
         reads, writes = (
             [use for use in uses if use.pipeline in (None, pipeline)] for uses in (self.reads, self.writes)
         )
-        return DatasetsUsed(reads, writes)
+        return DatasetsUsed(reads, writes, self.days)

@@ -186,7 +186,7 @@ def _begun(names: Sequence[str], step_name: str, days: Sequence[date]) -> dict[s
 def _end(run: LineageRun, days: Sequence[date], used: DatasetsUsed, failure: BaseException | None) -> Sequence[Any]:
     from monitoring.lineage_events import end_event
 
-    return [end_event(run, days, used, failure)]
+    return [end_event(run, used.days or days, used, failure)]
 
 
 def _outer_run() -> LineageRun | None:

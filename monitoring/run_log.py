@@ -44,12 +44,14 @@ WRITE = """
 class StepRecord:
     """What a step says about itself. `records`: rows it handled; `warning`: why it succeeded only in part.
 
-    `used`: the datasets that it read and wrote, for lineage.
+    `used`: the datasets that it read and wrote, for lineage. `shares`: of a step that does several days at once, the
+    days that it has done, with the rows and seconds of each.
     """
 
     records: int | None = None
     warning: str | None = None
     used: DatasetsUsed = field(default_factory=DatasetsUsed)
+    shares: dict[date, tuple[int, float]] = field(default_factory=dict)
     seconds: float = field(default=0.0, init=False)
 
 
@@ -84,7 +86,7 @@ def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str)
             logger.warning("%s %s: %s", days[-1] if days else "", name, record.warning)
         ended = {"status": status, "records": record.records, "seconds": round(record.seconds, 3), "error": shown}
         logger.info(logfmt(place | ended), extra={"fields": place | ended})
-        _write(pipelines, name, days, run_id, status, error, record)
+        _write(pipelines, name, list(record.shares) or days, run_id, status, error, record)
 
 
 def _write(
@@ -97,20 +99,11 @@ def _write(
     record: StepRecord,
 ) -> None:
     """Monitoring never breaks the pipeline: what cannot be written is logged."""
-    rows = [
-        {
-            "pipeline": pipeline,
-            "step": name,
-            "day": day,
-            "run_id": run_id,
-            "status": status,
-            "records": record.records,
-            "seconds": round(record.seconds, 3),
-            "error": error,
-        }
-        for pipeline in pipelines
-        for day in days
-    ]
+    rows = []
+    for day in days:
+        records, seconds = record.shares.get(day, (record.records, record.seconds))
+        ended = {"status": status, "records": records, "seconds": round(seconds, 3), "error": error}
+        rows += [{"pipeline": pipeline, "step": name, "day": day, "run_id": run_id} | ended for pipeline in pipelines]
     try:
         with connect() as connection:
             connection.cursor().executemany(WRITE, rows)

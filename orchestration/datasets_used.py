@@ -1,5 +1,6 @@
 """Which datasets a step read and wrote, for lineage. Counts and names only, never what is in a row."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
 CACHE_KEYS = "product:{product_id}:metrics"
 
 
-def landing(receipt: "LoadReceipt") -> DatasetsUsed:
-    """A load of raw, from the shop's API."""
+def landing(receipts: "Sequence[LoadReceipt]") -> DatasetsUsed:
+    """The loads of a dataset's days, from the shop's API; a single one has its version."""
+    dataset = receipts[0].dataset
     endpoint = DatasetUse(
-        shop_config().dataset(receipt.dataset).path, namespace=_address(settings().shop_api_url or "http://unknown")
+        shop_config().dataset(dataset).path, namespace=_address(settings().shop_api_url or "http://unknown")
     )
-    landed = DatasetUse(f"raw.{receipt.dataset}", rows=receipt.rows, version=receipt.load_id)
-    return DatasetsUsed([endpoint], [landed])
+    version = receipts[0].load_id if len(receipts) == 1 else None
+    landed = DatasetUse(f"raw.{dataset}", rows=sum(receipt.rows for receipt in receipts), version=version)
+    return DatasetsUsed([endpoint], [landed], [receipt.day for receipt in receipts])
 
 
 def judgement(decision: "GateDecision") -> DatasetsUsed:

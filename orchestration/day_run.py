@@ -1,4 +1,4 @@
-"""Whole runs of the command line: the days of a range landed and gated one by one, then one build, one publish."""
+"""Whole runs of the command line: the days of a range landed and gated, then one build, one publish."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -9,16 +9,16 @@ from functools import partial
 from monitoring import ledger, lineage
 from monitoring.log_lines import context
 from orchestration import steps
+from orchestration.day_loading import Say, judge_again, load_days
 from orchestration.outcome import DayOutcome, RunOutcome, new_run_id
 from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, POSTGRES, REVIEWS
 from orchestration.run_messages import told
-from pipeline_errors import DaybreakError, DayBusyError, GateRefusedError, ModelError
+from pipeline_errors import DaybreakError, ModelError
 from warehouse.connection import connect
+from warehouse.kept_connections import kept_connections
 from warehouse.locks import day_lock, pipeline_lock
 
 logger = logging.getLogger(__name__)
-
-Say = Callable[[str], None]  # told what is being done, for a progress bar
 
 
 def run_days(
@@ -45,7 +45,7 @@ def run_days(
         if len(days) == 1 and not _hold(datasets, days[0], outcome, held):
             return outcome
         for dataset in datasets:
-            _load_days(dataset, days, outcome, say, wait_seconds)
+            load_days(dataset, days, outcome, say, wait_seconds)
         _build_and_publish(pipelines, days, outcome, say, engine=engine)
     return outcome
 
@@ -57,8 +57,8 @@ def replay_days(days: Sequence[date], pipelines: Sequence[str], say: Say = lambd
         with outcome.timed("prepare"):
             steps.prepare()
         for name in pipelines:
-            for day in days if BY_NAME[name].dataset else []:
-                _judge_again(str(BY_NAME[name].dataset), day, outcome, say)
+            if dataset := BY_NAME[name].dataset:
+                judge_again(dataset, days, outcome, say)
         _build_and_publish(pipelines, days, outcome, say, day_range=(days[0], days[-1]))
     return outcome
 
@@ -100,68 +100,6 @@ def _hold(datasets: Sequence[str], day: date, outcome: RunOutcome, held: ExitSta
             outcome.days.append(DayOutcome(dataset, day, "failed", error=error))
             return False
     return True
-
-
-def _load_days(dataset: str, days: Sequence[date], outcome: RunOutcome, say: Say, wait_seconds: float) -> None:
-    """In a range each day is held while it is loaded and judged; a single one is held already."""
-    for day in days:
-        say(f"{day} {dataset}")
-        try:
-            with ExitStack() as briefly:
-                if len(days) > 1:
-                    briefly.enter_context(day_lock(dataset, day))
-                if day == days[0]:
-                    with outcome.timed("wait_for_shop"):
-                        steps.wait_for_shop(dataset, day, outcome.run_id, wait_seconds)
-                outcome.days.append(_load_day(dataset, day, outcome))
-        except GateRefusedError as error:
-            outcome.errors.append(error)
-            outcome.days.append(_refused(dataset, day, error))
-        except DaybreakError as error:
-            outcome.errors.append(error)
-            outcome.days.append(DayOutcome(dataset, day, "failed", error=error))
-            if not isinstance(error, DayBusyError):
-                return
-
-
-def _load_day(dataset: str, day: date, outcome: RunOutcome) -> DayOutcome:
-    with outcome.timed("extract_load"):
-        receipt = steps.extract_load(dataset, day, outcome.run_id)
-        admitted = steps.unchanged_load(receipt)
-    if admitted:
-        _score(dataset, day, admitted, outcome)
-        return DayOutcome(dataset, day, "unchanged", receipt.rows)
-    with outcome.timed("gate"):
-        decision = steps.gate(dataset, day, receipt.load_id, outcome.run_id)
-    _score(dataset, day, receipt.load_id, outcome)
-    state = "empty" if decision.decision == "empty" else "admitted"
-    return DayOutcome(dataset, day, state, receipt.rows, decision)
-
-
-def _judge_again(dataset: str, day: date, outcome: RunOutcome, say: Say) -> None:
-    say(f"{day} {dataset}")
-    try:
-        with day_lock(dataset, day), connect() as connection:
-            load_id = ledger.newest_load(connection, dataset, day)
-        if load_id is None:
-            return
-        with day_lock(dataset, day), outcome.timed("gate"):
-            decision = steps.gate(dataset, day, load_id, outcome.run_id)
-            _score(dataset, day, load_id, outcome, again=True)
-        outcome.days.append(DayOutcome(dataset, day, "admitted", decision.row_count, decision))
-    except GateRefusedError as error:
-        outcome.errors.append(error)
-        outcome.days.append(_refused(dataset, day, error))
-
-
-def _score(dataset: str, day: date, load_id: str, outcome: RunOutcome, *, again: bool = False) -> None:
-    if dataset != REVIEWS.dataset:
-        return
-    with connect() as connection:
-        is_scored = ledger.is_scored(connection, load_id)
-    if again or not is_scored:
-        with outcome.timed("score_sentiment"):
-            steps.score_sentiment(day, load_id, outcome.run_id)
 
 
 def _build_and_publish(
@@ -230,7 +168,7 @@ def _measure(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome
     """Write metrics and Data Docs of each day, refused ones too; a pipeline without a dataset has its last day's."""
     with outcome.timed("data_docs"):
         steps.write_data_docs()
-    with outcome.timed("measure"):
+    with outcome.timed("measure"), kept_connections():
         for result in outcome.days:
             result.anomalies = steps.measure(BY_DATASET[result.dataset].name, result.day, outcome.run_id)
         for name in pipelines:
@@ -244,7 +182,3 @@ def _has_work(pipelines: Sequence[str]) -> bool:
         return any(ledger.pending_days(connection, dataset) for dataset in datasets) or (
             HEALTH.name in pipelines and ledger.is_health_behind(connection)
         )
-
-
-def _refused(dataset: str, day: date, error: GateRefusedError) -> DayOutcome:
-    return DayOutcome(dataset, day, "refused", decision=error.decision, error=error)

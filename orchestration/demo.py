@@ -13,7 +13,8 @@ from rich.console import Console
 from local.shop_server import ShopServer, serve_forever
 from local.simulated_shop import CORRECTED_DAY, DEMO_FROM, DEMO_TO, REFUSED_DAY, SimulatedShop
 from orchestration import summary
-from orchestration.day_run import Say, days_between, run_days
+from orchestration.day_loading import Say
+from orchestration.day_run import days_between, run_days
 from orchestration.outcome import RunOutcome
 from orchestration.pipelines import PIPELINES
 from pipeline_settings import settings

@@ -4,7 +4,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from orchestration import steps
-from orchestration.day_run import Say, publish_pending
+from orchestration.day_loading import Say
+from orchestration.day_run import publish_pending
 from orchestration.outcome import RunOutcome
 from orchestration.pipelines import PIPELINES
 from pipeline_errors import ModelError

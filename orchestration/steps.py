@@ -9,7 +9,7 @@ needs them, so that a command which ends early never pays for them.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -74,17 +74,26 @@ def extract_load(dataset: str, day: date, run_id: str) -> "LoadReceipt":
 
     Rows of forgotten customers are left out. Raises ShopError or WarehouseError; then nothing of it counts.
     """
-    from ingestion.landing import land
+    return extract_load_days(dataset, [day], run_id)[0]
 
-    with step([BY_DATASET[dataset].name], "extract_load", [day], run_id) as record, acting_as(LOADER):
-        receipt = land(dataset, day)
+
+def extract_load_days(
+    dataset: str, days: Sequence[date], run_id: str, on_day: Callable[[date], None] = lambda _: None
+) -> "Sequence[LoadReceipt]":
+    """As `extract_load`, for the first of these days: as many as can be landed at once, at least one."""
+    from ingestion.landing import land_days
+
+    with step([BY_DATASET[dataset].name], "extract_load", days[:1], run_id) as record, acting_as(LOADER):
+        receipts = land_days(dataset, days, on_day)
         with connect() as connection:
-            left_out = drop_forgotten(connection, dataset, day, receipt.load_id)
-            receipt = replace(receipt, rows=receipt.rows - left_out)
-            ledger.record_load(connection, receipt)
-        record.records = receipt.rows
-        record.used = datasets_used.landing(receipt)
-    return receipt
+            for number, receipt in enumerate(receipts):
+                left_out = drop_forgotten(connection, dataset, receipt.day, receipt.load_id)
+                receipts[number] = replace(receipt, rows=receipt.rows - left_out)
+                ledger.record_load(connection, receipts[number])
+        record.records = sum(receipt.rows for receipt in receipts)
+        record.shares = {receipt.day: (receipt.rows, receipt.seconds) for receipt in receipts}
+        record.used = datasets_used.landing(receipts)
+    return receipts
 
 
 def unchanged_load(receipt: "LoadReceipt") -> str | None:

@@ -12,7 +12,7 @@ import typer
 from pipeline_errors import DaybreakError
 
 if TYPE_CHECKING:
-    from orchestration.day_run import Say
+    from orchestration.day_loading import Say
     from orchestration.outcome import RunOutcome
 
 logger = logging.getLogger(__name__)

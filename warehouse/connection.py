@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from pipeline_errors import LockedError, WarehouseError
 from pipeline_settings import Settings, settings
-from warehouse import roles
+from warehouse import kept_connections, roles
 
 MINIMUM_SERVER_VERSION = 160000  # pg_input_is_valid() came with PostgreSQL 16
 SCHEMA_FILE, ROLES_FILE, GRANTS_FILE = (
@@ -48,27 +48,17 @@ def connect(*, autocommit: bool = False, using: Settings | None = None) -> Itera
     Raises WarehouseError if the server cannot be reached or is too old, or if the connection is lost in the block.
     """
     where = using or settings()
+    options = f"{bounded_waits(where)} {FORMATS}"
+    made_with = f"{where.postgres_uri()} {options}"
+    connection = kept_connections.take(made_with) or _opened(where, options)
     try:
-        connection = psycopg.connect(
-            where.postgres_uri(),
-            autocommit=True,
-            connect_timeout=10,
-            application_name="daybreak",
-            options=f"{bounded_waits(where)} {FORMATS}",
-            row_factory=dict_row,
-            **ALIVE,
-        )
-    except psycopg.OperationalError as error:
-        raise unreachable(where, error) from None
-    if connection.info.server_version < MINIMUM_SERVER_VERSION:
-        version = connection.info.parameter_status("server_version")
-        connection.close()
-        raise WarehouseError(f"PostgreSQL {version} is too old", "Daybreak needs PostgreSQL 16 or newer.")
-    try:
-        with connection:
+        with _closed_after_errors(connection):
             roles.take_role(connection)
             connection.autocommit = autocommit
             yield connection
+            if not connection.closed:
+                connection.commit()
+        kept_connections.give_back(made_with, connection)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
         raise LockedError(f"Others hold what we need: {error}", "Run the same command again.") from error
     except psycopg.OperationalError as error:
@@ -78,6 +68,36 @@ def connect(*, autocommit: bool = False, using: Settings | None = None) -> Itera
             f"Postgres does not let {roles.wanted_role() or where.pguser} do this: {error}",
             "Grant it (see daybreak doctor), or connect to a server that takes writes, as the owner of the schemas.",
         ) from error
+
+
+def _opened(where: Settings, options: str) -> Connection:
+    try:
+        connection = psycopg.connect(
+            where.postgres_uri(),
+            autocommit=True,
+            connect_timeout=10,
+            application_name="daybreak",
+            options=options,
+            row_factory=dict_row,
+            **ALIVE,
+        )
+    except psycopg.OperationalError as error:
+        raise unreachable(where, error) from None
+    if connection.info.server_version < MINIMUM_SERVER_VERSION:
+        version = connection.info.parameter_status("server_version")
+        connection.close()
+        raise WarehouseError(f"PostgreSQL {version} is too old", "Daybreak needs PostgreSQL 16 or newer.")
+    return connection
+
+
+@contextmanager
+def _closed_after_errors(connection: Connection) -> Iterator[None]:
+    """After an error the transaction is rolled back, and the connection is not used again."""
+    try:
+        yield
+    except BaseException:
+        with connection:
+            raise
 
 
 def role_option() -> str:

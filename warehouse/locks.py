@@ -7,8 +7,8 @@ for the day is refused once there is a higher one (M. Kleppmann, Designing Data-
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import date
 from typing import TypeVar
@@ -37,18 +37,33 @@ _tokens: ContextVar[Mapping[tuple[str, date], int] | None] = ContextVar("tokens"
 @contextmanager
 def day_lock(dataset: str, day: date) -> Iterator[None]:
     """Hold a dataset's day, or raise DayBusyError at once if another run holds it."""
-    with connect(autocommit=True) as connection:
-        name = f"day {dataset} {day}"
-        if not _try_lock(connection, name):
+    with day_locks(dataset, [day]):
+        yield
+
+
+@contextmanager
+def day_locks(dataset: str, days: Sequence[date]) -> Iterator[Sequence[date]]:
+    """Hold the first of these days, up to one that another run holds; yields them.
+
+    Raises DayBusyError at once if that is the very first.
+    """
+    with connect(autocommit=True) as connection, ExitStack() as held:
+        tokens = dict(_tokens.get() or {})
+        for number, day in enumerate(days):
+            if not _try_lock(connection, name := f"day {dataset} {day}"):
+                days = days[:number]
+                break
+            held.callback(_unlock, connection, name)
+            row = connection.execute(NEXT_HOLDER, [dataset, day]).fetchone()
+            assert row is not None
+            tokens[dataset, day] = row["token"]
+        if not days:
             raise DayBusyError(f"{dataset} of {day} is being worked on by another run", "Wait for it to end.")
-        row = connection.execute(NEXT_HOLDER, [dataset, day]).fetchone()
-        assert row is not None
-        before = _tokens.set({**(_tokens.get() or {}), (dataset, day): row["token"]})
+        before = _tokens.set(tokens)
         try:
-            yield
+            yield days
         finally:
             _tokens.reset(before)
-            _unlock(connection, name)
 
 
 def require_day(connection: Connection, dataset: str, day: date) -> None:

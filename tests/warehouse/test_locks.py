@@ -12,7 +12,7 @@ from pipeline_errors import DayBusyError
 from pipeline_settings import Settings
 from tests.warehouse.sessions import end_locks
 from warehouse.connection import connect
-from warehouse.locks import day_lock, pipeline_lock, require_day
+from warehouse.locks import day_lock, day_locks, pipeline_lock, require_day
 
 pytestmark = pytest.mark.integration
 
@@ -34,6 +34,21 @@ def test_a_day_is_held_by_one_run_at_a_time(warehouse: Settings) -> None:
             pass
     with day_lock("orders", DAY):
         pass
+
+
+def test_of_many_days_the_first_are_held_up_to_one_that_is_busy(warehouse: Settings) -> None:
+    days = [DAY + timedelta(number) for number in range(4)]
+    with day_lock("orders", days[2]):
+        with day_locks("orders", days) as held:
+            assert held == days[:2]
+            with pytest.raises(DayBusyError, match="2026-03-02"), day_lock("orders", days[1]):
+                pass
+            with day_lock("orders", days[3]), connect() as connection:
+                require_day(connection, "orders", days[0])
+        with pytest.raises(DayBusyError, match="2026-03-03"), day_locks("orders", days[2:]):
+            pass
+    with day_locks("orders", days) as held:
+        assert held == days
 
 
 def test_a_lock_ends_with_an_error_in_its_block(warehouse: Settings) -> None:

@@ -1,0 +1,107 @@
+"""Several days landed together: each a load of its own, as if it had been landed alone."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from werkzeug import Request, Response
+
+from ingestion import landing
+from ingestion.landing import LoadReceipt, land, land_days
+from pipeline_errors import ShopError, WarehouseError
+from pipeline_settings import Settings, settings
+from tests.ingestion.test_landing import landed, order
+from warehouse.connection import connect
+
+pytestmark = pytest.mark.integration
+Shop = Any
+FIRST = date(2024, 2, 1)
+DAYS = [FIRST + timedelta(number) for number in range(4)]
+ROWS = {DAYS[0]: 2, DAYS[1]: 0, DAYS[2]: 3, DAYS[3]: 1}
+
+
+@pytest.fixture
+def days_of(shop: Shop) -> set[date]:
+    """A shop with ROWS; the days that are put into this set fail."""
+    failing: set[date] = set()
+
+    def answer(request: Request) -> Response:
+        day = date.fromisoformat(
+            next(value for value in request.args.values() if re.fullmatch(r"\d{4}-\d\d-\d\d", value))
+        )
+        if day in failing:
+            return Response(status=500)
+        rows = ", ".join(order(order_id=f"{day}-{number}") for number in range(ROWS[day]))
+        return Response(f'{{"orders": [{rows}], "next": null}}')
+
+    shop.answer = answer
+    return failing
+
+
+def orders_of(receipt: LoadReceipt) -> list[str]:
+    rows = landed(load_id=receipt.load_id)
+    assert {row["_day"] for row in rows} <= {receipt.day}
+    return [row["order_id"] for row in rows]
+
+
+@contextmanager
+def dlt_loads() -> Iterator[list[int]]:
+    """How many loads dlt says that it has done in the block."""
+    counted: list[int] = []
+    with connect() as connection:
+        (before,) = connection.execute("select count(*) as loads from raw._dlt_loads").fetchall()
+    yield counted
+    with connect() as connection:
+        (after,) = connection.execute("select count(*) as loads from raw._dlt_loads").fetchall()
+    counted.append(after["loads"] - before["loads"])
+
+
+def test_each_day_is_a_load_as_if_landed_alone(days_of: set[date], warehouse: Settings) -> None:
+    alone = [land("orders", day) for day in DAYS]
+    told: list[date] = []
+    with dlt_loads() as loads:
+        together = land_days("orders", DAYS, told.append)
+    assert loads == [1]
+    assert told == DAYS
+    for one, other in zip(alone, together, strict=True):
+        assert (one.day, one.rows, one.pages, one.fingerprint) == (
+            other.day,
+            other.rows,
+            other.pages,
+            other.fingerprint,
+        )
+        assert orders_of(one) == orders_of(other)
+    assert len({receipt.load_id for receipt in alone + together}) == 2 * len(DAYS)
+    assert list((settings().daybreak_home / "loads").iterdir()) == []
+
+
+def test_days_before_one_that_fails_are_landed(days_of: set[date], warehouse: Settings) -> None:
+    days_of.add(DAYS[2])
+    assert [receipt.day for receipt in land_days("orders", DAYS)] == DAYS[:2]
+    with pytest.raises(ShopError):
+        land_days("orders", DAYS[2:])
+    assert {row["_day"] for row in landed()} == {DAYS[0]}
+
+
+def test_no_more_rows_than_should_be_lost_at_once(
+    days_of: set[date], warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing, "ROWS_AT_ONCE", 5)
+    assert [receipt.day for receipt in land_days("orders", DAYS)] == DAYS[:3]
+    monkeypatch.setattr(landing, "SECONDS_AT_ONCE", 0)
+    assert [receipt.day for receipt in land_days("orders", DAYS)] == DAYS[:1]
+
+
+def test_days_that_postgres_does_not_take_whole_are_all_taken_back(days_of: set[date], warehouse: Settings) -> None:
+    with connect() as connection:
+        connection.execute(
+            f"create function skip() returns trigger language plpgsql as "
+            f"$$begin return case when new.order_id = '{DAYS[2]}-1' then null else new end; end$$"
+        )
+        connection.execute("create trigger skip before insert on raw.orders for each row execute function skip()")
+    with pytest.raises(WarehouseError, match=r"2 rows landed in raw\.orders of 3"):
+        land_days("orders", DAYS)
+    assert landed() == []

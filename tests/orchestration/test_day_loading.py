@@ -1,0 +1,109 @@
+"""A range of days, landed some at a time: what one does to the others, and what the log of steps has of each."""
+
+import json
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from orchestration import steps
+from orchestration.day_loading import load_days
+from orchestration.outcome import RunOutcome
+from pipeline_errors import DayBusyError, ShopError
+from pipeline_settings import Settings, settings
+from tests.orchestration.test_run_messages import orders
+from warehouse.connection import connect
+from warehouse.locks import day_lock
+
+pytestmark = pytest.mark.integration
+
+FIRST = date(2026, 3, 1)
+DAYS = [FIRST + timedelta(number) for number in range(6)]
+
+
+@pytest.fixture
+def asked(warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> dict[date, int]:
+    """How often a shop was asked for each day; it fails for a day whose number here is below zero."""
+    counted = dict.fromkeys(DAYS, 0)
+
+    def answer(request: Request) -> Response:
+        day = date.fromisoformat(request.args["date"])
+        counted[day] += 1
+        if counted[day] <= 0:
+            return Response(status=404)
+        body = {"orders": orders(day, bad=5 if day == DAYS[1] else 0), "next": None}
+        return Response(json.dumps(body))
+
+    httpserver.expect_request("/health").respond_with_data("ok")
+    httpserver.expect_request("/api/v1/orders").respond_with_handler(answer)
+    monkeypatch.setenv("SHOP_API_URL", httpserver.url_for("").rstrip("/"))
+    settings.cache_clear()
+    steps.prepare()
+    return counted
+
+
+def load() -> tuple[RunOutcome, list[tuple[date, str]]]:
+    outcome = RunOutcome("run")
+    said: list[str] = []
+    load_days("orders", DAYS, outcome, said.append, 0)
+    assert f"{DAYS[0]} orders: gate" in said
+    return outcome, [(day.day, day.state) for day in outcome.days]
+
+
+def landings() -> list[dict[str, Any]]:
+    with connect() as connection:
+        return connection.execute(
+            """
+            select logical_date, status, records, seconds > 0 as took from ops.pipeline_runs
+            where step = 'extract_load' order by logical_date
+            """
+        ).fetchall()
+
+
+def test_a_refused_and_a_busy_day_keep_no_other_from_being_loaded(asked: dict[date, int]) -> None:
+    with day_lock("orders", DAYS[3]):
+        outcome, states = load()
+    wanted = ["admitted", "refused", "admitted", "failed", "admitted", "admitted"]
+    assert states == list(zip(DAYS, wanted, strict=True))
+    assert [type(error).__name__ for error in outcome.errors] == ["GateRefusedError", "DayBusyError"]
+    assert list(asked.values()) == [1, 1, 1, 0, 1, 1]
+    log = rows_of(
+        "select logical_date, status, records, seconds > 0 as took from ops.pipeline_runs where step = 'extract_load'"
+    )
+    assert {row["logical_date"] for row in log} == set(DAYS) - {DAYS[3]}
+    assert {(row["status"], row["records"], row["took"]) for row in log} == {("success", 10, True)}
+
+
+def test_a_shop_that_fails_ends_the_loading_and_leaves_what_came_before(asked: dict[date, int]) -> None:
+    asked[DAYS[4]] = -9
+    outcome, states = load()
+    assert states == list(zip(DAYS, ["admitted", "refused", "admitted", "admitted", "failed"], strict=False))
+    assert isinstance(outcome.errors[-1], ShopError)
+    assert str(outcome.errors[-1]).startswith(f"{DAYS[4]} extract_load: ")
+    assert asked[DAYS[5]] == 0
+    log = landings()
+    assert [(row["logical_date"], row["status"]) for row in log] == [
+        *((day, "success") for day in DAYS[:4]),
+        (DAYS[4], "failed"),
+    ]
+
+
+def test_a_day_that_is_taken_over_is_left_to_the_other_run(
+    asked: dict[date, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gate(dataset: str, day: date, *rest: str) -> object:
+        if day == DAYS[2]:
+            raise DayBusyError(f"{dataset} of {day} was taken over")
+        return judge(dataset, day, *rest)
+
+    judge = steps.gate
+    monkeypatch.setattr(steps, "gate", gate)
+    _, states = load()
+    wanted = ["admitted", "refused", "failed", "admitted", "admitted", "admitted"]
+    assert states == list(zip(DAYS, wanted, strict=True))
+    assert set(asked.values()) == {1}
+    with connect() as connection:
+        admitted = connection.execute("select day from ops.day_ledger where admitted_load_id is not null").fetchall()
+    assert {row["day"] for row in admitted} == {DAYS[0], *DAYS[3:]}
