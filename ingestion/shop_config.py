@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from ingestion.item_source import Constant, Source
+from ingestion.shop_api import Auth, BearerAuth, Paginator, ParameterName, Selector, SinglePage, Template
 from pipeline_errors import ConfigurationError
 from pipeline_settings import settings
 
@@ -15,6 +17,12 @@ from pipeline_settings import settings
 STAGED_FIELDS = {
     "orders": ("order_id", "customer_id", "total_amount", "order_date", "status"),
     "reviews": ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date"),
+}
+
+# Those without which a row is never valid: columns that the marts promise to be there.
+NEEDED_FIELDS = {
+    "orders": ("order_id", "customer_id", "total_amount", "order_date", "status"),
+    "reviews": ("review_id", "product_id", "customer_id", "rating"),
 }
 
 # Every Postgres table has these columns already.
@@ -49,11 +57,12 @@ FieldName = Annotated[
     StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=63),
     AfterValidator(_free_column),
 ]
-Selector = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 RowsSelector = Annotated[str, StringConstraints(pattern=r"^(\$|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~%/-]+$")]
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
-PlainText = Annotated[str, StringConstraints(pattern=r"^[^{}]*$")]  # dlt expands braces
+TemplatePath = Annotated[Template, StringConstraints(pattern=r"^[A-Za-z0-9._~%/:{}-]+$")]
+KeyPath = Annotated[str, Field(min_length=1)] | Annotated[tuple[str | int, ...], Field(min_length=1, strict=False)]
+
+NESTED = re.compile(r"[A-Za-z_]\w*(\.([A-Za-z_]\w*|\d+))+")
 
 
 class DatasetConfig(BaseModel):
@@ -61,15 +70,15 @@ class DatasetConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    path: UrlPath
-    day_param: Annotated[str, Field(min_length=1)]
-    page_size_param: Annotated[str, Field(min_length=1)] | None = None
-    params: dict[str, PlainText] = {}
+    path: TemplatePath
+    params: dict[str, Template] = {}
+    page_size_param: ParameterName | None = None
     data_selector: RowsSelector
-    next_selector: Selector | None = None
+    paginator: Paginator = SinglePage()
     total_selector: Selector | None = None
     fields: Annotated[tuple[FieldName, ...], Field(min_length=1, strict=False)]
-    keys: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    keys: dict[str, KeyPath] = {}
+    constants: dict[str, str] = {}
     required: Annotated[tuple[str, ...], Field(strict=False)]
     product_id_pattern: Annotated[str, AfterValidator(_compiling_pattern)] | None = None
     max_bad_rate: Annotated[float, Field(ge=0, le=1)]
@@ -78,16 +87,28 @@ class DatasetConfig(BaseModel):
     def _fields_agree(self) -> Self:
         if len(set(self.fields)) < len(self.fields):
             raise ValueError("fields names a field twice")
-        for key, names in (("required", set(self.required)), ("keys", set(self.keys))):
+        for key, names in (
+            ("required", set(self.required)),
+            ("keys", set(self.keys)),
+            ("constants", set(self.constants)),
+        ):
             if unknown := sorted(names - set(self.fields)):
                 raise ValueError(f"{key} names {', '.join(unknown)}, which fields does not declare")
-        if len(set(self.json_keys())) < len(self.fields):
+        if both := sorted(set(self.keys) & set(self.constants)):
+            raise ValueError(f"{', '.join(both)} stands in both keys and constants")
+        paths = [source for source in self.sources() if isinstance(source, tuple)]
+        if len(set(paths)) < len(paths):
             raise ValueError("keys gives two fields the same JSON key")
+        if not any("{" in template for template in (self.path, *self.params.values())):
+            raise ValueError('neither path nor params names the day: params = { date = "{day}" }')
         return self
 
-    def json_keys(self) -> tuple[str, ...]:
-        """The JSON key of each field, in the order of `fields`."""
-        return tuple(self.keys.get(field, field) for field in self.fields)
+    def sources(self) -> tuple["Source", ...]:
+        """Where each field comes from, in the order of `fields`: its path in the JSON item, or what it always is."""
+        return tuple(
+            Constant(self.constants[field]) if field in self.constants else _path(self.keys.get(field, field))
+            for field in self.fields
+        )
 
 
 class ShopConfig(BaseModel):
@@ -106,7 +127,7 @@ class ShopConfig(BaseModel):
     deadline_seconds: Annotated[float, Field(gt=0)] = 3_600
     max_attempts: Annotated[int, Field(ge=1)] = 5
     backoff_seconds: Annotated[float, Field(ge=0)] = 0.5
-    api_key_header: HeaderName | None = None
+    auth: Auth = BearerAuth()
     datasets: Annotated[dict[str, DatasetConfig], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -116,8 +137,8 @@ class ShopConfig(BaseModel):
                 raise ValueError(f"datasets.{name} has no staging model; there are {', '.join(STAGED_FIELDS)}")
             if missing := [field for field in STAGED_FIELDS[name] if field not in dataset.fields]:
                 raise ValueError(f"datasets.{name}.fields lacks {', '.join(missing)}, which staging reads")
-            if (id_field := STAGED_FIELDS[name][0]) not in dataset.required:
-                raise ValueError(f"datasets.{name}.required lacks {id_field}: a row without an id is never valid")
+            if missing := [field for field in NEEDED_FIELDS[name] if field not in dataset.required]:
+                raise ValueError(f"datasets.{name}.required lacks {', '.join(missing)}, which no mart can be without")
         return self
 
     def dataset(self, name: str) -> DatasetConfig:
@@ -128,6 +149,14 @@ class ShopConfig(BaseModel):
             raise ConfigurationError(
                 f"shop.toml declares no dataset {name!r}", f"It declares {', '.join(self.datasets)}."
             ) from None
+
+
+def _path(key: str | tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The steps to a value: "a.b.0" goes into objects and lists, another text is one key, a list is taken as it is."""
+    if isinstance(key, tuple):
+        return key
+    steps = key.split(".") if NESTED.fullmatch(key) else [key]
+    return tuple(int(step) if step.isdecimal() and number else step for number, step in enumerate(steps))
 
 
 def load_shop_config(path: Path) -> ShopConfig:
