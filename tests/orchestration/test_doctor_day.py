@@ -1,5 +1,6 @@
 """A newcomer's way to their own shop: what the doctor shows of a day, and the run that follows."""
 
+import re
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -43,7 +44,7 @@ def test_the_doctor_shows_a_day_and_keeps_nothing_of_it(shop: HTTPServer, tmp_pa
         said
     )
     assert '"customer":{"email":"bob@example.org","id":10' in said
-    assert "customer_id   customer.id        10" in said
+    assert re.search(r"customer_id +customer\.id +10", said)
     assert "0 of 5 rows would be rejected (0.0%; a day is refused above 5.0%)." in said
     assert "secret" not in said
     with connect() as connection:
