@@ -151,7 +151,7 @@ create table if not exists ops.publications (
     build_id text not null,
     as_of_date date,
     day_count integer not null,
-    rows_published jsonb not null,
+    rows_published jsonb not null,  -- by mart: rows deleted, updated and inserted
     published_at timestamptz not null default clock_timestamp(),
     published_by text not null default session_user,
     unique (pipeline, build_id)
@@ -229,7 +229,7 @@ create table if not exists ops.pipeline_metrics (
     measured_at timestamptz not null default clock_timestamp(),
     rejected_by_reason jsonb,         -- rows per reason; a row may have several
     expected_volume numeric(14, 2),   -- accepted and rejected rows to be expected; null with too little history
-    rows_published bigint,            -- to the pipeline's marts, for all days of the run
+    rows_published bigint,            -- deleted, updated and inserted in its marts, for all days of the run
     step_seconds jsonb,               -- seconds by step
     cache_writes integer,             -- products written to Redis by the run; null if it has no such step
     freshness_hours numeric(14, 2),   -- from the end of the day, in the shop's zone, to its publish; null before it

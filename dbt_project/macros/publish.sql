@@ -1,6 +1,6 @@
 {#
-    Publishing: the changes that a green build made ready replace the touched rows of every mart of the pipeline, in one
-    transaction, and the ledger with them. Runs at the end of every `dbt build`, `run`, `test` and `retry`; `--vars
+    Publishing: the changes that a green build made ready are merged into every mart of the pipeline, in one transaction,
+    and the ledger with them. Runs at the end of every `dbt build`, `run`, `test` and `retry`; `--vars
     '{publish: false}'` leaves it to `dbt run-operation publish --args '{names: [ecommerce_order_pipeline]}'`.
     A pipeline that is not green is left as it is, and the log says why.
 #}

@@ -3,7 +3,8 @@
 do $publish$
 declare
     rows_published jsonb := '{}';
-    row_count_of_mart bigint;
+    rows_deleted bigint;
+    rows_merged bigint;
     publication bigint;
 begin
     {{ wait_briefly_for_locks() }}
@@ -16,13 +17,15 @@ begin
         raise exception '{{ pipeline.name }} is being built by another run; run dbt build again';
     end if;
     {% for mart in models_of(pipeline) if mart.config.materialized == 'published' %}
-    {{ replace_touched_rows(mart, build) }}
-    get diagnostics row_count_of_mart = row_count;
+    {{ delete_vanished_rows(mart, build) }}
+    get diagnostics rows_deleted = row_count;
+    {{ merge_changes(mart) }}
+    get diagnostics rows_merged = row_count;
     -- a first backfill multiplies a mart: the next build must not be planned with the statistics of an empty one
-    if row_count_of_mart > 0.2 * (select greatest(reltuples, 0) from pg_class where oid = '{{ relation_of(mart.name) }}'::regclass) then
+    if rows_merged > 0.2 * (select greatest(reltuples, 0) from pg_class where oid = '{{ relation_of(mart.name) }}'::regclass) then
         analyze {{ relation_of(mart.name) }};
     end if;
-    rows_published := rows_published || jsonb_build_object('{{ mart.name }}', row_count_of_mart);
+    rows_published := rows_published || jsonb_build_object('{{ mart.name }}', rows_deleted + rows_merged);
     {% endfor %}
     {%- if pipeline.dataset %}
     update {{ source('ops', 'day_ledger') }} as ledger
@@ -60,17 +63,4 @@ begin
     {%- endif %}
 end
 $publish$
-{% endmacro %}
-
-{# The touched rows of a mart give way to the changes; after a full refresh, all rows do. #}
-{% macro replace_touched_rows(mart, build) %}
-    {%- set relation = relation_of(mart.name) -%}
-    {%- set columns = mart.columns.keys() | join(', ') -%}
-    delete from {{ relation }} as mart
-    {%- if not build.is_full %}
-    using {{ relation_of(mart.config.meta.touched) }} as touched
-    where mart.{{ mart.config.meta.key }} = touched.{{ mart.config.meta.key }}
-    {%- endif %};
-    insert into {{ relation }} ({{ columns }})
-    select {{ columns }} from {{ relation_of(mart.name ~ '__changes') }};
 {% endmacro %}

@@ -4,7 +4,8 @@
     with the columns of its contract; the contents change only in publish (macros/publish.sql), all marts of a pipeline
     in one transaction. So `ref('x')` means the published table to everybody, and the table is never dropped.
 
-    Config, in meta: `touched` names the model with the keys that this build replaces, `key` the column of both.
+    Config, in meta: `touched` names the model with the keys that this build may change, `key` the column of both. `fillfactor`
+    leaves room on each page for rows that change while their key stays; a table that was made without it gets it, too.
     A new column of the contract is added, empty; a changed type is refused.
 #}
 {% materialization published, adapter='postgres' %}
@@ -28,12 +29,27 @@
     {% endcall %}
 
     {% if existing is none %}{% do create_indexes(mart) %}{% endif %}
+    {% if model.config.meta.fillfactor %}{% do run_query(leave_room_on_pages(mart, model.config.meta.fillfactor)) %}{% endif %}
     {% do persist_docs(mart, model) %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {% do adapter.commit() %}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [mart]}) }}
 {% endmaterialization %}
+
+{# Only if it differs: changing it waits for a vacuum of the table. What is on the pages by then stays there. #}
+{% macro leave_room_on_pages(relation, fillfactor) %}
+do $set$
+begin
+    if not exists (
+        select from pg_class
+        where oid = '{{ relation }}'::regclass and 'fillfactor={{ fillfactor }}' = any(reloptions)
+    ) then
+        alter table {{ relation }} set (fillfactor = {{ fillfactor }});
+    end if;
+end
+$set$
+{% endmacro %}
 
 {#
     The rows of a mart before this build: what the changes start from. Not a ref, which would be a cycle; used by the

@@ -27,7 +27,7 @@ SQL_SETTINGS = {
     "server_encoding": "UTF8",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "pglz",
+    "wal_compression": "off",
     "random_page_cost": "1.1",
     "max_connections": "50",
     "password_encryption": "scram-sha-256",

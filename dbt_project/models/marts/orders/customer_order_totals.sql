@@ -1,3 +1,6 @@
 -- One row per customer with a revenue order: what customer_ltv is computed from at read. Published.
-{{ config(materialized='published', meta={'key': 'customer_id', 'touched': 'int_order_customers_touched'}) }}
+{{ config(
+    materialized='published',
+    meta={'key': 'customer_id', 'touched': 'int_order_customers_touched', 'fillfactor': 90},
+) }}
 select * from {{ ref('customer_order_totals__changes') }}

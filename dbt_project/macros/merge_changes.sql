@@ -1,0 +1,46 @@
+{#
+    A mart takes over what a build computed, row by row, in two statements: touched rows that are no longer there go, and
+    the changes are merged. A row whose contents differ is changed in place, and one that is as it was is not written. In
+    place means that it stays on its page, if that has room (`fillfactor`), and that no index is written (decision 0011).
+
+    A row is told by the primary key of its contract. `key` may be less: an order is shadowed on several days.
+    A full refresh touches every row.
+#}
+{% macro delete_vanished_rows(mart, build) %}
+    delete from {{ relation_of(mart.name) }} as mart
+    {%- if not build.is_full %}
+    using {{ relation_of(mart.config.meta.touched) }} as touched
+    {%- endif %}
+    where
+        not exists (
+            select from {{ relation_of(mart.name ~ '__changes') }} as changes
+            where {{ is_same_row(mart) }}
+        )
+        {%- if not build.is_full %}
+        and mart.{{ mart.config.meta.key }} = touched.{{ mart.config.meta.key }}
+        {%- endif %};
+{% endmacro %}
+
+{% macro merge_changes(mart) %}
+    {%- set columns = mart.columns.keys() | list -%}
+    {%- set contents = columns | reject('in', primary_key_of(mart)) | list %}
+    merge into {{ relation_of(mart.name) }} as mart
+    using {{ relation_of(mart.name ~ '__changes') }} as changes
+    on {{ is_same_row(mart) }}
+    when matched and (mart.{{ contents | join(', mart.') }}) is distinct from (changes.{{ contents | join(', changes.') }}) then
+        update set ({{ contents | join(', ') }}) = row (changes.{{ contents | join(', changes.') }})
+    when not matched then
+        insert ({{ columns | join(', ') }}) values (changes.{{ columns | join(', changes.') }});
+{% endmacro %}
+
+{# Whether `mart` and `changes` are the same row, before and after. #}
+{% macro is_same_row(mart) -%}
+{%- for column in primary_key_of(mart) -%}
+mart.{{ column }} = changes.{{ column }}{{ ' and ' if not loop.last }}
+{%- endfor -%}
+{%- endmacro %}
+
+{# The columns of the primary key in a mart's contract. #}
+{% macro primary_key_of(mart) -%}
+{{ return((mart.constraints | selectattr('type', 'equalto', 'primary_key') | first).columns) }}
+{%- endmacro %}

@@ -1,0 +1,169 @@
+"""Publish writes the rows that differ, in place, and no others: what is as it was keeps its place and its writer."""
+
+import time
+from typing import Any
+
+import pytest
+
+from orchestration import dbt_runner
+from tests.dbt_project.loads import FIRST, SECOND, THIRD, Loads, order, orders, reviews
+from tests.dbt_project.readers import assert_marts_are_right
+from warehouse.connection import connect
+
+pytestmark = pytest.mark.integration
+
+ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
+WITH_ROOM = ["customer_health_totals", "customer_order_totals", "product_rating_totals"]
+Place = tuple[str, str]  # where a row stands, and the transaction that wrote it
+
+
+def build_and_publish(*pipelines: str, full_refresh: bool = False) -> None:
+    names = pipelines or (ORDERS,)
+    dbt_runner.build(names, full_refresh=full_refresh)
+    dbt_runner.publish(names)
+
+
+def places(relation: str, key: str) -> dict[Any, Place]:
+    """Of each row by its key."""
+    with connect() as connection:
+        rows = connection.execute(f"select {key} as key, ctid::text, xmin::text from {relation}".encode()).fetchall()
+    return {row["key"]: (row["ctid"], row["xmin"]) for row in rows}
+
+
+def all_places() -> dict[str, dict[Any, Place]]:
+    """Of each row of every published table."""
+    with connect() as connection:
+        found = connection.execute(
+            """
+            select oid::regclass::text as relation from pg_class
+            where relkind = 'r' and (relnamespace = 'marts'::regnamespace or starts_with(relname, 'int_'))
+            and relnamespace <> 'build'::regnamespace
+            """
+        ).fetchall()
+    return {row["relation"]: places(row["relation"], "ctid::text") for row in found}
+
+
+def rows_published() -> dict[str, int]:
+    """Rows that the newest publish wrote."""
+    with connect() as connection:
+        row = connection.execute("select rows_published from ops.publications order by publication_id desc").fetchone()
+    assert row is not None
+    return dict(row["rows_published"])
+
+
+@pytest.mark.parametrize("full_refresh", [False, True])
+def test_a_replay_writes_no_row(loads: Loads, *, full_refresh: bool) -> None:
+    admit_both_days(loads)
+    build_and_publish(ORDERS, REVIEWS, HEALTH)
+    before = all_places()
+    assert len(before) == 8
+    assert all(before.values())
+    admit_both_days(loads)
+    build_and_publish(ORDERS, REVIEWS, HEALTH, full_refresh=full_refresh)
+    assert all_places() == before
+    assert set(rows_published().values()) == {0}
+    assert_marts_are_right(loads)
+
+
+def admit_both_days(loads: Loads) -> None:
+    """Orders and reviews of two days, one of each on both days: it is shadowed on the first."""
+    for day in (FIRST, SECOND):
+        loads.admit("orders", day, [*orders(day), order(day, 1)])
+        loads.admit("reviews", day, [*reviews(day), {**reviews(day)[0], "review_id": "r1"}])
+
+
+def test_only_rows_that_differ_are_written(loads: Loads) -> None:
+    day = orders(FIRST, 60)
+    loads.admit("orders", FIRST, day)
+    build_and_publish()
+    before = places("marts.fct_orders", "order_id"), places("marts.customer_order_totals", "customer_id")
+    loads.admit("orders", FIRST, [{**day[0], "total_amount": "7.77"}, {**day[1], "status": "lost"}, *day[2:]])
+    build_and_publish()
+    after = places("marts.fct_orders", "order_id"), places("marts.customer_order_totals", "customer_id")
+    assert {key for key, place in after[0].items() if place != before[0][key]} == {f"{FIRST}-1", f"{FIRST}-2"}
+    # c2 has a status that counts like the one before
+    assert {key for key, place in after[1].items() if place != before[1][key]} == {"c1"}
+    assert rows_published() == {
+        "fct_orders": 2, "customer_order_totals": 1, "daily_sales": 1, "int_orders_shadowed": 0,
+    }  # fmt: skip
+    assert_marts_are_right(loads)
+
+
+def test_rows_that_are_no_longer_there_go(loads: Loads) -> None:
+    day = [*orders(FIRST), order(FIRST, 9, customer_id="once")]
+    loads.admit("orders", FIRST, day)
+    loads.admit("orders", SECOND, [order(SECOND, 8, customer_id="only here")])
+    build_and_publish()
+    loads.admit("orders", FIRST, day[:-1])
+    loads.admit("orders", SECOND, [])
+    build_and_publish()
+    assert set(places("marts.fct_orders", "order_id")) == {row["order_id"] for row in day[:-1]}
+    assert set(places("marts.customer_order_totals", "customer_id")) == {"c0", "c1", "c2"}
+    assert set(places("marts.daily_sales", "order_date")) == {FIRST}
+    assert rows_published() == {
+        "fct_orders": 2, "customer_order_totals": 2, "daily_sales": 2, "int_orders_shadowed": 0,
+    }  # fmt: skip
+    assert_marts_are_right(loads)
+
+
+def test_one_of_an_orders_shadowed_rows_goes_and_the_other_stays(loads: Loads) -> None:
+    for day in (FIRST, SECOND, THIRD):
+        loads.admit("orders", day, [order(day, 1), order(day, 2)])
+    build_and_publish()
+    key = "order_id || ' ' || order_date"
+    before = places("ops.int_orders_shadowed", key)
+    assert set(before) == {f"o{number} {day}" for number in (1, 2) for day in (FIRST, SECOND)}
+    loads.admit("orders", SECOND, [order(SECOND, 2)])
+    build_and_publish()
+    del before[f"o1 {SECOND}"]
+    assert places("ops.int_orders_shadowed", key) == before
+    assert_marts_are_right(loads)
+
+
+def test_totals_change_in_place_and_no_index_is_written(loads: Loads) -> None:
+    customers = [order(FIRST, number, customer_id=f"customer {number}") for number in range(600)]
+    loads.admit("orders", FIRST, customers)
+    build_and_publish()
+    again = [{**row, "order_id": f"{row['order_id']} again", "order_date": str(SECOND)} for row in customers[::30]]
+    loads.admit("orders", SECOND, again)
+    build_and_publish()
+    assert updates("marts.customer_order_totals", 20) == (20, 20)
+
+
+def updates(relation: str, expected: int) -> tuple[int, int]:
+    """Rows that were updated, and those of them in place without their indexes, once the server has counted them."""
+    deadline = time.monotonic() + 30
+    while True:
+        with connect() as connection:
+            row = connection.execute(
+                "select n_tup_upd, n_tup_hot_upd from pg_stat_all_tables where relid = %s::regclass", [relation]
+            ).fetchone()
+        assert row is not None
+        if row["n_tup_upd"] >= expected or time.monotonic() > deadline:
+            return row["n_tup_upd"], row["n_tup_hot_upd"]
+        time.sleep(0.1)
+
+
+def test_tables_that_were_made_without_room_on_their_pages_get_it(loads: Loads) -> None:
+    loads.admit("orders", FIRST, orders(FIRST))
+    loads.admit("reviews", FIRST, reviews(FIRST))
+    build_and_publish(ORDERS, REVIEWS, HEALTH)
+    assert tables_with_room() == WITH_ROOM
+    with connect() as connection:
+        for table in WITH_ROOM:
+            connection.execute(f"alter table marts.{table} reset (fillfactor)".encode())
+    assert tables_with_room() == []
+    dbt_runner.build([ORDERS, REVIEWS, HEALTH])
+    assert tables_with_room() == WITH_ROOM
+
+
+def tables_with_room() -> list[str]:
+    """Marts whose pages are not filled up."""
+    with connect() as connection:
+        rows = connection.execute(
+            """
+            select relname from pg_class
+            where relnamespace = 'marts'::regnamespace and 'fillfactor=90' = any(reloptions) order by relname
+            """
+        ).fetchall()
+    return [row["relname"] for row in rows]
