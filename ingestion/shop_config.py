@@ -165,7 +165,8 @@ def load_shop_config(path: Path) -> ShopConfig:
     Raises ConfigurationError naming the file, every key that is wrong, and what it should be.
     """
     try:
-        declared = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        declared = tomllib.loads(text)
     except OSError as error:
         raise ConfigurationError(
             f"{path} cannot be read: {error.strerror}", "Set SHOP_CONFIG to a shop.toml, or unset it for ours."
@@ -175,7 +176,7 @@ def load_shop_config(path: Path) -> ShopConfig:
     try:
         return ShopConfig.model_validate(declared)
     except ValidationError as error:
-        raise ConfigurationError(f"{path}: {_explain(error)}", "ingestion/shop.toml shows every key.") from None
+        raise ConfigurationError(f"{path}: {_explain(error, text)}", "ingestion/shop.toml shows every key.") from None
 
 
 def shop_config() -> ShopConfig:
@@ -183,10 +184,24 @@ def shop_config() -> ShopConfig:
     return load_shop_config(settings().shop_config)
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, text: str) -> str:
     wrong = []
     for detail in error.errors(include_url=False):
         key = ".".join(str(part) for part in detail["loc"])
         message = "is unknown" if detail["type"] == "extra_forbidden" else detail["msg"].removeprefix("Value error, ")
-        wrong.append(f"{key}: {message}" if key else message)
+        line = _line_of(tuple(map(str, detail["loc"])), text)
+        wrong.append((f"line {line}, " if line else "") + (f"{key}: {message}" if key else message))
     return "; ".join(wrong)
+
+
+def _line_of(key: tuple[str, ...], text: str) -> int | None:
+    """The line where a key stands, or the innermost table or value around it that has one."""
+    table: tuple[str, ...] = ()
+    found: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            table = tuple(part.strip("\"' ") for part in header[1].split("."))
+            found.setdefault(table, number)
+        elif assigned := re.match(r"\s*([\w\"'.-]+)\s*=", line):
+            found.setdefault((*table, *(part.strip("\"'") for part in assigned[1].split("."))), number)
+    return next((found[key[:length]] for length in range(len(key), 0, -1) if key[:length] in found), None)

@@ -1,5 +1,6 @@
 """shop.toml: what is accepted, and that a wrong file says which key is wrong and how."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -66,6 +67,26 @@ def test_a_wrong_key_is_named_with_the_file(tmp_path: Path, replace: str, by: st
     assert said in str(error.value)
     assert str(path) in error.value.cause
     assert error.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("replace", "by", "line_has"),
+    [
+        ('language = "en"', "language = 5", "language = 5"),
+        ("max_bad_rate = 0.10", "max_bad_rate = 10", "max_bad_rate = 10"),
+        ('next_url_path = "next" }', "next_url_path = 5 }", "next_url_path = 5 }"),
+        ("# optional: [datasets.orders.keys]", '[datasets.orders.keys]\n"customer_id" = []', '"customer_id" = []'),
+    ],
+)
+def test_a_wrong_key_is_named_with_its_line(tmp_path: Path, replace: str, by: str, line_has: str) -> None:
+    path = tmp_path / "shop.toml"
+    assert replace in OURS
+    path.write_text(OURS.replace(replace, by, 1))
+    with pytest.raises(ConfigurationError) as error:
+        load_shop_config(path)
+    lines = path.read_text().splitlines()
+    named = {lines[int(number) - 1] for number in re.findall(r"line (\d+), ", str(error.value))}
+    assert [line_has in line for line in named] == [True]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
