@@ -1,5 +1,6 @@
 """What shop.toml declares: the API's shape, and what its rows are held to. Checked whole before anything runs."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -182,6 +183,12 @@ def load_shop_config(path: Path) -> ShopConfig:
 def shop_config() -> ShopConfig:
     """The configuration that SHOP_CONFIG names, read anew: it is quick, and the file may have been corrected."""
     return load_shop_config(settings().shop_config)
+
+
+def json_schema() -> str:
+    """The JSON schema of shop.toml, for editors: ingestion/shop.schema.json."""
+    schema = ShopConfig.model_json_schema() | {"$schema": "http://json-schema.org/draft-07/schema#"}
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
 
 
 def _explain(error: ValidationError, text: str) -> str:

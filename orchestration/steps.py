@@ -83,13 +83,12 @@ def extract_load_days(
     from ingestion.landing import land_days
 
     with step([BY_DATASET[dataset].name], "extract_load", days[:1], run_id) as record, acting_as(LOADER):
-        receipts = []
-        landed = land_days(dataset, days, on_day)
+        receipts = land_days(dataset, days, on_day)
         with connect() as connection:
-            for receipt in landed:
+            for number, receipt in enumerate(receipts):
                 left_out = drop_forgotten(connection, dataset, receipt.day, receipt.load_id)
-                receipts.append(replace(receipt, rows=receipt.rows - left_out))
-                ledger.record_load(connection, receipts[-1])
+                receipts[number] = replace(receipt, rows=receipt.rows - left_out)
+                ledger.record_load(connection, receipts[number])
         record.records = sum(receipt.rows for receipt in receipts)
         record.shares = {receipt.day: (receipt.rows, receipt.seconds) for receipt in receipts}
         record.used = datasets_used.landing(receipts)

@@ -1,9 +1,12 @@
 """shop.toml: what is accepted, and that a wrong file says which key is wrong and how."""
 
+import json
 import re
+import tomllib
 from datetime import date
 from pathlib import Path
 
+import jsonschema
 import pytest
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 from hypothesis import given
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from ingestion.shop_api import filled
-from ingestion.shop_config import STAGED_FIELDS, FieldName, load_shop_config, shop_config
+from ingestion.shop_config import STAGED_FIELDS, FieldName, json_schema, load_shop_config, shop_config
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT
 
@@ -87,6 +90,19 @@ def test_a_wrong_key_is_named_with_its_line(tmp_path: Path, replace: str, by: st
     lines = path.read_text().splitlines()
     named = {lines[int(number) - 1] for number in re.findall(r"line (\d+), ", str(error.value))}
     assert [line_has in line for line in named] == [True]
+
+
+def test_editors_have_a_schema_that_fits() -> None:
+    """When it does not: python -c "from ingestion.shop_config import *; print(json_schema(), end='')" > the file."""
+    schema = PROJECT_ROOT / "ingestion" / "shop.schema.json"
+    assert schema.read_text() == json_schema()
+    validate = jsonschema.Draft7Validator(json.loads(json_schema())).validate
+    for file in [PROJECT_ROOT / "ingestion" / "shop.toml", *(PROJECT_ROOT / "ingestion" / "shops").glob("*.toml")]:
+        declared = tomllib.loads(file.read_text())
+        validate(declared)
+        assert (file.parent / file.read_text().split()[1]).resolve() == schema
+        with pytest.raises(jsonschema.ValidationError):
+            validate(declared | {"langauge": "en"})
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
