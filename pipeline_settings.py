@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     shop_api_url: str | None = None
+    shop_api_user: str | None = None  # user name or client id, where shop.toml's auth wants one
     shop_api_token: SecretStr | None = None
     shop_config: Path = PROJECT_ROOT / "ingestion" / "shop.toml"
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from ingestion.item_source import Source
 from ingestion.json_text import storable
 from ingestion.page_columns import Column, page_columns
 
@@ -23,12 +24,12 @@ class DayFile:
     Strings are quoted and null is empty without quotes, so that '' and null stay apart in COPY.
     """
 
-    def __init__(self, path: Path, load_id: str, day: date, fields: Sequence[str], keys: Sequence[str]) -> None:
-        """`keys` are the JSON keys of `fields`, in the same order."""
+    def __init__(self, path: Path, load_id: str, day: date, fields: Sequence[str], sources: Sequence[Source]) -> None:
+        """`sources` are where the `fields` come from, in the same order."""
         self.path = path
         self.row_count = 0
         self._load_id, self._day = pa.scalar(load_id), pa.scalar(day)
-        self._fields, self._keys = tuple(fields), tuple(keys)
+        self._fields, self._sources = tuple(fields), tuple(sources)
         texts = (*fields, "_extra", "_escaped")
         self._schema = pa.schema(
             [("_load_id", pa.string()), ("_day", pa.date32()), ("_row_number", pa.int32())]
@@ -50,7 +51,7 @@ class DayFile:
 
     def write(self, items: Sequence[Any]) -> None:
         """Append a page of parsed JSON items. Raises RecursionError if a value nests too deep to be written."""
-        page = page_columns(items, self._fields, self._keys)
+        page = page_columns(items, self._fields, self._sources)
         texts = [*page.fields, page.extra, page.escaped]
         for column, hashes in zip(texts, self._hashes, strict=True):
             _hash_column(column, *hashes)

@@ -18,10 +18,11 @@ from ingestion.load_directory import load_directory
 from ingestion.page_check import PageCheck
 from ingestion.plain_errors import plain_errors
 from ingestion.raw_tables import prepared_table, require_row_count, take_back
+from ingestion.shop_access import shop_access, shop_auth
 from ingestion.shop_config import shop_config
 from ingestion.shop_session import ShopSession
 from ingestion.source import shop_source
-from pipeline_errors import ConfigurationError, DaybreakError, ShopError, WarehouseError
+from pipeline_errors import DaybreakError, ShopError, WarehouseError
 from pipeline_settings import settings
 
 logger = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ def land_days(dataset: str, days: Sequence[date], on_day: OnDay = lambda _: None
     `on_day` is called before a day is read. Raises as `land` does, for the first day or for all.
     """
     shop_config().dataset(dataset)
-    shop_access()
+    shop_access(shop_config())
     with load_directory(settings().daybreak_home, new_load_id()) as directory:
         read = list(_read_days(dataset, days, directory, on_day))
         started = time.monotonic()
@@ -111,10 +112,9 @@ def wait_for_shop(seconds: float) -> None:
     It is asked at least once, for up to HEALTH_CHECK_SECONDS.
     """
     config = shop_config()
-    base_url, token = shop_access()
-    url = f"{base_url.rstrip('/')}/{config.health_path.lstrip('/')}"
+    access = shop_access(config)
+    url = f"{access.base_url.rstrip('/')}/{config.health_path.lstrip('/')}"
     once = config.model_copy(update={"max_attempts": 1, "timeout_seconds": HEALTH_CHECK_SECONDS})
-    headers = {config.api_key_header: token} if config.api_key_header else {"Authorization": f"Bearer {token}"}
     waiting = Retrying(
         retry=retry_if_exception_type(ShopError),
         stop=stop_before_delay(seconds),
@@ -122,21 +122,7 @@ def wait_for_shop(seconds: float) -> None:
         reraise=True,
     )
     with Deadline(max(seconds, HEALTH_CHECK_SECONDS)) as deadline:
-        waiting(ShopSession(base_url, once, deadline).get, url, headers=headers if token else {})
-
-
-def shop_access() -> tuple[str, str | None]:
-    """Where the shop is, and the token for it. Raises ConfigurationError if either cannot be used."""
-    base_url = (settings().shop_api_url or "").strip()
-    if not base_url:
-        raise ConfigurationError("SHOP_API_URL is not set", "Set it to the shop's API, such as https://shop.example.")
-    if not base_url.startswith(("http://", "https://")):
-        raise ConfigurationError("SHOP_API_URL is no http or https URL", "Set it to one.")
-    secret = settings().shop_api_token
-    token = secret.get_secret_value().strip() if secret else None
-    if token and not (token.isascii() and token.isprintable()):
-        raise ConfigurationError("SHOP_API_TOKEN holds characters that no HTTP header can carry", "Correct it.")
-    return base_url, token or None
+        waiting(ShopSession(access.base_url, once, deadline).get, url, auth=shop_auth(once, access, deadline))
 
 
 def new_load_id() -> str:
@@ -168,15 +154,16 @@ def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFil
     """The day in a file, and how many pages it was; read once more if the rows are not as many as the shop says."""
     config = shop_config()
     declared = config.dataset(dataset)
-    base_url, token = shop_access()
+    access = shop_access(config)
     with Deadline(config.deadline_seconds) as deadline:
+        auth = shop_auth(config, access, deadline)
         for _ in range(READINGS):
             check = PageCheck(declared, config.max_pages)
             with (
-                ShopSession(base_url, config, deadline, check.check) as session,
-                DayFile(path, load_id, day, declared.fields, declared.json_keys()) as file,
+                ShopSession(access.base_url, config, deadline, check.check) as session,
+                DayFile(path, load_id, day, declared.fields, declared.sources()) as file,
             ):
-                source = shop_source(config, dataset, day, base_url, token, session=session)
+                source = shop_source(config, dataset, day, access.base_url, auth, session=session)
                 write_pages(source.resources[f"{dataset}_pages"], file)
             told = check.totals_differ_from(file.row_count)
             if not told:

@@ -1,10 +1,12 @@
 """What a page of the shop's API must look like before a row of it is believed."""
 
+from hashlib import blake2b
 from typing import Any
 
 import requests
 
 from ingestion.json_text import Number, parse_json
+from ingestion.shop_api import Cursor, JsonLink, Offset, PageNumber
 from ingestion.shop_config import DatasetConfig
 from ingestion.shop_session import NO_ORIGIN, origin, printable, readable
 from pipeline_errors import ShopError
@@ -24,6 +26,7 @@ class PageCheck:
         self._dataset = dataset
         self._max_pages = max_pages
         self._seen: set[str] = set()
+        self._contents: set[bytes] = set()
         self._totals: set[int] = set()
 
     def check(self, response: requests.Response) -> None:
@@ -31,9 +34,10 @@ class PageCheck:
         where = readable(response.url)
         self._count(response.url, where)
         body = _parse(response.content, where)
-        self._require_rows(body, where)
-        if self._dataset.next_selector:
-            _settle_next(body, self._dataset.next_selector, where)
+        rows = self._require_rows(body, where)
+        if rows and isinstance(self._dataset.paginator, Offset | PageNumber):
+            self._require_news(response.content, where)
+        self._settle_pagination(body, where)
         if self._dataset.total_selector:
             self._note_total(_find(body, self._dataset.total_selector), where)
         # The data selector and the paginator each call json(): parsing once halves the time of a page, and it must be
@@ -60,11 +64,22 @@ class PageCheck:
                 "If that is no loop, raise max_pages in shop.toml.",
             )
 
-    def _require_rows(self, body: Any, where: str) -> None:
+    def _require_news(self, content: bytes, where: str) -> None:
+        """A shop that does not know the parameter of our paginator would give its first page for ever."""
+        digest = blake2b(content, digest_size=16).digest()
+        if digest in self._contents:
+            raise ShopError(
+                f"{where} gave the same page twice (page {self.pages})",
+                "Check the dataset's paginator in shop.toml: the shop may know no such parameter.",
+            )
+        self._contents.add(digest)
+
+    def _require_rows(self, body: Any, where: str) -> int:
+        """How many rows the page has."""
         selector = self._dataset.data_selector
         rows = body if selector == "$" else _find(body, selector)
         if isinstance(rows, list):
-            return
+            return len(rows)
         found = f"has no list {selector!r}" if rows is ABSENT else f"has {_kind(rows)} as {selector!r}, not a list"
         if not isinstance(body, dict):
             raise ShopError(f"{where} {found}: its body is {_kind(body)}", WRONG_SHAPE)
@@ -72,6 +87,13 @@ class PageCheck:
         keys = ", ".join(printable(key) for key in list(body)[:10])
         told = f", and says: {printable(said)}" if said else f", only: {keys}" if rows is ABSENT and keys else ""
         raise ShopError(f"{where} {found}{told}", WRONG_SHAPE)
+
+    def _settle_pagination(self, body: Any, where: str) -> None:
+        paginator = self._dataset.paginator
+        if isinstance(paginator, JsonLink):
+            _settle_next(body, paginator.next_url_path, where)
+        elif isinstance(paginator, Cursor):
+            _settle_cursor(body, paginator.cursor_path, where)
 
     def _note_total(self, total: Any, where: str) -> None:
         if total is ABSENT or total is None:
@@ -114,6 +136,18 @@ def _settle_next(body: Any, selector: str, where: str) -> None:
             parent[key] = None
     elif type(following) is not str or origin(following) == NO_ORIGIN:
         raise ShopError(f"{where} has {_kind(following)} as {selector!r}, not a URL", WRONG_SHAPE)
+
+
+def _settle_cursor(body: Any, selector: str, where: str) -> None:
+    """Leave a text or None as the next cursor; a number is its text."""
+    *path, key = selector.split(".")
+    parent = _find(body, ".".join(path)) if path else body
+    cursor = parent.get(key) if isinstance(parent, dict) else None
+    if isinstance(cursor, str) or not cursor:
+        if isinstance(parent, dict):
+            parent[key] = str(cursor) if cursor else None
+        return
+    raise ShopError(f"{where} has {_kind(cursor)} as {selector!r}, not a cursor", WRONG_SHAPE)
 
 
 def _kind(value: Any) -> str:

@@ -1,11 +1,11 @@
 """A page of parsed JSON items as Arrow columns of exact texts."""
 
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 
+from ingestion.item_source import Source, entered_keys, values_of, whole_keys
 from ingestion.json_text import field_text, json_text, storable
 
 Column: TypeAlias = Any  # pa.StringArray: pyarrow has no types
@@ -21,33 +21,26 @@ class PageColumns(NamedTuple):
     undeclared: set[str]
 
 
-def page_columns(items: Sequence[Any], fields: Sequence[str], keys: Sequence[str]) -> PageColumns:
-    """Take the declared `fields` out of each item, under their JSON `keys`, and keep the rest in `extra`.
+def page_columns(items: Sequence[Any], fields: Sequence[str], sources: Sequence[Source]) -> PageColumns:
+    """Take the declared `fields` out of each item, each from its source, and keep the rest in `extra`.
 
-    An item that is no object has no declared fields: all of it is extra. A declared text with what Postgres cannot hold
+    An item that is no object has no declared fields but constants: all of it is extra, and so is an object of which a
+    field is but a part. A declared text with what Postgres cannot hold
     is escaped, and its field named in `escaped`. Raises RecursionError if a value nests too deep to be written.
     """
     are_objects = set(map(type, items)) <= {dict}
-    extra, undeclared = _extra(items, frozenset(keys), are_objects)
+    extra, undeclared = _extra(items, whole_keys(sources), are_objects)
     if not are_objects:
         items = [item if type(item) is dict else NO_FIELDS for item in items]
     columns = []
     escaped: list[str | None] = [None] * len(items)
-    for field, key in zip(fields, keys, strict=True):
-        values = _values(items, key)
+    for field, source in zip(fields, sources, strict=True):
+        values = values_of(items, source)
         column = _plain_column(values)
         if column is None:
             column = _escaped_column(values, field, escaped)
         columns.append(column)
-    return PageColumns(columns, extra, pa.array(escaped, pa.string()), undeclared)
-
-
-def _values(items: Sequence[dict[str, Any]], key: str) -> list[Any]:
-    """What the items have under a key, or None."""
-    try:
-        return list(map(itemgetter(key), items))  # half the time of asking each with get()
-    except KeyError:
-        return [item.get(key) for item in items]
+    return PageColumns(columns, extra, pa.array(escaped, pa.string()), undeclared - entered_keys(sources))
 
 
 def _plain_column(values: list[Any]) -> Column | None:

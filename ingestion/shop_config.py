@@ -1,5 +1,6 @@
 """What shop.toml declares: the API's shape, and what its rows are held to. Checked whole before anything runs."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -8,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from ingestion.item_source import Constant, Source
+from ingestion.shop_api import Auth, BearerAuth, Paginator, ParameterName, Selector, SinglePage, Template
 from pipeline_errors import ConfigurationError
 from pipeline_settings import settings
 
@@ -15,6 +18,12 @@ from pipeline_settings import settings
 STAGED_FIELDS = {
     "orders": ("order_id", "customer_id", "total_amount", "order_date", "status"),
     "reviews": ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date"),
+}
+
+# Those without which a row is never valid: columns that the marts promise to be there.
+NEEDED_FIELDS = {
+    "orders": ("order_id", "customer_id", "total_amount", "order_date", "status"),
+    "reviews": ("review_id", "product_id", "customer_id", "rating"),
 }
 
 # Every Postgres table has these columns already.
@@ -49,11 +58,12 @@ FieldName = Annotated[
     StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=63),
     AfterValidator(_free_column),
 ]
-Selector = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 RowsSelector = Annotated[str, StringConstraints(pattern=r"^(\$|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~%/-]+$")]
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
-PlainText = Annotated[str, StringConstraints(pattern=r"^[^{}]*$")]  # dlt expands braces
+TemplatePath = Annotated[Template, StringConstraints(pattern=r"^[A-Za-z0-9._~%/:{}-]+$")]
+KeyPath = Annotated[str, Field(min_length=1)] | Annotated[tuple[str | int, ...], Field(min_length=1, strict=False)]
+
+NESTED = re.compile(r"[A-Za-z_]\w*(\.([A-Za-z_]\w*|\d+))+")
 
 
 class DatasetConfig(BaseModel):
@@ -61,15 +71,15 @@ class DatasetConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    path: UrlPath
-    day_param: Annotated[str, Field(min_length=1)]
-    page_size_param: Annotated[str, Field(min_length=1)] | None = None
-    params: dict[str, PlainText] = {}
+    path: TemplatePath
+    params: dict[str, Template] = {}
+    page_size_param: ParameterName | None = None
     data_selector: RowsSelector
-    next_selector: Selector | None = None
+    paginator: Paginator = SinglePage()
     total_selector: Selector | None = None
     fields: Annotated[tuple[FieldName, ...], Field(min_length=1, strict=False)]
-    keys: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    keys: dict[str, KeyPath] = {}
+    constants: dict[str, str] = {}
     required: Annotated[tuple[str, ...], Field(strict=False)]
     product_id_pattern: Annotated[str, AfterValidator(_compiling_pattern)] | None = None
     max_bad_rate: Annotated[float, Field(ge=0, le=1)]
@@ -78,16 +88,28 @@ class DatasetConfig(BaseModel):
     def _fields_agree(self) -> Self:
         if len(set(self.fields)) < len(self.fields):
             raise ValueError("fields names a field twice")
-        for key, names in (("required", set(self.required)), ("keys", set(self.keys))):
+        for key, names in (
+            ("required", set(self.required)),
+            ("keys", set(self.keys)),
+            ("constants", set(self.constants)),
+        ):
             if unknown := sorted(names - set(self.fields)):
                 raise ValueError(f"{key} names {', '.join(unknown)}, which fields does not declare")
-        if len(set(self.json_keys())) < len(self.fields):
+        if both := sorted(set(self.keys) & set(self.constants)):
+            raise ValueError(f"{', '.join(both)} stands in both keys and constants")
+        paths = [source for source in self.sources() if isinstance(source, tuple)]
+        if len(set(paths)) < len(paths):
             raise ValueError("keys gives two fields the same JSON key")
+        if not any("{" in template for template in (self.path, *self.params.values())):
+            raise ValueError('neither path nor params names the day: params = { date = "{day}" }')
         return self
 
-    def json_keys(self) -> tuple[str, ...]:
-        """The JSON key of each field, in the order of `fields`."""
-        return tuple(self.keys.get(field, field) for field in self.fields)
+    def sources(self) -> tuple["Source", ...]:
+        """Where each field comes from, in the order of `fields`: its path in the JSON item, or what it always is."""
+        return tuple(
+            Constant(self.constants[field]) if field in self.constants else _path(self.keys.get(field, field))
+            for field in self.fields
+        )
 
 
 class ShopConfig(BaseModel):
@@ -106,7 +128,7 @@ class ShopConfig(BaseModel):
     deadline_seconds: Annotated[float, Field(gt=0)] = 3_600
     max_attempts: Annotated[int, Field(ge=1)] = 5
     backoff_seconds: Annotated[float, Field(ge=0)] = 0.5
-    api_key_header: HeaderName | None = None
+    auth: Auth = BearerAuth()
     datasets: Annotated[dict[str, DatasetConfig], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -116,8 +138,8 @@ class ShopConfig(BaseModel):
                 raise ValueError(f"datasets.{name} has no staging model; there are {', '.join(STAGED_FIELDS)}")
             if missing := [field for field in STAGED_FIELDS[name] if field not in dataset.fields]:
                 raise ValueError(f"datasets.{name}.fields lacks {', '.join(missing)}, which staging reads")
-            if (id_field := STAGED_FIELDS[name][0]) not in dataset.required:
-                raise ValueError(f"datasets.{name}.required lacks {id_field}: a row without an id is never valid")
+            if missing := [field for field in NEEDED_FIELDS[name] if field not in dataset.required]:
+                raise ValueError(f"datasets.{name}.required lacks {', '.join(missing)}, which no mart can be without")
         return self
 
     def dataset(self, name: str) -> DatasetConfig:
@@ -130,13 +152,22 @@ class ShopConfig(BaseModel):
             ) from None
 
 
+def _path(key: str | tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The steps to a value: "a.b.0" goes into objects and lists, another text is one key, a list is taken as it is."""
+    if isinstance(key, tuple):
+        return key
+    steps = key.split(".") if NESTED.fullmatch(key) else [key]
+    return tuple(int(step) if step.isdecimal() and number else step for number, step in enumerate(steps))
+
+
 def load_shop_config(path: Path) -> ShopConfig:
     """Read and check a shop.toml.
 
     Raises ConfigurationError naming the file, every key that is wrong, and what it should be.
     """
     try:
-        declared = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        declared = tomllib.loads(text)
     except OSError as error:
         raise ConfigurationError(
             f"{path} cannot be read: {error.strerror}", "Set SHOP_CONFIG to a shop.toml, or unset it for ours."
@@ -146,7 +177,7 @@ def load_shop_config(path: Path) -> ShopConfig:
     try:
         return ShopConfig.model_validate(declared)
     except ValidationError as error:
-        raise ConfigurationError(f"{path}: {_explain(error)}", "ingestion/shop.toml shows every key.") from None
+        raise ConfigurationError(f"{path}: {_explain(error, text)}", "ingestion/shop.toml shows every key.") from None
 
 
 def shop_config() -> ShopConfig:
@@ -154,10 +185,30 @@ def shop_config() -> ShopConfig:
     return load_shop_config(settings().shop_config)
 
 
-def _explain(error: ValidationError) -> str:
+def json_schema() -> str:
+    """The JSON schema of shop.toml, for editors: ingestion/shop.schema.json."""
+    schema = ShopConfig.model_json_schema() | {"$schema": "http://json-schema.org/draft-07/schema#"}
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
+
+
+def _explain(error: ValidationError, text: str) -> str:
     wrong = []
     for detail in error.errors(include_url=False):
         key = ".".join(str(part) for part in detail["loc"])
         message = "is unknown" if detail["type"] == "extra_forbidden" else detail["msg"].removeprefix("Value error, ")
-        wrong.append(f"{key}: {message}" if key else message)
+        line = _line_of(tuple(map(str, detail["loc"])), text)
+        wrong.append((f"line {line}, " if line else "") + (f"{key}: {message}" if key else message))
     return "; ".join(wrong)
+
+
+def _line_of(key: tuple[str, ...], text: str) -> int | None:
+    """The line where a key stands, or the innermost table or value around it that has one."""
+    table: tuple[str, ...] = ()
+    found: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            table = tuple(part.strip("\"' ") for part in header[1].split("."))
+            found.setdefault(table, number)
+        elif assigned := re.match(r"\s*([\w\"'.-]+)\s*=", line):
+            found.setdefault((*table, *(part.strip("\"'") for part in assigned[1].split("."))), number)
+    return next((found[key[:length]] for length in range(len(key), 0, -1) if key[:length] in found), None)

@@ -47,7 +47,7 @@ def _shop(connection: Connection) -> Values:
     if url and "://" not in url:
         scheme = connection.schema or connection.conn_type or "http"
         url = f"{scheme}://{url}" + (f":{connection.port}" if connection.port else "")
-    return {"SHOP_API_URL": url, "SHOP_API_TOKEN": connection.password}
+    return {"SHOP_API_URL": url, "SHOP_API_USER": connection.login, "SHOP_API_TOKEN": connection.password}
 
 
 def _redis(connection: Connection) -> Values:

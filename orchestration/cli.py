@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from orchestration.pipelines import PIPELINES
+from orchestration.pipelines import PIPELINES, names_of
 from orchestration.terminal import errors_as_exit_codes, finish, progress, running_servers
 from pipeline_errors import ConfigurationError
 
@@ -185,13 +185,17 @@ def forget(
     raise typer.Exit(forgotten.outcome.exit_code)
 
 
-@app.command()
-def doctor() -> None:
-    """Check shop, Postgres and Redis: reached or why not, version, privileges, remedy."""
+@app.command(epilog="Example: daybreak doctor --day 2026-03-01, to see what of a new shop.toml arrives")
+def doctor(
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Read this day's first pages.")] = None,
+) -> None:
+    """Check shop, Postgres and Redis: reached or why not, version, privileges, remedy. With --day, what a day holds."""
     with errors_as_exit_codes(), running_servers():
-        from orchestration.doctor import print_diagnosis
-
-        code = print_diagnosis()
+        if day:
+            from orchestration.doctor_day import print_day
+        else:
+            from orchestration.doctor import print_diagnosis
+        code = print_day(day.date()) if day else print_diagnosis()
     raise typer.Exit(code)
 
 
@@ -237,5 +241,4 @@ def _range(first: date, last: date) -> list[date]:
 
 
 def _names(chosen: list[PipelineName] | None) -> list[str]:
-    names = {name.value for name in chosen} if chosen else {pipeline.name for pipeline in PIPELINES}
-    return [pipeline.name for pipeline in PIPELINES if pipeline.name in names]
+    return names_of([name.value for name in chosen] if chosen else None)

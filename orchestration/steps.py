@@ -48,8 +48,7 @@ CACHE_WAIT_SECONDS = 300.0  # how long the cache's writer waits for another one
 def prepare() -> None:
     """See to it that the warehouse has its schemas, the settings of shop.toml, and staging that fits both.
 
-    Raises ConfigurationError for a limit of anomalies that is not
-    usable: when they are searched for, at the end of a run, it would be too late to say so.
+    Raises ConfigurationError for a limit of anomalies that is not usable: when it is used, at the end, it is too late.
     """
     from expectations.dataset_settings import save_settings
 
@@ -70,9 +69,9 @@ def wait_for_shop(dataset: str, day: date, run_id: str, seconds: float) -> None:
 
 
 def extract_load(dataset: str, day: date, run_id: str) -> "LoadReceipt":
-    """Land a day of a dataset in raw under a new load id and write it into the ledger of loads.
+    """Land a day in raw under a new load id and write it into the ledger of loads, without forgotten customers.
 
-    Rows of forgotten customers are left out. Raises ShopError or WarehouseError; then nothing of it counts.
+    Raises ShopError or WarehouseError; then nothing of it counts.
     """
     return extract_load_days(dataset, [day], run_id)[0]
 

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.day_file import MAX_UNDECLARED_NAMES, DayFile
+from ingestion.item_source import Constant
 from ingestion.json_text import Number, field_text, storable
 from ingestion.page_columns import page_columns
 
 FIELDS = ("id", "amount")
+SOURCES = (("id",), ("amount",))
 DAY = date(2024, 2, 29)
 anything = st.text(st.characters(), max_size=5)
 numbers = (st.integers() | st.floats()).map(lambda number: Number(str(number)))  # a literal, so ASCII
@@ -22,7 +24,7 @@ items = st.lists(st.dictionaries(st.sampled_from([*FIELDS, "note", "x"]), values
 
 
 def write(path: Path, *pages: list[Any]) -> DayFile:
-    with DayFile(path, "load-1", DAY, FIELDS, FIELDS) as file:
+    with DayFile(path, "load-1", DAY, FIELDS, SOURCES) as file:
         for page in pages:
             file.write(page)
     return file
@@ -30,7 +32,7 @@ def write(path: Path, *pages: list[Any]) -> DayFile:
 
 @given(items)
 def test_every_declared_value_lands_as_its_text(rows: list[Any]) -> None:
-    columns = page_columns(rows, FIELDS, FIELDS)
+    columns = page_columns(rows, FIELDS, SOURCES)
     for field, column in zip(FIELDS, columns.fields, strict=True):
         expected = [field_text(row.get(field)) if isinstance(row, dict) else None for row in rows]
         assert column.to_pylist() == [text if text is None else storable(text) for text in expected]
@@ -41,14 +43,28 @@ def test_every_declared_value_lands_as_its_text(rows: list[Any]) -> None:
 
 @given(items)
 def test_nothing_undeclared_is_lost(rows: list[Any]) -> None:
-    extra = page_columns(rows, FIELDS, FIELDS).extra.to_pylist()
+    extra = page_columns(rows, FIELDS, SOURCES).extra.to_pylist()
     for row, text in zip(rows, extra, strict=True):
         has_extra = not isinstance(row, dict) or bool(row.keys() - set(FIELDS))
         assert (text is not None) == has_extra
 
 
+@given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "id"]), values | st.dictionaries(st.just("c"), values))))
+def test_a_part_of_an_object_is_a_field_and_the_object_is_extra(rows: list[Any]) -> None:
+    columns = page_columns(rows, ("id", "part", "item", "always"), (("id",), ("a", "c"), ("b", 1), Constant("paid")))
+    for number, row in enumerate(rows):
+        whole, listed = row.get("a"), row.get("b")
+        part = whole.get("c") if isinstance(whole, dict) else None
+        item = listed[1] if isinstance(listed, list) and len(listed) > 1 else None
+        found = [column[number].as_py() for column in columns.fields]
+        wanted = [field_text(value) for value in (row.get("id"), part, item, "paid")]
+        assert found == [text if text is None else storable(text) for text in wanted]
+        assert (columns.extra[number].as_py() is not None) == bool(row.keys() - {"id"})
+    assert columns.undeclared == set()
+
+
 def test_an_item_that_is_no_object_is_extra_as_a_whole() -> None:
-    columns = page_columns([None, "x", [Number("1.0")], {}], FIELDS, FIELDS)
+    columns = page_columns([None, "x", [Number("1.0")], {}], FIELDS, SOURCES)
     assert columns.extra.to_pylist() == ["null", '"x"', "[1.0]", None]
     assert columns.fields[0].null_count == 4
     assert columns.undeclared == set()

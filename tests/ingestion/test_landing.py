@@ -190,34 +190,9 @@ def test_further_fields_become_columns(shop: Shop, warehouse: Settings) -> None:
     assert (after["channel"], after["coupon"], after["_extra"]) == ("web", "1.5", None)
 
 
-def test_other_shops_are_configuration(shop: Shop, warehouse: Settings) -> None:
-    text = shop.config_file.read_text()
-    for ours, theirs in [
-        ('data_selector = "orders"', 'data_selector = "data.list"'),
-        ('next_selector = "next"', 'next_selector = "links.next"'),
-        ('total_selector = "total"', 'total_selector = "meta.count"'),
-        ('day_param = "date"', 'day_param = "on"'),
-        (
-            "[datasets.reviews]",
-            '[datasets.orders.keys]\norder_id = "orderNumber"\n[datasets.orders.params]\nkind = "all"\n'
-            "[datasets.reviews]",
-        ),
-    ]:
-        text = text.replace(ours, theirs, 1)
-    shop.configure(text)
-    page = '{"data": {"list": [{"orderNumber": %d, "order_id": "x"}]}, "links": {%s}, "meta": {"count": "2"}}'
-    shop.serve_in_turn(Response(page % (1, '"next": "?p=2"')), Response(page % (2, "")))
-    shop.land()
-    assert [(row["order_id"], row["_extra"]) for row in landed()] == [
-        ("1", '{"order_id":"x"}'),
-        ("2", '{"order_id":"x"}'),
-    ]
-    assert dict(shop.requests[0].args) == {"on": "2024-02-29", "limit": "3", "kind": "all"}
-
-
 def test_a_list_as_the_page_itself(shop: Shop, warehouse: Settings) -> None:
     text = shop.config_file.read_text()
-    for line in ('next_selector = "next"', 'total_selector = "total"'):
+    for line in ('paginator = { type = "json_link", next_url_path = "next" }', 'total_selector = "total"'):
         text = text.replace(line, "#", 1)
     shop.configure(text.replace('data_selector = "orders"', 'data_selector = "$"'))
     shop.serve(f"[{order()}, {order()}]")

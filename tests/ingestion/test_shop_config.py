@@ -1,14 +1,20 @@
 """shop.toml: what is accepted, and that a wrong file says which key is wrong and how."""
 
+import json
+import re
+import tomllib
+from datetime import date
 from pathlib import Path
 
+import jsonschema
 import pytest
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from ingestion.shop_config import STAGED_FIELDS, FieldName, load_shop_config, shop_config
+from ingestion.shop_api import filled
+from ingestion.shop_config import STAGED_FIELDS, FieldName, json_schema, load_shop_config, shop_config
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT
 
@@ -32,7 +38,7 @@ def test_ours_declares_what_staging_reads() -> None:
         ("max_bad_rate = 0.05", "max_bad_rate = 5", "datasets.orders.max_bad_rate: Input should be less than"),
         ("max_bad_rate = 0.05", 'max_bad_rate = "5%"', "datasets.orders.max_bad_rate: Input should be a valid number"),
         ('required = ["order_id"', 'required = ["oder_id"', "datasets.orders: required names oder_id"),
-        ('required = ["order_id", ', "required = [", "datasets.orders.required lacks order_id"),
+        ('required = ["order_id", ', "required = [", "datasets.orders.required lacks order_id, which no mart"),
         ('"status"]\nreq', '"state"]\nreq', "datasets.orders: required names status, which fields does not declare"),
         (', "review_date"]', "]", "datasets.reviews.fields lacks review_date, which staging reads"),
         ('fields = ["order_id"', 'fields = ["Order ID", "order_id"', "datasets.orders.fields.0: "),
@@ -41,6 +47,17 @@ def test_ours_declares_what_staging_reads() -> None:
         ("[datasets.reviews]", "[datasets.returns]", "datasets.returns has no staging model"),
         ("page_size = 5_000", "page_size = 0", "page_size: Input should be greater than"),
         ('"api/v1/orders"', '"http://evil/{x}"', "datasets.orders.path: "),
+        ('"{day}"', '"{today}"', "datasets.orders.params.date: '{today}' names 'today'"),
+        ('"{day}"', '"{day"', "datasets.orders.params.date: '{day' is no template"),
+        ('"{day}"', '"always"', "neither path nor params names the day"),
+        ('"json_link", ', '"jsonlink", ', "datasets.orders.paginator: "),
+        ('next_url_path = "next"', 'next_path = "next"', "datasets.orders.paginator.json_link.next_url_path: "),
+        ('# auth = { type = "api_key", name = "X-Api-Key" }', 'auth = { type = "api_key" }', "auth.api_key.name: "),
+        (
+            "[datasets.reviews]",
+            '[datasets.orders.constants]\nstate = "paid"\n[datasets.reviews]',
+            "constants names state",
+        ),
         ("time_zone =", "time_zone", "is no TOML"),
     ],
 )
@@ -55,6 +72,39 @@ def test_a_wrong_key_is_named_with_the_file(tmp_path: Path, replace: str, by: st
     assert error.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("replace", "by", "line_has"),
+    [
+        ('language = "en"', "language = 5", "language = 5"),
+        ("max_bad_rate = 0.10", "max_bad_rate = 10", "max_bad_rate = 10"),
+        ('next_url_path = "next" }', "next_url_path = 5 }", "next_url_path = 5 }"),
+        ("# optional: [datasets.orders.keys]", '[datasets.orders.keys]\n"customer_id" = []', '"customer_id" = []'),
+    ],
+)
+def test_a_wrong_key_is_named_with_its_line(tmp_path: Path, replace: str, by: str, line_has: str) -> None:
+    path = tmp_path / "shop.toml"
+    assert replace in OURS
+    path.write_text(OURS.replace(replace, by, 1))
+    with pytest.raises(ConfigurationError) as error:
+        load_shop_config(path)
+    lines = path.read_text().splitlines()
+    named = {lines[int(number) - 1] for number in re.findall(r"line (\d+), ", str(error.value))}
+    assert [line_has in line for line in named] == [True]
+
+
+def test_editors_have_a_schema_that_fits() -> None:
+    """When it does not: python -c "from ingestion.shop_config import *; print(json_schema(), end='')" > the file."""
+    schema = PROJECT_ROOT / "ingestion" / "shop.schema.json"
+    assert schema.read_text() == json_schema()
+    validate = jsonschema.Draft7Validator(json.loads(json_schema())).validate
+    for file in [PROJECT_ROOT / "ingestion" / "shop.toml", *(PROJECT_ROOT / "ingestion" / "shops").glob("*.toml")]:
+        declared = tomllib.loads(file.read_text())
+        validate(declared)
+        assert (file.parent / file.read_text().split()[1]).resolve() == schema
+        with pytest.raises(jsonschema.ValidationError):
+            validate(declared | {"langauge": "en"})
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nowhere\.toml cannot be read: No such file"):
         load_shop_config(tmp_path / "nowhere.toml")
@@ -65,13 +115,40 @@ def test_an_unknown_dataset_says_which_there_are() -> None:
         shop_config().dataset("returns")
 
 
-def test_keys_give_fields_another_name_in_json(tmp_path: Path) -> None:
-    path = tmp_path / "shop.toml"
-    path.write_text(
-        OURS.replace("[datasets.reviews]", '[datasets.orders.keys]\norder_id = "Nr."\n\n[datasets.reviews]')
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ('"Nr."', ("Nr.",)),
+        ('"order.number"', ("order", "number")),
+        ('"lines.0.id"', ("lines", 0, "id")),
+        ('["order.number"]', ("order.number",)),
+        ('["lines", 0]', ("lines", 0)),
+    ],
+)
+def test_keys_say_where_a_field_stands(tmp_path: Path, key: str, path: tuple[object, ...]) -> None:
+    file = tmp_path / "shop.toml"
+    file.write_text(
+        OURS.replace("[datasets.reviews]", f"[datasets.orders.keys]\norder_id = {key}\n\n[datasets.reviews]")
     )
-    orders = load_shop_config(path).dataset("orders")
-    assert orders.json_keys() == ("Nr.", "customer_id", "total_amount", "order_date", "status")
+    orders = load_shop_config(file).dataset("orders")
+    assert orders.sources() == (path, ("customer_id",), ("total_amount",), ("order_date",), ("status",))
+
+
+@pytest.mark.parametrize(
+    ("template", "filled_in"),
+    [
+        ("{day}", "2026-03-29"),
+        ("{day:%d.%m.%Y}", "29.03.2026"),
+        ("{next_day}", "2026-03-30"),
+        ("{start}", "2026-03-29T00:00:00+01:00"),
+        ("{end}", "2026-03-30T00:00:00+02:00"),
+        ("{last_second:%H:%M:%S}", "23:59:59"),
+        ("{second_before}", "2026-03-28T23:59:59+01:00"),
+        ("paid", "paid"),
+    ],
+)
+def test_a_template_names_moments_of_the_day_in_the_shops_time_zone(template: str, filled_in: str) -> None:
+    assert filled(template, date(2026, 3, 29), "Europe/Berlin") == filled_in  # the night of summer time
 
 
 @given(st.from_regex(r"[a-z][a-z0-9]{0,5}(_[a-z0-9]{1,5}){0,4}", fullmatch=True))

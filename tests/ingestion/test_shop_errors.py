@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from werkzeug import Response
 
-from ingestion.landing import shop_access, wait_for_shop
+from ingestion.landing import wait_for_shop
+from ingestion.shop_access import shop_access
+from ingestion.shop_config import shop_config
 from ingestion.shop_session import NO_ORIGIN, origin, readable
 from pipeline_errors import ConfigurationError, ShopError
 from pipeline_settings import settings
@@ -280,16 +282,6 @@ def test_a_total_that_stays_wrong_is_refused_after_a_second_reading(shop: Shop) 
     assert len(shop.requests) == 2
 
 
-def test_the_token_is_sent_as_declared(shop: Shop) -> None:
-    shop.serve('{"orders": []}')
-    shop.land()
-    shop.configure(shop.config_file.read_text().replace("# optional: api_key_header", "api_key_header"))
-    shop.land()
-    bearer, key = shop.requests
-    assert (bearer.headers["Authorization"], bearer.args["date"]) == (f"Bearer {shop.token}", "2024-02-29")
-    assert (key.headers["X-Api-Key"], key.headers.get("Authorization")) == (shop.token, None)
-
-
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
@@ -313,7 +305,7 @@ def test_settings_that_cannot_be_used(
 def test_a_token_may_end_with_the_newline_of_its_file(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_API_TOKEN", "abc\n")
     settings.cache_clear()
-    assert shop_access() == (shop.url, "abc")
+    assert shop_access(shop_config()).secret == "abc"
 
 
 @pytest.mark.fault(10)

@@ -1,0 +1,84 @@
+"""A look at the first page of a day: what is asked, what comes, and what becomes of it. Nothing of it is kept."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+
+from ingestion.day_file import DayFile
+from ingestion.day_pipeline import write_pages
+from ingestion.deadline import Deadline
+from ingestion.item_source import Constant, values_of
+from ingestion.json_text import field_text, json_text
+from ingestion.page_check import PageCheck
+from ingestion.plain_errors import plain_errors
+from ingestion.shop_access import shop_access, shop_auth
+from ingestion.shop_api import ApiKeyAuth
+from ingestion.shop_config import ShopConfig
+from ingestion.shop_session import ShopSession
+from ingestion.source import shop_source
+
+LOAD_ID = "first page"  # of its rows, which no load has
+
+
+@dataclass(frozen=True)
+class FirstPage:
+    """`request`: its URL without a secret; `first_row`: as the shop sent it, None if there is none.
+
+    `fields`: where each field was looked for, and what it is in the first row.
+    """
+
+    request: str
+    file: DayFile
+    first_row: str | None
+    fields: dict[str, tuple[str, str | None]]
+
+
+def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path) -> FirstPage:
+    """Ask the shop for a day's first page, and write its rows into a file in the directory, as if they were landed.
+
+    Raises ShopError if there is no such page, ConfigurationError if settings or shop.toml are wrong.
+    """
+    declared, access = config.dataset(dataset), shop_access(config)
+    check = PageCheck(declared, config.max_pages)
+    asked: list[str] = []
+    rows: list[Any] = []
+
+    def look(response: requests.Response) -> None:
+        asked.append(str(response.url))
+        check.check(response)
+
+    with (
+        Deadline(config.deadline_seconds) as deadline,
+        plain_errors(directory),
+        ShopSession(access.base_url, config, deadline, look) as session,
+        DayFile(directory / f"{dataset}.csv", LOAD_ID, day, declared.fields, declared.sources()) as file,
+    ):
+        auth = shop_auth(config, access, deadline)
+        source = shop_source(config, dataset, day, access.base_url, auth, session=session)
+        pages = source.resources[f"{dataset}_pages"].add_limit(1, count_rows=False)
+        pages.add_map(lambda row: rows.append(row) or row)  # type: ignore[func-returns-value]
+        write_pages(pages, file)
+    found = {}
+    for field, source_of_field in zip(declared.fields, declared.sources(), strict=True):
+        where = "constant" if isinstance(source_of_field, Constant) else ".".join(map(str, source_of_field))
+        values = values_of([row if isinstance(row, dict) else {} for row in rows[:1]], source_of_field)
+        found[field] = (where, field_text(values[0]) if values else None)
+    return FirstPage(
+        request=f"GET {_without_key(asked[0], config)}",
+        file=file,
+        first_row=json_text(rows[0]) if rows else None,
+        fields=found,
+    )
+
+
+def _without_key(url: str, config: ShopConfig) -> str:
+    parts = urlsplit(url)
+    query = parts.query
+    if isinstance(config.auth, ApiKeyAuth) and config.auth.location == "query":
+        query = re.sub(rf"(?<![^&]){re.escape(config.auth.name)}=[^&]*", f"{config.auth.name}=…", query)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))

@@ -1,0 +1,291 @@
+"""Other shops are configuration: the files of ingestion/shops against imitations of what those shops' manuals say."""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from ingestion.landing import land, wait_for_shop
+from pipeline_errors import ConfigurationError, ShopError
+from pipeline_settings import PROJECT_ROOT, Settings, settings
+from tests.ingestion.test_landing import landed
+
+pytestmark = pytest.mark.integration
+
+SHOPS = PROJECT_ROOT / "ingestion" / "shops"
+DAY = date(2026, 3, 1)
+ORDERS = 7  # on DAY, the first at midnight, the last in the last second; one on the day before and one after
+Answer = Callable[[Request], Response]
+
+
+def orders(zone: str) -> list[tuple[int, datetime]]:
+    """Ids and moments of orders."""
+    midnight = datetime(DAY.year, DAY.month, DAY.day, tzinfo=ZoneInfo(zone))
+    last = midnight + timedelta(days=1, seconds=-1)
+    on_the_day = [midnight + timedelta(hours=3 * number) for number in range(ORDERS - 1)]
+    return list(enumerate([midnight - timedelta(seconds=1), *on_the_day, last, last + timedelta(seconds=1)], start=1))
+
+
+def json_response(body: object, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(json.dumps(body), content_type="application/json", headers=headers)
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def woocommerce(request: Request) -> Response:
+    """https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-orders; its bounds leave themselves out."""
+    if request.headers.get("Authorization") != basic("ck_user", "secret"):
+        return Response(json.dumps({"code": "woocommerce_rest_cannot_view"}), 401)
+    after, before = (datetime.fromisoformat(request.args[name]) for name in ("after", "before"))
+    found = [
+        {
+            "id": number,
+            "customer_id": number % 3,
+            "total": "29.35",
+            "status": "completed",
+            "date_created": at.isoformat(),
+        }
+        for number, moment in orders("Europe/Berlin")
+        if after < (at := moment.replace(tzinfo=None)) < before
+    ]
+    page, size = int(request.args["page"]), int(request.args["per_page"])
+    if size > 100:
+        return Response(json.dumps({"code": "rest_invalid_param"}), 400)
+    return json_response(found[(page - 1) * size : page * size], {"X-WP-Total": str(len(found))})
+
+
+def shopify(request: Request) -> Response:
+    """https://shopify.dev/docs/api/admin-rest/latest/resources/order; a link allows no parameter but limit."""
+    if request.headers.get("X-Shopify-Access-Token") != "secret":
+        return Response(json.dumps({"errors": "[API] Invalid API key or access token"}), 401)
+    if cursor := request.args.get("page_info"):
+        if set(request.args) - {"page_info", "limit"}:
+            return Response(json.dumps({"errors": {"page_info": "cannot be combined"}}), 400)
+        begin, low, high = json.loads(bytes.fromhex(cursor))
+    else:
+        begin, low, high = 0, request.args["created_at_min"], request.args["created_at_max"]
+    found = [
+        {
+            "id": number,
+            "customer": {"id": 100 + number, "email": "bob@example.org"},
+            "total_price": "598.94",
+            "created_at": moment.isoformat(),
+            "financial_status": "paid",
+        }
+        for number, moment in orders("America/New_York")
+        if datetime.fromisoformat(low) <= moment <= datetime.fromisoformat(high)
+    ]
+    end = begin + int(request.args["limit"])
+    headers = {}
+    if end < len(found):
+        following = json.dumps([end, low, high]).encode().hex()
+        headers["Link"] = f'<{request.base_url}?limit={request.args["limit"]}&page_info={following}>; rel="next"'
+    return json_response({"orders": found[begin:end]}, headers)
+
+
+def medusa(request: Request) -> Response:
+    """https://docs.medusajs.com/api/admin#orders_getorders; its pages may be smaller than asked."""
+    if request.headers.get("Authorization") != "Basic sk_secret":
+        return Response(json.dumps({"message": "Unauthorized"}), 401)
+    low, high = (datetime.fromisoformat(request.args[f"created_at[{bound}]"]) for bound in ("$gte", "$lt"))
+    found = [
+        {"id": f"order_{number:03}", "customer_id": f"cus_{number}", "total": 30.5, "status": "completed"}
+        | {"created_at": moment.isoformat().replace("+00:00", ".000Z")}
+        for number, moment in orders("UTC")
+        if low <= moment < high
+    ]
+    begin, limit = int(request.args["offset"]), min(int(request.args["limit"]), 2)
+    return json_response({"orders": found[begin : begin + limit], "count": len(found), "offset": begin, "limit": limit})
+
+
+def json_server(request: Request) -> Response:
+    """https://github.com/typicode/json-server/tree/v0: filters by equality, pages from one."""
+    found = [
+        {"id": number, "day": str(moment.date()), "customer": {"id": f"c{number}"}, "amounts": [12.5, 3]}
+        for number, moment in orders("UTC")
+        if request.args.get("day") in (None, str(moment.date()))
+    ]
+    size, page = int(request.args.get("_limit", 10)), int(request.args.get("_page", 1))
+    return json_response(found[(page - 1) * size : page * size], {"X-Total-Count": str(len(found))})
+
+
+def datasette(request: Request) -> Response:
+    """https://docs.datasette.io/en/stable/json_api.html: a token for the next page."""
+    found = [
+        {"order_id": number, "customer_id": "c1", "total_amount": 5, "order_date": str(moment.date()), "status": "paid"}
+        for number, moment in orders("UTC")
+        if str(moment.date()) == request.args["order_date"]
+    ]
+    begin, size = int(request.args.get("_next", 0)), int(request.args["_size"])
+    end = begin + size
+    return json_response({"ok": True, "rows": found[begin:end], "next": str(end) if end < len(found) else None})
+
+
+IMITATIONS: dict[str, tuple[str, Answer, dict[str, str], list[str]]] = {
+    "woocommerce": (
+        "/wp-json/wc/v3/orders",
+        woocommerce,
+        {"SHOP_API_USER": "ck_user", "SHOP_API_TOKEN": "secret"},
+        ["2", "2", "29.35", "2026-03-01T00:00:00", "completed"],
+    ),
+    "shopify": (
+        "/admin/api/2025-07/orders.json",
+        shopify,
+        {"SHOP_API_TOKEN": "secret"},
+        ["2", "102", "598.94", "2026-03-01T00:00:00-05:00", "paid"],
+    ),
+    "medusa": (
+        "/admin/orders",
+        medusa,
+        {"SHOP_API_TOKEN": "Basic sk_secret"},
+        ["order_002", "cus_2", "30.5", "2026-03-01T00:00:00.000Z", "completed"],
+    ),
+    "json_server": ("/orders", json_server, {}, ["2", "c2", "12.5", "2026-03-01", "paid"]),
+    "datasette": ("/shop/orders.json", datasette, {}, ["2", "c1", "5", "2026-03-01", "paid"]),
+}
+
+
+@pytest.fixture(params=IMITATIONS)
+def connected(
+    request: pytest.FixtureRequest,
+    warehouse: Settings,
+    httpserver: HTTPServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
+) -> str:
+    """The name of a shop whose imitation runs, with its file in force but for pages that a few rows fill."""
+    path, answer, environment, _ = IMITATIONS[request.param]
+    text = (SHOPS / f"{request.param}.toml").read_text()
+    config = tmp_path / "shop.toml"
+    size = next(line for line in text.splitlines() if line.startswith("page_size "))
+    config.write_text(text.replace(size, "page_size = 3"))
+    httpserver.expect_request(path).respond_with_handler(answer)
+    monkeypatch.setenv("SHOP_API_URL", httpserver.url_for("").rstrip("/"))
+    monkeypatch.setenv("SHOP_CONFIG", str(config))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    return str(request.param)
+
+
+def test_a_day_lands_whole_and_no_other(connected: str) -> None:
+    receipt = land("orders", DAY)
+    rows = landed(load_id=receipt.load_id)
+    assert (receipt.rows, len(rows)) == (ORDERS, ORDERS)
+    fields = ("order_id", "customer_id", "total_amount", "order_date", "status")
+    assert [rows[0][field] for field in fields] == IMITATIONS[connected][3]
+    assert len({row["order_id"] for row in rows}) == ORDERS
+    assert receipt.pages >= 3
+    assert receipt.undeclared_fields == ()
+    assert land("orders", DAY - timedelta(days=1)).rows == 1
+
+
+def test_a_part_of_an_object_is_a_field_and_nothing_of_it_is_lost(warehouse: Settings, connected: str) -> None:
+    if connected != "shopify":
+        pytest.skip("one of them is enough")
+    land("orders", DAY)
+    assert json.loads(landed()[0]["_extra"]) == {"customer": {"email": "bob@example.org", "id": 102}}
+
+
+@pytest.mark.parametrize("name", ["woocommerce", "shopify", "medusa"])
+def test_a_wrong_secret_is_said(
+    name: str, warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, answer, environment, _ = IMITATIONS[name]
+    httpserver.expect_request(path).respond_with_handler(answer)
+    monkeypatch.setenv("SHOP_API_URL", httpserver.url_for("").rstrip("/"))
+    monkeypatch.setenv("SHOP_CONFIG", str(SHOPS / f"{name}.toml"))
+    for variable in environment:
+        monkeypatch.setenv(variable, "canary")
+    settings.cache_clear()
+    with pytest.raises(ShopError, match="answered 401 UNAUTHORIZED") as error:
+        land("orders", DAY)
+    assert "canary" not in str(error.value)
+    monkeypatch.delenv("SHOP_API_TOKEN")
+    settings.cache_clear()
+    if name == "woocommerce":
+        with pytest.raises(ConfigurationError, match=r"SHOP_API_TOKEN is not set, and auth in shop.toml is http_basic"):
+            land("orders", DAY)
+
+
+def configure(shop: Any, auth: str) -> None:
+    shop.configure(shop.config_file.read_text().replace('# auth = { type = "bearer" }', f"auth = {auth} #", 1))
+
+
+def test_an_api_key_in_a_parameter(shop: Any, warehouse: Settings) -> None:
+    configure(shop, '{ type = "api_key", name = "key", location = "query" }')
+    shop.serve_in_turn(Response('{"orders": [{}], "next": "?p=2"}'), Response('{"orders": []}'))
+    shop.land()
+    assert [request.args["key"] for request in shop.requests] == [shop.token] * 2
+    assert "Authorization" not in shop.requests[0].headers
+    shop.serve("", status=404)
+    with pytest.raises(ShopError) as error:
+        shop.land()
+    assert shop.token not in str(error.value)
+
+
+def test_the_bearer_token_is_the_default(shop: Any) -> None:
+    shop.serve('{"orders": []}')
+    shop.land()
+    assert shop.requests[0].headers["Authorization"] == f"Bearer {shop.token}"
+
+
+def test_oauth2(shop: Any, warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, str]] = []
+    tokens = [Response(status=503), json_response({"access_token": "fresh", "expires_in": 60})]
+
+    def give_token(request: Request) -> Response:
+        asked.append(request.form.to_dict())
+        return tokens.pop(0)
+
+    httpserver.expect_request("/oauth/token", method="POST").respond_with_handler(give_token)
+    monkeypatch.setenv("SHOP_API_USER", "client")
+    settings.cache_clear()
+    configure(shop, f'{{ type = "oauth2_client_credentials", access_token_url = "{shop.url}/oauth/token" }}')
+    shop.serve_in_turn(Response('{"orders": [{}], "next": "?p=2"}'), Response('{"orders": []}'))
+    shop.land()
+    wanted = {"client_id": "client", "client_secret": shop.token, "grant_type": "client_credentials"}
+    assert asked == [wanted] * 2
+    assert {request.headers["Authorization"] for request in shop.requests} == {"Bearer fresh"}
+    tokens += [json_response({"error": "invalid_client"})]
+    with pytest.raises(ShopError, match=r"access_token_url gave no access_token"):
+        wait_for_shop(0)
+
+
+@pytest.mark.parametrize("paginator", ['{ type = "offset" }', '{ type = "page_number" }'])
+def test_a_shop_that_does_not_page_as_declared(shop: Any, paginator: str) -> None:
+    text = shop.config_file.read_text().replace('{ type = "json_link", next_url_path = "next" }', paginator, 1)
+    shop.configure(text)
+    shop.serve('{"orders": [{"order_id": "always the same"}]}')
+    with pytest.raises(ShopError, match=r"gave the same page twice \(page 2\).*paginator"):
+        shop.land()
+    assert len(shop.requests) == 2
+
+
+@pytest.mark.parametrize(("cursor", "kind"), [("true", "a boolean"), ("{}", ""), ("[1]", "a list"), ("0", "")])
+def test_cursors(shop: Any, warehouse: Settings, cursor: str, kind: str) -> None:
+    text = shop.config_file.read_text().replace(
+        '{ type = "json_link", next_url_path = "next" }',
+        '{ type = "cursor", cursor_path = "at.next", cursor_param = "c" }',
+        1,
+    )
+    shop.configure(text)
+    shop.serve_in_turn(
+        Response('{"orders": [{}], "at": {"next": 17}}'),
+        Response(f'{{"orders": [{{}}], "at": {{"next": {cursor}}}}}'),
+        Response('{"orders": []}'),
+    )
+    if kind:
+        with pytest.raises(ShopError, match=f"has {kind} as 'at.next', not a cursor"):
+            shop.land()
+    else:
+        shop.land()
+    assert shop.requests[1].args["c"] == "17"
