@@ -24,7 +24,7 @@ setup: .venv/.complete ## everything that is needed, into .venv
 	@touch $@
 
 lock: setup ## resolve requirements.lock again from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra spark --group dev --group airflow --universal --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --extra spark --extra s3 --group dev --group airflow --universal --generate-hashes \
 		--no-emit-index-url --quiet --output-file requirements.lock
 
 demo: setup ## six weeks of a simulated shop, from its API to published marts

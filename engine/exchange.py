@@ -3,7 +3,10 @@
 import hashlib
 import io
 import json
+import logging
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +17,11 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from psycopg import sql
 
-from pipeline_errors import WarehouseError
+from pipeline_errors import ConfigurationError, WarehouseError
 from pipeline_settings import settings
 from warehouse.connection import Connection
+
+logger = logging.getLogger(__name__)
 
 REMEDY = "SPARK_EXCHANGE names a folder or bucket that both Daybreak and the engine can read and write."
 
@@ -34,46 +39,85 @@ class Result:
 
 
 class Folder:
-    """The place of one build's exchange: `url` as the engine reads it, and the file system as we do."""
+    """The place of one build's exchange: `url` as the engine reads it, and the file system as we do.
+
+    Raises ConfigurationError if fsspec does not know such a URL, or lacks the package for it. What keeps us from the
+    place is a WarehouseError that names it.
+    """
 
     def __init__(self, job: str) -> None:
         import fsspec
 
         self.url = f"{_home_of_jobs()}/{job}"
-        self.files, self.path = fsspec.core.url_to_fs(self.url)
+        try:
+            self.files, self.path = fsspec.core.url_to_fs(self.url)
+        except (ImportError, ValueError) as error:
+            remedy = "For s3:// install it: pip install 'daybreak[s3]'; for others the package that fsspec asks for."
+            raise ConfigurationError(f"SPARK_EXCHANGE cannot be used: {error}", remedy) from None
 
     def create(self) -> None:
         """Make the folder. Below DAYBREAK_HOME nobody else may look into it."""
         self.remove_all()
-        if settings().spark_exchange is None:
-            Path(_home_of_jobs()).mkdir(mode=0o700, parents=True)
-        self.files.makedirs(self.path, exist_ok=True)
+        with self.used("written"):
+            if settings().spark_exchange is None:
+                Path(_home_of_jobs()).mkdir(mode=0o700, parents=True)
+            self.make(self.path)
+
+    def make(self, path: str) -> None:
+        """Make a folder of it, where there are folders: fsspec would make a bucket that is not there."""
+        if os.path.isabs(path):
+            self.files.makedirs(path, exist_ok=True)
 
     def write_result(self, result: "Result") -> None:
         """Say, as the last thing of a computation, that there is a result and where."""
-        with self.files.open(f"{self.path}/result.json", "w") as file:
+        with self.used("written"), self.files.open(f"{self.path}/result.json", "w") as file:
             json.dump(asdict(result), file)
 
     def result(self) -> "Result | None":
         """What was computed; none if nothing has been yet."""
-        self.files.invalidate_cache()
-        if not self.files.exists(f"{self.path}/result.json"):
-            return None
-        with self.files.open(f"{self.path}/result.json") as file:
-            return Result(**json.load(file))
+        with self.used("read"):
+            self.files.invalidate_cache()
+            if not self.files.exists(f"{self.path}/result.json"):
+                return None
+            with self.files.open(f"{self.path}/result.json") as file:
+                return Result(**json.load(file))
+        return None
 
     def remove_all(self) -> None:
         """Take away this job's files and those of killed ones of this warehouse: they hold customers' orders."""
         home = self.path.rpartition("/")[0]
-        if self.files.exists(home):
-            self.files.rm(home, recursive=True)
+        with self.used("cleared"):
+            self.files.invalidate_cache()  # the engine has written files that we have not seen yet
+            if self.files.exists(home):
+                self.files.rm(home, recursive=True)
+
+    def leave(self) -> None:
+        """Take all away when a build has ended, well or not: what is not possible is logged, the next build does it."""
+        try:
+            self.remove_all()
+        except WarehouseError as error:
+            logger.warning("%s", error)
+
+    @contextmanager
+    def used(self, doing: str) -> Iterator[None]:
+        """Tell in a line what keeps the block from the place. Each file system has errors of its own family."""
+        try:
+            yield
+        except Exception as error:
+            family = type(error).__module__.partition(".")[0]
+            if family in ("psycopg", "pyarrow", "pipeline_errors") or (
+                family == "builtins" and not isinstance(error, OSError)
+            ):
+                raise
+            cause = " ".join(str(error).split()) or type(error).__name__
+            raise WarehouseError(f"{self.url} cannot be {doing}: {cause}", REMEDY) from None
 
 
 def export(connection: Connection, query: str, folder: Folder, name: str) -> None:
     """Write the rows of a query as Parquet below the folder, streamed."""
     schema = _arrow_schema(connection, query)
-    try:
-        folder.files.makedirs(f"{folder.path}/{name}", exist_ok=True)
+    with folder.used("written"):
+        folder.make(f"{folder.path}/{name}")
         with (
             folder.files.open(f"{folder.path}/{name}/part-0.parquet", "wb") as file,
             pq.ParquetWriter(file, schema, compression="zstd") as writer,
@@ -82,8 +126,6 @@ def export(connection: Connection, query: str, folder: Folder, name: str) -> Non
         ):
             for batch in _read_csv(copy, schema):
                 writer.write_batch(batch)
-    except OSError as error:
-        raise WarehouseError(f"{folder.url} cannot be written: {error}", REMEDY) from None
 
 
 def load(connection: Connection, folder: Folder, name: str, table: sql.Identifier) -> None:
@@ -95,7 +137,7 @@ def load(connection: Connection, folder: Folder, name: str, table: sql.Identifie
     if result is None:
         raise WarehouseError(f"{folder.url} has no result of the engine", "Run the same command again.")
     connection.execute(sql.SQL("drop table if exists {}").format(table))
-    try:
+    with folder.used("read"):
         parts = sorted(
             path for path in folder.files.find(f"{folder.path}/{result.attempt}/{name}") if path.endswith(".parquet")
         )
@@ -105,8 +147,6 @@ def load(connection: Connection, folder: Folder, name: str, table: sql.Identifie
                 if number == 0:
                     _create(connection, table, source.schema_arrow)
                 rows += _copy_in(connection, table, source)
-    except OSError as error:
-        raise WarehouseError(f"{folder.url} cannot be read: {error}", REMEDY) from None
     if rows != (made := result.counts[name]):
         raise WarehouseError(f"The engine has made {made} rows of {name}, {rows} are in {folder.url}", REMEDY)
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from orchestration.dbt_runner import EventListener
 
 PROJECT = PROJECT_ROOT / "dbt_project"
+# How a node ends, and why it was skipped. Cosmos stores each event by a request to Airflow's API, while the node waits.
+TOLD_TO_COSMOS = {"NodeFinished", "SkippingDetails", "LogSkipBecauseError"}
 BUILD_TASK, BUILT_TASK = "dbt_producer_watcher", "dbt_producer_watcher_done"  # Cosmos's names for them
 
 
@@ -62,7 +64,8 @@ class DbtBuild(DbtProducerWatcherOperator):
 
         def listen(event: Any) -> None:
             try:
-                tell(MessageToJson(event, preserving_proto_field_name=True), details)
+                if event.info.name in TOLD_TO_COSMOS:
+                    tell(MessageToJson(event, preserving_proto_field_name=True), details)
                 if event.info.name == "LogTestResult" and event.data.node_info.unique_id in self.own_tests:
                     self._tell_test(context, event.data.node_info.unique_id, event.data.status)
             except Exception as error:  # raised here it would turn dbt's nodes red

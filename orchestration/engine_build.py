@@ -17,6 +17,7 @@ from psycopg import sql
 from engine.exchange import REMEDY, Folder, Result, export, load
 from engine.inputs import INPUTS
 from engine.session import gone, is_alive, spark_session
+from monitoring.plain_text import first_line
 from orchestration import dbt_runner
 from orchestration.pipelines import ORDERS
 from pipeline_errors import LockedError, ModelError, WarehouseError
@@ -55,7 +56,7 @@ def build(
             compute(session, job, on_progress)
             return collect(job, tags, on_progress=on_progress, **options)
         finally:
-            Folder(job).remove_all()
+            Folder(job).leave()
 
 
 def submit(
@@ -102,6 +103,7 @@ def compute(session: "SparkSession", job: str, on_progress: "Progress | None" = 
         session.sql(f"create schema {schema}").collect()
         for name in INPUTS:
             session.sql(f"create table {schema}.{name} using parquet location '{folder.url}/{name}'").collect()
+        session.table(f"{schema}.int_order_days").count()  # or the first model would fail, and look guilty
         dbt_runner.run_on_engine(TAG, [f"engine_folder: '{folder.url}/{attempt}'"], on_progress)
         counts = {name: session.table(f"{schema}.{name}").count() for name in _tables()}
         folder.write_result(Result(attempt, counts))
@@ -110,7 +112,7 @@ def compute(session: "SparkSession", job: str, on_progress: "Progress | None" = 
             raise gone() from None
         if isinstance(error, ModelError):
             raise
-        raise WarehouseError(f"The engine cannot use {folder.url}: {error.getCondition()}", REMEDY) from None
+        raise WarehouseError(f"The engine cannot use {folder.url}: {first_line(error)}", REMEDY) from None
     finally:
         del os.environ[SCHEMA]
         with suppress(PySparkException):  # the tables' files stay; a server that is gone has forgotten them

@@ -41,7 +41,7 @@ def collect(job: str, pipeline: str, day: date, run_id: str, on_event: "EventLis
     """
     with step([pipeline], "transform", [day], run_id) as record, acting_as(TRANSFORMER):
         record.records = once_more(lambda: engine_build.collect(job, [pipeline], on_event=on_event))
-    Folder(job).remove_all()
+    Folder(job).leave()
 
 
 def main(job: str, pipeline: str, day: str, run_id: str) -> int:

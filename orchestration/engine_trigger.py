@@ -55,6 +55,7 @@ class EngineJob(BaseTrigger):
         """Somebody has cleared or marked the task: nobody waits for the job any more."""
         if self._process and self._process.poll() is None:
             self._process.terminate()
+            await sync_to_async(self._process.wait)()
 
 
 def raise_if_failed(event: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ DATABASE = "daybreak_test"  # always the same name: dbt's parsed project holds i
 # Everything that Daybreak, libpq or a tool reads: a test must not reach a real warehouse, cache, shop or channel.
 FOREIGN_PREFIXES = (
     "PG", "DAYBREAK_", "REDIS_URL", "SHOP_", "ALERT_URLS", "METRICS_URL", "SPARK_", "DBT_", "ANOMALY_",
-    "OPENLINEAGE_", "LOG_FORMAT", "LOG_DAYS_KEPT", "RAW_",
+    "AWS_", "OPENLINEAGE_", "LOG_FORMAT", "LOG_DAYS_KEPT", "RAW_",
 )  # fmt: skip
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from engine.exchange import Folder
@@ -20,6 +22,7 @@ from tests.dbt_project.loads import FIRST, orders
 from tests.engine.needs import needs_an_engine
 from tests.laws.conftest import World, world
 from warehouse.connection import connect
+from warehouse.locks import pipeline_lock
 
 __all__ = ["world"]  # the fixture
 
@@ -109,3 +112,38 @@ def test_a_job_that_takes_too_long_is_told(admitted: World, monkeypatch: pytest.
     settings.cache_clear()
     with pytest.raises(WarehouseError, match="has not ended in time"):
         raise_if_failed(computed(job))
+
+
+def process_of(job: str) -> list[psutil.Process]:
+    """The process that computes the job, or waits for another one that does."""
+    return [each for each in psutil.Process().children() if job in _command(each)]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        return list(process.cmdline())
+    return []
+
+
+def test_a_task_that_somebody_clears_ends_its_process(admitted: World) -> None:
+    job = engine_steps.submit(ORDERS.name, FIRST, RUN)
+
+    async def cleared() -> psutil.Process:
+        trigger = EngineJob([job, ORDERS.name, FIRST.isoformat(), RUN])
+        waiting = asyncio.ensure_future(anext(trigger.run()))
+        while not process_of(job):
+            await asyncio.sleep(0.05)
+        (process,) = process_of(job)
+        waiting.cancel()  # as the triggerer does, before it calls on_kill
+        with suppress(asyncio.CancelledError):
+            await waiting
+        await trigger.on_kill()
+        return process
+
+    with pipeline_lock(f"engine job {job}", 0):  # the process waits for us, and would go on doing so
+        process = asyncio.run(cleared())
+        _, alive = psutil.wait_procs([process], timeout=10)
+        for each in alive:
+            each.kill()
+    assert not alive, "it goes on for nobody"
+    assert Folder(job).result() is None

@@ -1,0 +1,117 @@
+"""The exchange with an engine in a bucket: the same marts, nothing left behind, a clear line if it cannot be used."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from local.shop_contract import ListedShop, Shop
+from orchestration.day_run import run_days
+from orchestration.outcome import RunOutcome
+from orchestration.pipelines import ORDERS, SPARK
+from pipeline_settings import settings
+from tests.dbt_project.loads import FIRST, SECOND, orders
+from tests.engine.needs import needs_an_engine
+from tests.engine.object_store import BUCKET, ObjectStore, needs_an_object_store, object_store
+from tests.laws.conftest import World, rows_of, world
+
+__all__ = ["world"]  # the fixture
+
+pytestmark = [pytest.mark.integration, needs_an_engine, needs_an_object_store]
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[ObjectStore]:
+    with object_store() as running:
+        yield running
+
+
+@pytest.fixture
+def shop_in_use(world: Callable[[Shop], World]) -> World:
+    """A day is published, and another one waits in the shop."""
+    known = world(ListedShop({("orders", day): orders(day) for day in (FIRST, SECOND)}))
+    known.run([FIRST], [ORDERS.name])
+    return known
+
+
+def use(monkeypatch: pytest.MonkeyPatch, store: ObjectStore, url: str) -> None:
+    from s3fs import S3FileSystem
+
+    for name, value in store.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SPARK_EXCHANGE", url)
+    settings.cache_clear()
+    S3FileSystem.clear_instance_cache()  # a process has one, with the first credentials
+
+
+def run(world: World, say: Callable[[str], None] = lambda _: None) -> RunOutcome:
+    world.admit("orders", SECOND)
+    return run_days([SECOND], [ORDERS.name], say, engine=SPARK)
+
+
+@pytest.mark.parametrize("scheme", ["s3", "s3a"])
+def test_a_bucket_carries_the_rows_to_and_fro(
+    scheme: str, shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, store, f"{scheme}://{BUCKET}/of-orders")
+    seen = set[str]()
+    outcome = run(shop_in_use, lambda _: seen.update(store.keys()))
+    assert outcome.exit_code == 0, [str(error) for error in outcome.errors]
+    shop_in_use.assert_marts_are_right([ORDERS])
+    assert {key.split("/")[0] for key in seen} == {"of-orders"}
+    assert any("/int_orders_accepted/" in key for key in seen)
+    assert any("/int_orders_resolved/" in key for key in seen)
+    assert not store.keys(), "orders of customers are left behind"
+
+
+def test_a_bucket_that_is_not_there_is_told_and_not_made(
+    shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, store, "s3://nowhere/of-orders")
+    assert_refused(shop_in_use, "s3://nowhere/of-orders")
+    assert store.buckets() == [BUCKET]
+
+
+@pytest.mark.parametrize("wrong", ["key_id", "secret"])
+def test_wrong_credentials_are_told_and_never_shown(
+    wrong: str, shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, replace(store, **{wrong: "incorrect"}), f"s3://{BUCKET}/of-orders")
+    assert_refused(shop_in_use, f"s3://{BUCKET}/of-orders")
+
+
+def test_a_store_that_is_down_is_told(shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, replace(store, url="http://127.0.0.1:1"), f"s3://{BUCKET}/of-orders")
+    assert_refused(shop_in_use, f"s3://{BUCKET}/of-orders")
+
+
+def test_an_engine_that_may_not_read_the_bucket_is_told(
+    shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, store, f"s3://{BUCKET}/of-orders")
+    monkeypatch.delenv("AWS_ALLOW_HTTP")  # of the two, Sail alone asks for it
+    assert_refused(shop_in_use, "The engine cannot use s3://")
+    assert not store.keys()
+
+
+def test_a_store_without_its_package_is_told(shop_in_use: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_EXCHANGE", "nothing://bucket/folder")
+    settings.cache_clear()
+    seen = rows_of("customer_ltv")
+    outcome = run(shop_in_use)
+    assert outcome.exit_code == 2
+    assert "SPARK_EXCHANGE cannot be used" in str(outcome.errors[0])
+    assert rows_of("customer_ltv") == seen
+
+
+def assert_refused(world: World, place: str) -> None:
+    seen = rows_of("customer_ltv")
+    outcome = run(world)
+    assert outcome.exit_code == 4
+    (error,) = outcome.errors
+    told = str(error)
+    assert place in told
+    assert "SPARK_EXCHANGE names a folder or bucket" in told
+    assert "\n" not in told
+    assert "incorrect" not in told
+    assert rows_of("customer_ltv") == seen
