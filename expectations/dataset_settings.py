@@ -22,6 +22,7 @@ class DatasetSettings:
     max_text_bytes: int
     max_bad_rate: Decimal  # fraction 0–1
     language: str
+    amount_unit: Decimal  # what 1 of the shop's amounts is worth
 
 
 def save_settings(config: ShopConfig) -> None:
@@ -40,7 +41,8 @@ def read_settings(connection: Connection, dataset: str) -> DatasetSettings | Non
     """The settings of a dataset, None before they were saved."""
     with connection.cursor(row_factory=class_row(DatasetSettings)) as cursor:
         query = """
-            select dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language
+            select dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
+                amount_unit
             from ops.dataset_settings where dataset = %s
         """
         return cursor.execute(query, [dataset]).fetchone()
@@ -56,6 +58,7 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
             max_text_bytes=config.max_text_bytes,
             max_bad_rate=Decimal(str(dataset.max_bad_rate)),  # what shop.toml says, not the float nearest to it
             language=config.language,
+            amount_unit=1 / Decimal(dataset.minor_units),
         )
         for name, dataset in config.datasets.items()
     ]
@@ -83,16 +86,18 @@ def _write(connection: Connection, wanted: DatasetSettings) -> None:
     connection.execute(
         """
         insert into ops.dataset_settings
-            (dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language)
+            (dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
+            amount_unit)
         values (%(dataset)s, %(time_zone)s, %(required_fields)s, %(product_id_pattern)s, %(max_text_bytes)s,
-            %(max_bad_rate)s, %(language)s)
+            %(max_bad_rate)s, %(language)s, %(amount_unit)s)
         on conflict (dataset) do update set
             time_zone = excluded.time_zone,
             required_fields = excluded.required_fields,
             product_id_pattern = excluded.product_id_pattern,
             max_text_bytes = excluded.max_text_bytes,
             max_bad_rate = excluded.max_bad_rate,
-            language = excluded.language
+            language = excluded.language,
+            amount_unit = excluded.amount_unit
         """,
         vars(wanted),
     )

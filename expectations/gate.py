@@ -85,7 +85,11 @@ def decide(judged_by: DatasetSettings, day: date, load_id: str, counts: RowCount
         bad_rate=Decimal(counts.rejected) / counts.judged if counts.judged else Decimal(0),
         max_bad_rate=judged_by.max_bad_rate,
         decision=verdict,
-        settings={**asdict(judged_by), "max_bad_rate": str(judged_by.max_bad_rate)},
+        settings={
+            **asdict(judged_by),
+            "max_bad_rate": str(judged_by.max_bad_rate),
+            "amount_unit": str(judged_by.amount_unit),
+        },
     )
 
 

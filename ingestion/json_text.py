@@ -11,6 +11,9 @@ LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
+ABSENT = object()
+
+
 class Number(str):
     """A JSON number literal, as it was spelled. A str, so that columns take it as it is."""
 
@@ -31,6 +34,15 @@ def parse_json(body: bytes | bytearray) -> Any:
     finally:
         if collecting:
             gc.enable()
+
+
+def found(body: Any, selector: str) -> Any:
+    """What stands in parsed JSON under keys joined by dots, or ABSENT."""
+    for key in selector.split("."):
+        if not isinstance(body, dict) or key not in body:
+            return ABSENT
+        body = body[key]
+    return body
 
 
 def json_text(value: Any) -> str:

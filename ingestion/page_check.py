@@ -5,13 +5,12 @@ from typing import Any
 
 import requests
 
-from ingestion.json_text import Number, parse_json
+from ingestion.json_text import ABSENT, Number, found, parse_json
 from ingestion.shop_api import Cursor, JsonLink, Offset, PageNumber
 from ingestion.shop_config import DatasetConfig
 from ingestion.shop_session import NO_ORIGIN, origin, printable, readable
 from pipeline_errors import ShopError
 
-ABSENT = object()
 WRONG_SHAPE = "Check SHOP_API_URL, and the dataset's path and selectors in shop.toml."
 
 
@@ -39,7 +38,7 @@ class PageCheck:
             self._require_news(response.content, where)
         self._settle_pagination(body, where)
         if self._dataset.total_selector:
-            self._note_total(_find(body, self._dataset.total_selector), where)
+            self._note_total(found(body, self._dataset.total_selector), where)
         # The data selector and the paginator each call json(): parsing once halves the time of a page, and it must be
         # our parser, since the usual one turns 19.990 into a float.
         response.json = lambda **_: body  # type: ignore[method-assign]
@@ -77,16 +76,18 @@ class PageCheck:
     def _require_rows(self, body: Any, where: str) -> int:
         """How many rows the page has."""
         selector = self._dataset.data_selector
-        rows = body if selector == "$" else _find(body, selector)
+        rows = body if selector == "$" else found(body, selector)
         if isinstance(rows, list):
             return len(rows)
-        found = f"has no list {selector!r}" if rows is ABSENT else f"has {_kind(rows)} as {selector!r}, not a list"
+        said_of_rows = (
+            f"has no list {selector!r}" if rows is ABSENT else f"has {_kind(rows)} as {selector!r}, not a list"
+        )
         if not isinstance(body, dict):
-            raise ShopError(f"{where} {found}: its body is {_kind(body)}", WRONG_SHAPE)
+            raise ShopError(f"{where} {said_of_rows}: its body is {_kind(body)}", WRONG_SHAPE)
         said = next((body[key] for key in ("error", "message", "detail") if type(body.get(key)) is str), None)
         keys = ", ".join(printable(key) for key in list(body)[:10])
         told = f", and says: {printable(said)}" if said else f", only: {keys}" if rows is ABSENT and keys else ""
-        raise ShopError(f"{where} {found}{told}", WRONG_SHAPE)
+        raise ShopError(f"{where} {said_of_rows}{told}", WRONG_SHAPE)
 
     def _settle_pagination(self, body: Any, where: str) -> None:
         paginator = self._dataset.paginator
@@ -118,18 +119,10 @@ def _parse(content: bytes, where: str) -> Any:
         ) from None
 
 
-def _find(body: Any, selector: str) -> Any:
-    for key in selector.split("."):
-        if not isinstance(body, dict) or key not in body:
-            return ABSENT
-        body = body[key]
-    return body
-
-
 def _settle_next(body: Any, selector: str, where: str) -> None:
     """Leave a URL or None as the next page: '' and false mean the end too, and dlt would ask for them."""
     *path, key = selector.split(".")
-    parent = _find(body, ".".join(path)) if path else body
+    parent = found(body, ".".join(path)) if path else body
     following = parent.get(key) if isinstance(parent, dict) else None
     if not following:
         if isinstance(parent, dict):
@@ -141,7 +134,7 @@ def _settle_next(body: Any, selector: str, where: str) -> None:
 def _settle_cursor(body: Any, selector: str, where: str) -> None:
     """Leave a text or None as the next cursor; a number is its text."""
     *path, key = selector.split(".")
-    parent = _find(body, ".".join(path)) if path else body
+    parent = found(body, ".".join(path)) if path else body
     cursor = parent.get(key) if isinstance(parent, dict) else None
     if isinstance(cursor, str) or not cursor:
         if isinstance(parent, dict):

@@ -36,20 +36,21 @@ def shop_access(config: ShopConfig) -> ShopAccess:
     for name, value in (("SHOP_API_USER", user), ("SHOP_API_TOKEN", secret)):
         if value and not (value.isascii() and value.isprintable()):
             raise ConfigurationError(f"{name} holds characters that no HTTP header can carry", "Correct it.")
-        if not value and isinstance(config.auth, HttpBasicAuth | OAuth2Auth):
+        is_password = isinstance(config.auth, HttpBasicAuth) and name == "SHOP_API_TOKEN"
+        if not value and isinstance(config.auth, HttpBasicAuth | OAuth2Auth) and not is_password:
             raise ConfigurationError(f"{name} is not set, and auth in shop.toml is {config.auth.type}", "Set it.")
     return ShopAccess(base_url, user, secret)
 
 
 def shop_auth(config: ShopConfig, access: ShopAccess, deadline: Deadline) -> AuthBase | None:
     """What signs each request; none where there is no secret."""
+    declared = config.auth
+    if isinstance(declared, HttpBasicAuth):
+        return dlt_auth.HttpBasicAuth(username=access.user, password=access.secret or "")
     if access.secret is None:
         return None
-    declared = config.auth
     if isinstance(declared, ApiKeyAuth):
         return dlt_auth.APIKeyAuth(name=declared.name, api_key=access.secret, location=declared.location)
-    if isinstance(declared, HttpBasicAuth):
-        return dlt_auth.HttpBasicAuth(username=access.user, password=access.secret)
     if isinstance(declared, OAuth2Auth):
         return _ClientCredentials(
             access_token_url=declared.access_token_url,

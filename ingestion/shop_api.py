@@ -12,6 +12,7 @@ STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 Selector = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
+HeaderText = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$")]
 ParameterName = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
 
@@ -33,7 +34,7 @@ class ApiKeyAuth(BaseModel):
 
 
 class HttpBasicAuth(BaseModel):
-    """SHOP_API_USER and SHOP_API_TOKEN as user and password."""
+    """SHOP_API_USER and SHOP_API_TOKEN as user and password; some shops want an empty password."""
 
     model_config = STRICT
     type: Literal["http_basic"]
@@ -81,7 +82,7 @@ class Cursor(BaseModel):
 
 
 class Offset(BaseModel):
-    """A request says how many rows it has seen. The day ends with a page without rows."""
+    """A request says how many rows it has seen. The day ends with their total, or with a page without rows."""
 
     model_config = STRICT
     type: Literal["offset"]
@@ -89,7 +90,7 @@ class Offset(BaseModel):
 
 
 class PageNumber(BaseModel):
-    """A request says which page it wants. The day ends with a page without rows."""
+    """A request says which page it wants. The day ends with the total of rows, or with a page without rows."""
 
     model_config = STRICT
     type: Literal["page_number"]

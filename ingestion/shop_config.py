@@ -4,13 +4,23 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from ingestion.item_source import Constant, Source
-from ingestion.shop_api import Auth, BearerAuth, Paginator, ParameterName, Selector, SinglePage, Template
+from ingestion.shop_api import (
+    Auth,
+    BearerAuth,
+    HeaderName,
+    HeaderText,
+    Paginator,
+    ParameterName,
+    Selector,
+    SinglePage,
+    Template,
+)
 from pipeline_errors import ConfigurationError
 from pipeline_settings import settings
 
@@ -82,6 +92,7 @@ class DatasetConfig(BaseModel):
     constants: dict[str, str] = {}
     required: Annotated[tuple[str, ...], Field(strict=False)]
     product_id_pattern: Annotated[str, AfterValidator(_compiling_pattern)] | None = None
+    minor_units: Literal[1, 10, 100, 1000] = 1
     max_bad_rate: Annotated[float, Field(ge=0, le=1)]
 
     @model_validator(mode="after")
@@ -129,6 +140,7 @@ class ShopConfig(BaseModel):
     max_attempts: Annotated[int, Field(ge=1)] = 5
     backoff_seconds: Annotated[float, Field(ge=0)] = 0.5
     auth: Auth = BearerAuth()
+    headers: dict[HeaderName, HeaderText] = {}
     datasets: Annotated[dict[str, DatasetConfig], Field(min_length=1)]
 
     @model_validator(mode="after")

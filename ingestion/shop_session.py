@@ -46,6 +46,7 @@ class ShopSession(Session):
     def __init__(self, base_url: str, config: ShopConfig, deadline: Deadline, check: Check | None = None) -> None:
         """`check` sees each good answer before anybody else does, and may refuse it."""
         super().__init__(timeout=config.timeout_seconds, raise_for_status=False)
+        self.headers.update(config.headers)
         self._origin = origin(base_url)
         self._config = config
         self._deadline = deadline

@@ -11,6 +11,7 @@ from dlt.sources.rest_api.typing import ClientConfig, Endpoint, RESTAPIConfig
 from requests.auth import AuthBase
 
 from ingestion import dlt_settings
+from ingestion.json_text import found
 from ingestion.shop_api import Offset, PageNumber, Paginator, filled
 from ingestion.shop_config import ShopConfig
 
@@ -45,7 +46,7 @@ def shop_source(
         "path": filled(declared.path, day, config.time_zone),
         "params": dict(params),
         "data_selector": declared.data_selector,
-        "paginator": _paginator(declared.paginator),
+        "paginator": _paginator(declared.paginator, declared.total_selector),
     }
     declaration: RESTAPIConfig = {
         "client": client,
@@ -54,37 +55,44 @@ def shop_source(
     return rest_api_source(declaration, name=f"shop_{dataset}")
 
 
-def _paginator(declared: Paginator) -> Any:
+def _paginator(declared: Paginator, total_selector: str | None) -> Any:
     if isinstance(declared, Offset):
-        return RowsSeenPaginator(declared.offset_param)
+        return CountingPaginator(declared.offset_param, total_selector)
     if isinstance(declared, PageNumber):
-        return declared.model_dump() | {"total_path": None}  # till a page without rows: totals are checked by us
+        return CountingPaginator(declared.page_param, total_selector, declared.base_page)
     return declared.model_dump()
 
 
-class RowsSeenPaginator(BasePaginator):
-    """Asks on from as many rows as have come, until none come.
+class CountingPaginator(BasePaginator):
+    """Asks on by offset or page number, until as many rows have come as there are, or none come.
 
-    dlt's own goes on by the size that was asked for: rows would be left out where a shop gives smaller pages.
+    dlt's own believe in the size of page that was asked for, and would leave rows out where a shop gives smaller pages.
     """
 
-    def __init__(self, param: str) -> None:
-        """`param` carries the number of rows that have been seen."""
+    def __init__(self, param: str, total_selector: str | None, base_page: int | None = None) -> None:
+        """`param` carries the number of rows that have been seen, or, with a `base_page`, that of the page."""
         super().__init__()
         self._param = param
-        self._seen = 0
+        self._total_selector = total_selector
+        self._base_page = base_page
+        self._rows = self._pages = 0
 
     def init_request(self, request: requests.Request) -> None:
-        """Begin with the first row."""
-        self._seen = 0
+        """Begin with the first page."""
+        self._rows = self._pages = 0
         self._has_next_page = True
         self.update_request(request)
 
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
         """Count the rows of a page."""
-        self._seen += len(data or [])
-        self._has_next_page = bool(data)
+        self._rows += len(data or [])
+        self._pages += 1
+        told = found(response.json(), self._total_selector) if self._total_selector else None
+        # PageCheck has refused by now what is told and is no count
+        is_all = isinstance(told, str) and told.isdecimal() and self._rows >= int(told)
+        self._has_next_page = bool(data) and not is_all
 
     def update_request(self, request: requests.Request) -> None:
         """Ask for what follows."""
-        request.params = {**cast("dict[str, str]", request.params or {}), self._param: str(self._seen)}
+        at = self._rows if self._base_page is None else self._base_page + self._pages
+        request.params = {**cast("dict[str, str]", request.params or {}), self._param: str(at)}

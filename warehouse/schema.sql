@@ -48,8 +48,10 @@ create table if not exists ops.dataset_settings (
     product_id_pattern text,
     max_text_bytes integer not null,
     max_bad_rate numeric not null,
-    language text not null
+    language text not null,
+    amount_unit numeric not null default 1  -- what 1 of the shop's amounts is worth: 0.01 where it counts in cents
 );
+alter table ops.dataset_settings add column if not exists amount_unit numeric not null default 1;
 
 -- One row per load that landed whole. A load without a row here is half-landed: invisible, and pruned.
 create table if not exists ops.loads (

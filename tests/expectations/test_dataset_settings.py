@@ -34,6 +34,7 @@ def test_settings_are_those_of_the_file(warehouse: Settings) -> None:
     assert orders is not None
     assert reviews is not None
     assert orders.max_bad_rate == Decimal("0.05")
+    assert orders.amount_unit == 1
     assert orders.product_id_pattern is None
     assert reviews.max_bad_rate == Decimal("0.1")
     assert reviews.required_fields == ["review_id", "product_id", "customer_id", "rating", "review_text"]

@@ -209,11 +209,41 @@ def test_a_wrong_secret_is_said(
     with pytest.raises(ShopError, match="answered 401 UNAUTHORIZED") as error:
         land("orders", DAY)
     assert "canary" not in str(error.value)
+
+
+def test_basic_auth_needs_a_user_and_may_have_an_empty_password(
+    shop: Any, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(shop, '{ type = "http_basic" }')
+    with pytest.raises(ConfigurationError, match=r"SHOP_API_USER is not set, and auth in shop.toml is http_basic"):
+        shop.land()
+    monkeypatch.setenv("SHOP_API_USER", "key")
     monkeypatch.delenv("SHOP_API_TOKEN")
     settings.cache_clear()
-    if name == "woocommerce":
-        with pytest.raises(ConfigurationError, match=r"SHOP_API_TOKEN is not set, and auth in shop.toml is http_basic"):
-            land("orders", DAY)
+    shop.serve('{"orders": []}')
+    shop.land()
+    assert shop.requests[0].headers["Authorization"] == basic("key", "")
+
+
+def test_headers(shop: Any) -> None:
+    shop.configure(shop.config_file.read_text().replace("# optional: headers", "headers", 1))
+    shop.serve('{"orders": []}')
+    shop.land()
+    assert shop.requests[0].headers["Accept"] == "application/json"
+
+
+@pytest.mark.parametrize(("paginator", "asked"), [("offset", ["0", "2", "4"]), ("page_number", ["1", "2", "3"])])
+def test_a_day_ends_with_its_total_of_rows(shop: Any, warehouse: Settings, paginator: str, asked: list[str]) -> None:
+    """Some shops give their last page again and again."""
+    text = shop.config_file.read_text().replace('"json_link", next_url_path = "next"', f'"{paginator}"', 1)
+    shop.configure(text)
+    pages = ["ab", "cd", "e"]
+    shop.serve_in_turn(
+        *(Response(json.dumps({"orders": [{"order_id": name} for name in page], "total": 5})) for page in pages)
+    )
+    assert (shop.land().rows, len(shop.requests)) == (5, 3)
+    param = "offset" if paginator == "offset" else "page"
+    assert [request.args[param] for request in shop.requests] == asked
 
 
 def configure(shop: Any, auth: str) -> None:
