@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import backfill, days, engine, fixed_cost, history, landing
+from benchmarks import airflow, backfill, days, engine, fixed_cost, history, landing
 from local import servers
 from pipeline_settings import settings
 
@@ -25,6 +25,7 @@ PARTS: dict[str, Any] = {
     "history": history,
     "backfill": backfill,
     "engine": engine,
+    "airflow": airflow,
 }
 
 
