@@ -35,13 +35,35 @@ def init(
         top = TOP | {"time_zone": time_zone, "auth": _auth(auth)}
         guesses = {dataset: _look(dataset, url, top) for dataset, url in urls.items()}
         for dataset, guess in guesses.items():
-            _complete(dataset, guess, is_asking=not yes and sys.stdin.isatty())
+            _complete(dataset, guess, is_asking=not yes and somebody_is_there())
         sizes = [guess.page_size for guess in guesses.values() if guess.page_size]
         top |= {"health_path": guesses["orders"].declared["path"]} | ({"page_size": min(sizes)} if sizes else {})
-        out.write_text(_toml(top, {dataset: guess.declared for dataset, guess in guesses.items()}))
+        _write(out, _toml(top, {dataset: guess.declared for dataset, guess in guesses.items()}))
         base, day = f"{urlsplit(orders).scheme}://{urlsplit(orders).netloc}", guesses["orders"].day
         typer.echo(f"{out} is written: a first draft, by the names of fields. See what it makes of the day:")
         typer.echo(f"  export SHOP_API_URL={base} SHOP_CONFIG={out.resolve()}\n  daybreak doctor --day {day}")
+
+
+def _write(out: Path, text: str) -> None:
+    """Write the file, unless it would be refused when it is read."""
+    from ingestion.shop_config import load_shop_config
+
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{out} cannot be written: {error.strerror}", "Name another file with --out."
+        ) from None
+    try:
+        load_shop_config(out)
+    except ConfigurationError:
+        out.unlink()
+        raise
+
+
+def somebody_is_there() -> bool:
+    """Whether there is a terminal to ask at."""
+    return sys.stdin.isatty()
 
 
 def _auth(text: str) -> dict[str, str]:
