@@ -37,7 +37,8 @@ def init(
         for dataset, guess in guesses.items():
             _complete(dataset, guess, is_asking=not yes and somebody_is_there())
         sizes = [guess.page_size for guess in guesses.values() if guess.page_size]
-        top |= {"health_path": guesses["orders"].declared["path"]} | ({"page_size": min(sizes)} if sizes else {})
+        path = guesses["orders"].declared["path"]
+        top |= {"health_path": "/" if "{" in path else path} | ({"page_size": min(sizes)} if sizes else {})
         _write(out, _toml(top, {dataset: guess.declared for dataset, guess in guesses.items()}))
         base, day = f"{urlsplit(orders).scheme}://{urlsplit(orders).netloc}", guesses["orders"].day
         typer.echo(f"{out} is written: a first draft, by the names of fields. See what it makes of the day:")
@@ -124,7 +125,7 @@ def _toml(top: dict[str, Any], datasets: dict[str, dict[str, Any]]) -> str:
 
 
 def _lines(declared: dict[str, Any]) -> str:
-    return "".join(f"{key} = {_value(value)}\n" for key, value in declared.items())
+    return "".join(f"{key} = {_value(value)}\n" for key, value in declared.items() if value != {})
 
 
 def _value(value: Any) -> str:
