@@ -23,9 +23,12 @@ class ShopAccess:
     secret: str | None = field(default=None, repr=False)
 
 
-def shop_access(config: ShopConfig) -> ShopAccess:
-    """What SHOP_API_URL, SHOP_API_USER and SHOP_API_TOKEN say. Raises ConfigurationError if that cannot be used."""
-    base_url = (settings().shop_api_url or "").strip()
+def shop_access(config: ShopConfig, url: str | None = None) -> ShopAccess:
+    """What SHOP_API_URL, SHOP_API_USER and SHOP_API_TOKEN say; or the first of them is `url`.
+
+    Raises ConfigurationError if that cannot be used.
+    """
+    base_url = (url or settings().shop_api_url or "").strip()
     if not base_url:
         raise ConfigurationError("SHOP_API_URL is not set", "Set it to the shop's API, such as https://shop.example.")
     if not base_url.startswith(("http://", "https://")):

@@ -12,6 +12,9 @@ if TYPE_CHECKING:  # importing dlt takes a second, and who asks for the state of
     from ingestion.landing import LoadReceipt
 
 
+NUMBERS_OF_SETTINGS = ["max_bad_rate", "amount_unit"]  # kept as texts with a judgement: compared by value
+
+
 @dataclass(frozen=True)
 class LedgerDay:
     """A dataset's day in the ledger."""
@@ -82,10 +85,11 @@ def admitted_twin(connection: Connection, receipt: "LoadReceipt") -> str | None:
         inner join ops.dataset_settings as in_force on ledger.dataset = in_force.dataset
         where
             ledger.dataset = %s and ledger.day = %s and loads.fingerprint = %s
-            and results.settings - 'max_bad_rate' = to_jsonb(in_force) - 'max_bad_rate'
+            and results.settings - %s::text[] = to_jsonb(in_force) - %s::text[]
             and (results.settings ->> 'max_bad_rate')::numeric = in_force.max_bad_rate
+            and (results.settings ->> 'amount_unit')::numeric = in_force.amount_unit
         """,
-        [receipt.dataset, receipt.day, receipt.fingerprint],
+        [receipt.dataset, receipt.day, receipt.fingerprint, NUMBERS_OF_SETTINGS, NUMBERS_OF_SETTINGS],
     ).fetchone()
     return row["load_id"] if row else None
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from orchestration.init_shop import init
 from orchestration.pipelines import PIPELINES, names_of
 from orchestration.terminal import errors_as_exit_codes, finish, progress, running_servers
 from pipeline_errors import ConfigurationError
@@ -67,6 +68,11 @@ def replay(first: Day, last: Day, pipeline: Only = None, as_json: AsJson = False
 
         outcome = replay_days(_range(first.date(), last.date()), _names(pipeline), say)
     finish(outcome, as_json)
+
+
+app.command(
+    epilog='Example: daybreak init "https://shop.example/api/orders?date=2026-03-01&limit=100" --auth header:X-Key'
+)(init)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 NON_REVENUE = {"canceled", "cancelled", "refunded", "returned", "unavailable", "failed"}
+ACTIVE_DAYS = 90
 ORDER_FIELDS = ("order_id", "customer_id", "total_amount", "order_date", "status")
 REVIEW_FIELDS = ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date")
 
@@ -212,16 +213,21 @@ def _customer_ltv(orders: dict[str, dict[str, Any]], as_of: date | None) -> dict
     for customer, bought in by_customer.items():
         assert as_of is not None
         spent = sum((order["total_amount"] for order in bought), Decimal(0))
-        first = min(order["order_date"] for order in bought)
+        first, last = (end(order["order_date"] for order in bought) for end in (min, max))
+        count = len(bought)
         days = (as_of - first).days
         result[customer] = {
             "as_of_date": as_of,
             "first_order_date": first,
-            "last_order_date": max(order["order_date"] for order in bought),
-            "total_orders": len(bought),
+            "last_order_date": last,
+            "total_orders": count,
             "total_spent": spent,
-            "average_order_value": cents(spent / len(bought)),
+            "average_order_value": cents(spent / count),
             "lifetime_value": cents(spent * 365 / days) if days > 0 else spent,
+            "recency_days": (as_of - last).days,
+            "tenure_days": days,
+            "average_days_between_orders": cents(Decimal((last - first).days) / (count - 1)) if count > 1 else None,
+            "is_active": (as_of - last).days <= ACTIVE_DAYS,
         }
     return result
 

@@ -1,0 +1,186 @@
+"""A dataset of shop.toml as guessed from the URL that gives a day of it, and from what stands there."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from ingestion.json_text import Number
+from ingestion.shop_config import NEEDED_FIELDS, STAGED_FIELDS
+
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:([T ])(\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?")
+KEY = re.compile(r"[A-Za-z_]\w*")
+LOOKED_AT = 20  # rows
+DEEPEST = 3  # keys on the way to a value
+
+# Names as shops use them, without case and punctuation, the likeliest first.
+NAMES = {
+    "order_id": ("orderid", "ordernumber", "id", "number", "uuid"),
+    "customer_id": ("customerid", "userid", "buyerid", "clientid", "customernumber", "customer", "user", "email"),
+    "total_amount": ("totalamount", "grandtotal", "totalprice", "total", "amount", "price"),
+    "order_date": ("orderdate", "orderedat", "createdat", "datecreated", "created", "date", "day", "placedat"),
+    "status": ("status", "orderstatus", "financialstatus", "state", "paymentstatus"),
+    "review_id": ("reviewid", "id", "uuid"),
+    "product_id": ("productid", "product", "sku", "itemid"),
+    "rating": ("rating", "stars", "score"),
+    "review_text": ("reviewtext", "review", "text", "body", "content", "comment", "message"),
+    "review_date": ("reviewdate", "createdat", "datecreated", "created", "date", "day"),
+}
+PAGE_PARAMS = ("page", "_page", "pagenumber", "page_number", "p")
+OFFSET_PARAMS = ("offset", "skip", "start", "_start", "from_row")
+SIZE_PARAMS = ("limit", "per_page", "page_size", "pagesize", "_limit", "_size", "size", "itemsperpage", "take")
+NEXT_KEYS = ("next", "nexturl", "nextpage", "nextpageurl", "nextlink", "href")
+TOTAL_KEYS = ("total", "totalcount", "totalitems", "totalresults", "count")
+MAX_BAD_RATE = {"orders": 0.05, "reviews": 0.10}
+
+
+@dataclass(frozen=True)
+class Guess:
+    """`declared`: the keys of [datasets.…]. `sample`: the first row's value of each field that was found.
+
+    `page_size` is what the URL asks for; `missing` are fields that were not found and without which no row is valid.
+    """
+
+    declared: dict[str, Any]
+    day: date
+    sample: dict[str, str]
+    missing: tuple[str, ...]
+    page_size: int | None
+
+
+def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str]) -> Guess:
+    """What the answer to this URL says of a dataset. Raises ValueError if it names no day, or holds no list of rows."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    day = _day_of([parts.path, *query.values()])
+    rows, selector = _rows(body)
+    size = next((name for name in query if name.lower() in SIZE_PARAMS and query[name].isdecimal()), None)
+    page_size = int(query.pop(size)) if size else None
+    paginator = _paginator(query, body, headers)
+    total = _total(body, len(rows))
+    found = {field: path for field in STAGED_FIELDS[dataset] if (path := _path_to(field, rows))}
+    declared: dict[str, Any] = {
+        "path": _template(parts.path.lstrip("/"), day),
+        "params": {name: _template(value, day) for name, value in query.items()},
+        "page_size_param": size,
+        "data_selector": selector,
+        "paginator": paginator,
+        "total_selector": total,
+        "fields": list(STAGED_FIELDS[dataset]),
+        "keys": {field: path for field, path in found.items() if path != field},
+        "required": list(NEEDED_FIELDS[dataset]),
+        "max_bad_rate": MAX_BAD_RATE[dataset],
+    }
+    first = dict(_leaves(rows[0])) if rows else {}
+    return Guess(
+        declared={key: value for key, value in declared.items() if value not in (None, {})},
+        day=day,
+        sample={field: str(first[path]) for field, path in found.items() if path in first},
+        missing=tuple(field for field in NEEDED_FIELDS[dataset] if field not in found),
+        page_size=page_size,
+    )
+
+
+def _day_of(texts: Sequence[str]) -> date:
+    """The day that a URL asks for: the one of its first moment, or the next if that is a last second."""
+    moments = sorted((match[1], match[3] or "") for text in texts for match in MOMENT.finditer(text))
+    if not moments:
+        raise ValueError("The URL names no day, as in …?date=2026-03-01")
+    day, time = moments[0]
+    return date.fromisoformat(day) + timedelta(days=time == "23:59:59" and len(moments) > 1)
+
+
+def _template(text: str, day: date) -> str:
+    """The text with names in the place of the day's moments."""
+
+    def name(match: re.Match[str]) -> str:
+        distance, clock = (date.fromisoformat(match[1]) - day).days, match[3]
+        if clock is None:
+            known = {0: "day", 1: "next_day"}.get(distance)
+            return "{" + known + "}" if known else match[0]
+        known = {
+            (0, "00:00:00"): "start",
+            (1, "00:00:00"): "end",
+            (0, "23:59:59"): "last_second",
+            (-1, "23:59:59"): "second_before",
+        }.get((distance, clock))
+        if known is None:
+            return match[0]
+        if match[5] and match[5] != "Z" and not match[4]:
+            return "{" + known + "}"
+        return "{" + known + ":%Y-%m-%d" + match[2] + "%H:%M:%S" + (match[4] or "") + (match[5] or "") + "}"
+
+    return MOMENT.sub(name, text.replace("{", "{{").replace("}", "}}"))
+
+
+def _rows(body: Any) -> tuple[list[Any], str]:
+    """The longest list of objects, or an empty list, and where it stands."""
+    if isinstance(body, list):
+        return body, "$"
+    lists = [(value, path) for path, value in _values(body) if isinstance(value, list)]
+    lists = [(value, path) for value, path in lists if not value or isinstance(value[0], dict)]
+    if not lists:
+        raise ValueError("The answer holds no list of objects")
+    return max(lists, key=lambda found: len(found[0]))
+
+
+def _values(body: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """What stands under the keys of objects within objects, by selector."""
+    if isinstance(body, dict) and depth < DEEPEST:
+        for key, value in body.items():
+            if KEY.fullmatch(key):
+                here = f"{path}.{key}" if path else key
+                yield here, value
+                yield from _values(value, here, depth + 1)
+
+
+def _leaves(row: Any) -> Iterator[tuple[str, Any]]:
+    for path, value in _values(row):
+        if not isinstance(value, dict | list) and value is not None:
+            yield path, value
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _path_to(field: str, rows: Sequence[Any]) -> str | None:
+    """Where a field stands: the likeliest name, rather as a whole path than as its end, and the shallowest of them."""
+    paths = list(dict.fromkeys(path for row in rows[:LOOKED_AT] for path, _ in _leaves(row)))
+    for is_whole in (True, False):
+        for name in NAMES[field]:
+            matching = [path for path in paths if _plain(path if is_whole else path.rpartition(".")[2]) == name]
+            if matching and (is_whole or name != "id"):  # the id of something within a row is not the row's
+                return min(matching, key=lambda path: path.count("."))
+    if field in ("order_id", "review_id"):
+        return next((path for path in paths if path.rpartition(".")[2] == "id"), None)
+    return None
+
+
+def _paginator(query: dict[str, str], body: Any, headers: Mapping[str, str]) -> dict[str, Any]:
+    """How pages follow each other; what says so is taken out of the query."""
+    for name in list(query):
+        if name.lower() in PAGE_PARAMS and query[name].isdecimal():
+            return {"type": "page_number", "page_param": name, "base_page": min(int(query.pop(name)), 1)}
+        if name.lower() in OFFSET_PARAMS and query[name].isdecimal():
+            del query[name]
+            return {"type": "offset", "offset_param": name}
+    if 'rel="next"' in headers.get("Link", ""):
+        return {"type": "header_link"}
+    for path, value in _values(body):
+        is_url = value is None or (isinstance(value, str) and value.startswith(("http://", "https://", "/", "?")))
+        if _plain(path.rpartition(".")[2]) in NEXT_KEYS and is_url and "prev" not in path:
+            return {"type": "json_link", "next_url_path": path}
+    return {"type": "single_page"}
+
+
+def _total(body: Any, rows: int) -> str | None:
+    """Where the number of the day's rows stands; a `count` may be the page's, unless it is more."""
+    for path, value in _values(body):
+        name = _plain(path.rpartition(".")[2])
+        is_number = isinstance(value, Number) and value.isdecimal()
+        if name in TOTAL_KEYS and is_number and int(value) >= rows + (name == "count"):
+            return path
+    return None

@@ -1,0 +1,178 @@
+"""A newcomer gives the URL of a day, and gets a shop.toml that lands it."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from pytest_httpserver import HTTPServer
+from typer.testing import CliRunner
+from werkzeug import Response
+
+from ingestion.json_text import parse_json
+from ingestion.landing import land
+from ingestion.shop_config import load_shop_config
+from ingestion.shop_guess import guessed
+from local.shop_server import ShopServer
+from local.simulated_shop import SimulatedShop
+from orchestration.cli import app
+from pipeline_settings import Settings, settings
+from tests.ingestion.test_landing import landed
+from tests.ingestion.test_other_shops import DAY, IMITATIONS, ORDERS
+
+pytestmark = pytest.mark.integration
+
+# What one would type to see the orders of DAY: a query, and what --auth is.
+TYPED: dict[str, tuple[dict[str, str], list[str]]] = {
+    "woocommerce": (
+        {"after": "2026-02-28T23:59:59", "before": "2026-03-02T00:00:00", "per_page": "3", "page": "1"},
+        ["--auth", "http_basic", "--time-zone", "Europe/Berlin"],
+    ),
+    "shopify": (
+        {
+            "status": "any",
+            "created_at_min": "2026-03-01T00:00:00-05:00",
+            "created_at_max": "2026-03-01T23:59:59-05:00",
+            "limit": "3",
+        },
+        ["--auth", "header:X-Shopify-Access-Token", "--time-zone", "America/New_York"],
+    ),
+    "medusa": (
+        {
+            "created_at[$gte]": "2026-03-01T00:00:00.000Z",
+            "created_at[$lt]": "2026-03-02T00:00:00.000Z",
+            "limit": "3",
+            "offset": "0",
+        },
+        ["--auth", "header:Authorization"],
+    ),
+    "json_server": ({"day": "2026-03-01", "_page": "1", "_limit": "3"}, []),
+}
+NOT_FOUND = {"json_server": "total_amount, status of orders were not found by name"}
+
+
+def daybreak(*arguments: str, typed: str | None = None) -> tuple[int, str]:
+    result = CliRunner().invoke(app, arguments, input=typed)
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_a_draft_lands_the_day_that_it_was_made_of(
+    name: str, warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path, answer, environment, first_row = IMITATIONS[name]
+    httpserver.expect_request(path).respond_with_handler(answer)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    settings.cache_clear()
+    query, options = TYPED[name]
+    out = tmp_path / "mine.toml"
+    url = httpserver.url_for(path)
+    code, said = daybreak("init", f"{url}?{urlencode(query)}", *options, "--out", str(out))
+    if name in NOT_FOUND:
+        assert (code, NOT_FOUND[name] in said, out.exists()) == (2, True, False)
+        return
+    assert code == 0, said
+    assert f"daybreak doctor --day {DAY}" in said
+    assert "secret" not in said + out.read_text()
+    assert load_shop_config(out).page_size == 3
+    monkeypatch.setenv("SHOP_CONFIG", str(out))
+    monkeypatch.setenv("SHOP_API_URL", url.removesuffix(path))
+    settings.cache_clear()
+    receipt = land("orders", DAY)
+    rows = landed(load_id=receipt.load_id)
+    assert (receipt.rows, len({row["order_id"] for row in rows}), receipt.pages > 2) == (ORDERS, ORDERS, True)
+    fields = ("order_id", "customer_id", "total_amount", "order_date", "status")
+    assert [rows[0][field] for field in fields] == first_row
+
+
+def test_what_was_not_found_by_name_is_asked_for(
+    warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    httpserver.expect_request("/orders").respond_with_handler(IMITATIONS["json_server"][1])
+    monkeypatch.setattr("orchestration.init_shop.somebody_is_there", lambda: True)
+    out = tmp_path / "mine.toml"
+    typed = "\n\namounts.0\n\n{}\n"  # the third and the fifth are not proposed
+    url = httpserver.url_for("/orders?day=2026-03-01&_page=1&_limit=3")
+    code, said = daybreak("init", url, "--out", str(out), typed=typed.format("day"))
+    assert (code, out.exists()) == (2, False)
+    assert "keys gives two fields the same JSON key" in said
+    code, said = daybreak("init", url, "--out", str(out), typed=typed.format("amounts.1"))
+    assert code == 0, said
+    assert "orders: where does order_id stand? (2) [id]: " in said
+    assert "orders: where does total_amount stand?: " in said
+    assert load_shop_config(out).dataset("orders").sources() == (
+        ("id",), ("customer", "id"), ("amounts", 0), ("day",), ("amounts", 1),
+    )  # fmt: skip
+
+
+def test_a_draft_of_our_own_shop_is_our_own_file(warehouse: Settings, tmp_path: Path) -> None:
+    out = tmp_path / "mine.toml"
+    with ShopServer(SimulatedShop()) as server:
+        urls = [f"{server.url}/api/v1/{dataset}?date=2026-03-02&limit=5000" for dataset in ("orders", "reviews")]
+        assert daybreak("init", *urls, "--out", str(out))[0] == 0
+    ours, draft = (load_shop_config(file) for file in (Path("ingestion/shop.toml").absolute(), out))
+    for dataset in ("orders", "reviews"):
+        kept = {"path", "params", "page_size_param", "data_selector", "paginator", "total_selector", "fields", "keys"}
+        assert draft.dataset(dataset).model_dump(include=kept) == ours.dataset(dataset).model_dump(include=kept)
+    assert (draft.page_size, draft.auth) == (5000, ours.auth)
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "said"),
+    [
+        ("/orders?limit=5", "[]", "names no day"),
+        ("/orders?date=2026-03-01", '{"error": "none"}', "holds no list of objects"),
+        ("/orders?date=2026-03-01", "<html>", "cannot be used"),
+        ("/missing?date=2026-03-01", "[]", "answered 500"),
+    ],
+)
+def test_what_cannot_be_used_is_said(httpserver: HTTPServer, tmp_path: Path, url: str, body: str, said: str) -> None:
+    httpserver.expect_request("/orders").respond_with_response(Response(body))
+    out = tmp_path / "mine.toml"
+    code, output = daybreak("init", httpserver.url_for("/").rstrip("/") + url, "--out", str(out))
+    assert code in (2, 3)
+    assert said in output
+    assert not out.exists()
+
+
+def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text("mine")
+    code, said = daybreak("init", "http://127.0.0.1:1/?d=2026-03-01", "--out", str(tmp_path / "shop.toml"))
+    assert (code, "is there already" in said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("query", "params"),
+    [
+        ("date=2026-03-01", {"date": "{day}"}),
+        ("from=2026-03-01&to=2026-03-02", {"from": "{day}", "to": "{next_day}"}),
+        ("from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z", {"from": "{start:%Y-%m-%dT%H:%M:%SZ}"}),
+        ("from=2026-03-01+00:00:00", {"from": "{start:%Y-%m-%d %H:%M:%S}"}),
+        ("q={x}&date=2026-03-01", {"q": "{{x}}"}),
+        ("since=2025-01-01&date=2025-01-01", {"since": "{day}"}),
+    ],
+)
+def test_moments_of_the_day_become_templates(query: str, params: dict[str, str]) -> None:
+    guess = guessed("orders", f"https://shop.example/api?{query}", parse_json(b'[{"id": 1}]'), {})
+    assert params.items() <= guess.declared["params"].items()
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "query", "paginator", "selector"),
+    [
+        ('{"data": [{"id": 1}], "links": {"next": null, "prev": null}}', {}, "", "json_link", "data"),
+        ('{"a": {"list": [{"id": 1}]}}', {}, "", "single_page", "a.list"),
+        ("[]", {"Link": '<https://x/?p=2>; rel="next"'}, "", "header_link", "$"),
+        ("[]", {}, "&skip=0&take=10", "offset", "$"),
+        ("[]", {}, "&p=0", "page_number", "$"),
+    ],
+)
+def test_how_pages_follow_each_other(
+    body: str, headers: dict[str, str], query: str, paginator: str, selector: str
+) -> None:
+    declared: Any = guessed(
+        "orders", f"https://shop.example/api?d=2026-03-01{query}", parse_json(body.encode()), headers
+    ).declared
+    assert (declared["paginator"]["type"], declared["data_selector"]) == (paginator, selector)
+    assert set(declared["params"]) == {"d"}
