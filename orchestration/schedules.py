@@ -8,6 +8,7 @@ from airflow.sdk import Asset, Context, CronPartitionTimetable, Param
 from pendulum import FixedTimezone, timezone
 
 from orchestration.notifiers import FailureNotifier
+from orchestration.pipelines import names_of
 from pipeline_errors import ConfigurationError
 from pipeline_settings import settings
 
@@ -45,9 +46,9 @@ DAY_FORM = {
 }
 
 
-def nightly(cron: str) -> dict[str, Any]:
+def nightly(cron: str, pipeline: str) -> dict[str, Any]:
     """The DAG's arguments for a run per logical day: the day before the cron's tick, in the shop's time zone
-    (Airflow's default time zone).
+    (Airflow's default time zone). A pipeline that the shop has no data for has no schedule.
 
     From FIRST_DAY on none is left out, however long the scheduler was down. Without a FIRST_DAY runs begin at the next
     tick, or with the last one if that is less than 2.4 hours ago or a backfill was first; of the ticks that the
@@ -56,6 +57,8 @@ def nightly(cron: str) -> dict[str, Any]:
     The tick is in standard time all year round, 02:00 being 03:00 in summer: where 02:00 does not exist on the night
     that summer time begins, the timetable would leave that day out and run the next one twice.
     """
+    if pipeline not in names_of(None):
+        return {"schedule": None}
     zone, first_day = _standard_time(), settings().first_day
     return {
         "schedule": CronPartitionTimetable(cron, timezone=zone, run_offset=-1, key_format="%Y-%m-%d"),

@@ -5,6 +5,8 @@ Loads the reviews of the day before from the shop's API, lets the gate judge the
 builds and tests what they change in `fct_reviews` and `product_metrics`, publishes it in one transaction, and brings
 Redis up to it.
 
+A shop without reviews (`shop.toml` declares none) has no such nights.
+
 The day of a run is its **partition key**. To load a day again, start a run with that key, or with *day* in the form.
 
 - **A task is red:** its log ends with a line that says what happened and what to do. Readers see the old marts.
@@ -21,7 +23,7 @@ from orchestration.schedules import DAY_FORM, DEFAULT_ARGS, REVIEWS_PUBLISHED, W
 
 with DAG(
     dag_id="customer_feedback_pipeline",
-    **nightly("30 2 * * *"),
+    **nightly("30 2 * * *", "customer_feedback_pipeline"),
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
     params=DAY_FORM,

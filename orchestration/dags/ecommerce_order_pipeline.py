@@ -30,7 +30,7 @@ from orchestration.schedules import (
 
 with DAG(
     dag_id="ecommerce_order_pipeline",
-    **nightly("0 2 * * *"),
+    **nightly("0 2 * * *", "ecommerce_order_pipeline"),
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
     params=DAY_FORM,

@@ -82,12 +82,13 @@ def test_all_of_them_parse(facts: Any) -> None:
     assert sorted(facts["dags"]) == sorted([ORDERS, REVIEWS, HEALTH, MESSAGES])
 
 
-def test_parsing_reads_the_manifest_and_nothing_else(facts: Any) -> None:
+def test_parsing_reads_the_manifest_and_which_datasets_the_shop_has(facts: Any) -> None:
     ours = [path for path in facts["opened"] if not path.startswith(("/proc", "/dev", "/sys"))]
     beyond = {path for path in ours if path.startswith(str(PROJECT_ROOT / "dbt_project"))}
     assert beyond - {str(PROJECT_ROOT / "dbt_project" / "dbt_project.yml")} == {str(MANIFEST)}
     assert not {"socket.connect", "subprocess.Popen"} & set(facts["opened"])
-    assert not [path for path in ours if path.endswith((".toml", ".sql"))]
+    shop = str(PROJECT_ROOT / "ingestion" / "shop.toml")
+    assert {path for path in ours if path.endswith((".toml", ".sql"))} == {shop}
     assert not [path for path in ours if path.startswith("connection ")]
 
 
@@ -138,6 +139,12 @@ def test_schedules(facts: Any) -> None:
         HEALTH: ("PartitionedAssetTimetable", None),
         MESSAGES: ("CronTriggerTimetable", "*/15 * * * *"),
     }
+
+
+def test_a_shop_without_reviews_has_no_nights_of_them(facts: Any, tmp_path: Path) -> None:
+    shop = PROJECT_ROOT / "ingestion" / "shops" / "shopify.toml"
+    timetables = {name: dag["timetable"] for name, dag in parse(tmp_path, SHOP_CONFIG=str(shop))["dags"].items()}
+    assert (timetables[ORDERS], timetables[REVIEWS]) == ("CronPartitionTimetable", "NullTimetable")
 
 
 def test_delivery_runs_by_itself_waits_for_no_build_and_tells_nobody_of_itself(facts: Any) -> None:
