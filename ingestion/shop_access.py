@@ -67,11 +67,20 @@ def shop_auth(config: ShopConfig, access: ShopAccess, deadline: Deadline) -> Aut
 
 @configspec
 class _ClientCredentials(dlt_auth.OAuth2ClientCredentials):
-    """As dlt's, but an answer without a token is an error."""
+    """As dlt's, but an answer that cannot be used is an error of the shop."""
+
+    def obtain_token(self) -> None:
+        """Ask for a token. Raises ShopError if the answer is no JSON, or holds none, or no number of seconds."""
+        try:
+            super().obtain_token()
+        except ValueError:  # of requests' JSON too; it would quote the answer
+            raise ShopError(
+                "access_token_url gave no JSON with a token", "Check access_token_url in shop.toml."
+            ) from None
 
     def parse_access_token(self, response_json: object) -> str:
-        """The token of an answer. Raises ShopError if it holds none."""
+        """The token of an answer. Raises ValueError if it holds none."""
         token = response_json.get("access_token") if isinstance(response_json, dict) else None
         if not isinstance(token, str) or not token:
-            raise ShopError("access_token_url gave no access_token", "Check access_token_url in shop.toml.")
+            raise ValueError("no access_token")
         return token

@@ -284,9 +284,19 @@ def test_oauth2(shop: Any, warehouse: Settings, httpserver: HTTPServer, monkeypa
     wanted = {"client_id": "client", "client_secret": shop.token, "grant_type": "client_credentials"}
     assert asked == [wanted] * 2
     assert {request.headers["Authorization"] for request in shop.requests} == {"Bearer fresh"}
-    tokens += [json_response({"error": "invalid_client"})]
-    with pytest.raises(ShopError, match=r"access_token_url gave no access_token"):
-        wait_for_shop(0)
+    canary = "canary"
+    tokens += [
+        json_response({"error": "invalid_client"}),
+        json_response([canary]),
+        json_response({"access_token": canary, "expires_in": "soon"}),
+        Response(f"<html>{canary}"),
+    ]
+    while tokens:
+        with pytest.raises(ShopError, match=r"access_token_url gave no JSON with a token") as error:
+            wait_for_shop(0)
+        assert canary not in str(error.value)
+        with pytest.raises(ShopError, match=r"access_token_url gave no JSON with a token"):
+            shop.land()
 
 
 @pytest.mark.parametrize("paginator", ['{ type = "offset" }', '{ type = "page_number" }'])
