@@ -110,7 +110,7 @@ select
     order_date,
     total_amount::numeric(18, 2) as total_amount,
     status,
-    status <> all(%(non_revenue_statuses)s) as is_revenue,
+    status <> all((select non_revenue_statuses from ops.dataset_settings where dataset = 'orders')::text[]) as is_revenue,
     total_amount > %(large_order_amount)s as is_large
 from judged
 where not is_identical_copy and reasons = '{}';

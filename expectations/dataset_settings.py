@@ -23,6 +23,8 @@ class DatasetSettings:
     max_bad_rate: Decimal  # fraction 0–1
     language: str
     amount_unit: Decimal  # what 1 of the shop's amounts is worth
+    non_revenue_statuses: list[str]  # as the shop writes them
+    date_format: str
 
 
 def save_settings(config: ShopConfig) -> None:
@@ -42,7 +44,7 @@ def read_settings(connection: Connection, dataset: str) -> DatasetSettings | Non
     with connection.cursor(row_factory=class_row(DatasetSettings)) as cursor:
         query = """
             select dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-                amount_unit
+                amount_unit, non_revenue_statuses, date_format
             from ops.dataset_settings where dataset = %s
         """
         return cursor.execute(query, [dataset]).fetchone()
@@ -52,13 +54,15 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
     return [
         DatasetSettings(
             dataset=name,
-            time_zone=config.time_zone,
+            time_zone=config.time_zone_of(name),
             required_fields=list(dataset.required),
             product_id_pattern=dataset.product_id_pattern,
             max_text_bytes=config.max_text_bytes,
             max_bad_rate=Decimal(str(dataset.max_bad_rate)),  # what shop.toml says, not the float nearest to it
-            language=config.language,
+            language=config.language_of(name),
             amount_unit=1 / Decimal(dataset.minor_units),
+            non_revenue_statuses=list(dataset.non_revenue_statuses),
+            date_format=dataset.date_format,
         )
         for name, dataset in config.datasets.items()
     ]
@@ -87,9 +91,9 @@ def _write(connection: Connection, wanted: DatasetSettings) -> None:
         """
         insert into ops.dataset_settings
             (dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-            amount_unit)
+            amount_unit, non_revenue_statuses, date_format)
         values (%(dataset)s, %(time_zone)s, %(required_fields)s, %(product_id_pattern)s, %(max_text_bytes)s,
-            %(max_bad_rate)s, %(language)s, %(amount_unit)s)
+            %(max_bad_rate)s, %(language)s, %(amount_unit)s, %(non_revenue_statuses)s, %(date_format)s)
         on conflict (dataset) do update set
             time_zone = excluded.time_zone,
             required_fields = excluded.required_fields,
@@ -97,7 +101,9 @@ def _write(connection: Connection, wanted: DatasetSettings) -> None:
             max_text_bytes = excluded.max_text_bytes,
             max_bad_rate = excluded.max_bad_rate,
             language = excluded.language,
-            amount_unit = excluded.amount_unit
+            amount_unit = excluded.amount_unit,
+            non_revenue_statuses = excluded.non_revenue_statuses,
+            date_format = excluded.date_format
         """,
         vars(wanted),
     )

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -27,7 +27,7 @@ LOAD_ID = "first page"  # of its rows, which no load has
 
 @dataclass(frozen=True)
 class FirstPage:
-    """`request`: its URL without a secret; `first_row`: as the shop sent it, None if there is none.
+    """`request`: its method, URL without a secret, and body; `first_row`: as the shop sent it, None if there is none.
 
     `fields`: where each field was looked for, and what it is in the first row.
     """
@@ -49,7 +49,9 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
     rows: list[Any] = []
 
     def look(response: requests.Response) -> None:
-        asked.append(str(response.url))
+        asked.append(f"{response.request.method} {_without_key(str(response.url), config)}")
+        if response.request.body:
+            asked[-1] += " " + cast("bytes", response.request.body).decode()
         check.check(response)
 
     with (
@@ -69,7 +71,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
         values = values_of([row if isinstance(row, dict) else {} for row in rows[:1]], source_of_field)
         found[field] = (where, field_text(values[0]) if values else None)
     return FirstPage(
-        request=f"GET {_without_key(asked[0], config)}",
+        request=asked[0],
         file=file,
         first_row=json_text(rows[0]) if rows else None,
         fields=found,

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+from ingestion.json_text import ABSENT, found
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -40,10 +42,6 @@ def entered_keys(sources: Sequence[Source]) -> frozenset[str]:
     return frozenset(str(source[0]) for source in sources if isinstance(source, tuple) and len(source) > 1)
 
 
-def _found(value: Any, path: Path) -> Any:
-    for step in path:
-        if isinstance(step, int):
-            value = value[step] if type(value) is list and step < len(value) else None
-        else:
-            value = value.get(step) if type(value) is dict else None
-    return value
+def _found(item: Any, path: Path) -> Any:
+    value = found(item, path)
+    return None if value is ABSENT else value

@@ -36,12 +36,15 @@ def parse_json(body: bytes | bytearray) -> Any:
             gc.enable()
 
 
-def found(body: Any, selector: str) -> Any:
-    """What stands in parsed JSON under keys joined by dots, or ABSENT."""
-    for key in selector.split("."):
-        if not isinstance(body, dict) or key not in body:
+def found(body: Any, path: tuple[str | int, ...]) -> Any:
+    """What stands in parsed JSON at keys of objects and numbers of list items, or ABSENT. -1 is the last item."""
+    for step in path:
+        if isinstance(step, int):
+            if type(body) is not list or not -len(body) <= step < len(body):
+                return ABSENT
+        elif type(body) is not dict or step not in body:
             return ABSENT
-        body = body[key]
+        body = body[step]
     return body
 
 

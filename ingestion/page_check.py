@@ -5,13 +5,14 @@ from typing import Any
 
 import requests
 
-from ingestion.json_text import ABSENT, Number, found, parse_json
-from ingestion.shop_api import Cursor, JsonLink, Offset, PageNumber
-from ingestion.shop_config import DatasetConfig
-from ingestion.shop_session import NO_ORIGIN, origin, printable, readable
+from ingestion.json_text import ABSENT, found, parse_json
+from ingestion.paginators import WRONG_SHAPE, kind, told_total
+from ingestion.shop_dataset import DatasetConfig
+from ingestion.shop_pages import Offset, PageNumber
+from ingestion.shop_session import printable, readable
 from pipeline_errors import ShopError
 
-WRONG_SHAPE = "Check SHOP_API_URL, and the dataset's path and selectors in shop.toml."
+NO_CONTENT = 204
 
 
 class PageCheck:
@@ -24,38 +25,37 @@ class PageCheck:
         self.pages = 0
         self._dataset = dataset
         self._max_pages = max_pages
-        self._seen: set[str] = set()
+        self._seen: set[tuple[str, Any]] = set()
         self._contents: set[bytes] = set()
         self._totals: set[int] = set()
 
     def check(self, response: requests.Response) -> None:
         """Refuse the response with a ShopError, or let its JSON be read, exactly and without parsing it again."""
         where = readable(response.url)
-        self._count(response.url, where)
-        body = _parse(response.content, where)
+        self._count(response, where)
+        body = [] if response.status_code == NO_CONTENT else _parse(response.content, where)
         rows = self._require_rows(body, where)
         if rows and isinstance(self._dataset.paginator, Offset | PageNumber):
             self._require_news(response.content, where)
-        self._settle_pagination(body, where)
-        if self._dataset.total_selector:
-            self._note_total(found(body, self._dataset.total_selector), where)
         # The data selector and the paginator each call json(): parsing once halves the time of a page, and it must be
         # our parser, since the usual one turns 19.990 into a float.
         response.json = lambda **_: body  # type: ignore[method-assign]
         response._content = b""  # parsed: a big page need not stand in memory twice
+        if (total := told_total(response, self._dataset)) is not None:
+            self._totals.add(total)
 
     def totals_differ_from(self, rows: int) -> str:
         """What the shop told as the day's total, if that is not the number of rows that came; else ''."""
         return " and ".join(map(str, sorted(self._totals))) if self._totals - {rows} else ""
 
-    def _count(self, url: str, where: str) -> None:
-        page_url = url.partition("#")[0]
-        if page_url in self._seen:
+    def _count(self, response: requests.Response, where: str) -> None:
+        page = response.url.partition("#")[0], response.request.body
+        if page in self._seen:
             raise ShopError(
                 f"{where} is named as the next page although it was read before (page {self.pages + 1})",
                 "The shop's pagination loops: report it to the shop.",
             )
-        self._seen.add(page_url)
+        self._seen.add(page)
         self.pages += 1
         if self.pages > self._max_pages:
             raise ShopError(
@@ -74,34 +74,30 @@ class PageCheck:
         self._contents.add(digest)
 
     def _require_rows(self, body: Any, where: str) -> int:
-        """How many rows the page has."""
-        selector = self._dataset.data_selector
-        rows = body if selector == "$" else found(body, selector)
-        if isinstance(rows, list):
-            return len(rows)
+        """How many rows the page has. An empty list in place of the whole page is one without rows: PHP writes that."""
+        path = self._dataset.data_selector
+        rows = found(body, path)
+        if isinstance(rows, list) or body == []:
+            return len(rows) if isinstance(rows, list) else 0
+        selector = ".".join(map(str, path)) or "$"
         said_of_rows = (
-            f"has no list {selector!r}" if rows is ABSENT else f"has {_kind(rows)} as {selector!r}, not a list"
+            f"has no list {selector!r}" if rows is ABSENT else f"has {kind(rows)} as {selector!r}, not a list"
         )
         if not isinstance(body, dict):
-            raise ShopError(f"{where} {said_of_rows}: its body is {_kind(body)}", WRONG_SHAPE)
-        said = next((body[key] for key in ("error", "message", "detail") if type(body.get(key)) is str), None)
+            raise ShopError(f"{where} {said_of_rows}: its body is {kind(body)}", WRONG_SHAPE)
+        said = _said(body)
         keys = ", ".join(printable(key) for key in list(body)[:10])
         told = f", and says: {printable(said)}" if said else f", only: {keys}" if rows is ABSENT and keys else ""
         raise ShopError(f"{where} {said_of_rows}{told}", WRONG_SHAPE)
 
-    def _settle_pagination(self, body: Any, where: str) -> None:
-        paginator = self._dataset.paginator
-        if isinstance(paginator, JsonLink):
-            _settle_next(body, paginator.next_url_path, where)
-        elif isinstance(paginator, Cursor):
-            _settle_cursor(body, paginator.cursor_path, where)
 
-    def _note_total(self, total: Any, where: str) -> None:
-        if total is ABSENT or total is None:
-            return
-        if not (isinstance(total, str) and total.isdecimal() and len(total) < 19):
-            raise ShopError(f"{where} tells a total of rows that is no count ({_kind(total)})", WRONG_SHAPE)
-        self._totals.add(int(total))
+def _said(body: dict[str, Any]) -> str | None:
+    """What an error body tells people: `{"error": "…"}`, or as in GraphQL `{"errors": [{"message": "…"}]}`."""
+    errors = body.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else errors
+    told = [body, first] if isinstance(first, dict) else [body, {"error": first}]
+    texts = (part.get(key) for part in told for key in ("error", "message", "detail"))
+    return next((text for text in texts if type(text) is str), None)
 
 
 def _parse(content: bytes, where: str) -> Any:
@@ -117,34 +113,3 @@ def _parse(content: bytes, where: str) -> Any:
         raise ShopError(
             f"{where} sent {len(content):,} bytes that are no JSON, or JSON cut short, beginning {start!r}", WRONG_SHAPE
         ) from None
-
-
-def _settle_next(body: Any, selector: str, where: str) -> None:
-    """Leave a URL or None as the next page: '' and false mean the end too, and dlt would ask for them."""
-    *path, key = selector.split(".")
-    parent = found(body, ".".join(path)) if path else body
-    following = parent.get(key) if isinstance(parent, dict) else None
-    if not following:
-        if isinstance(parent, dict):
-            parent[key] = None
-    elif type(following) is not str or origin(following) == NO_ORIGIN:
-        raise ShopError(f"{where} has {_kind(following)} as {selector!r}, not a URL", WRONG_SHAPE)
-
-
-def _settle_cursor(body: Any, selector: str, where: str) -> None:
-    """Leave a text or None as the next cursor; a number is its text."""
-    *path, key = selector.split(".")
-    parent = found(body, ".".join(path)) if path else body
-    cursor = parent.get(key) if isinstance(parent, dict) else None
-    if isinstance(cursor, str) or not cursor:
-        if isinstance(parent, dict):
-            parent[key] = str(cursor) if cursor else None
-        return
-    raise ShopError(f"{where} has {_kind(cursor)} as {selector!r}, not a cursor", WRONG_SHAPE)
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, Number):
-        return "a number"
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
-    return names[type(value)]

@@ -1,19 +1,17 @@
-"""How a shop's API is spoken to, in dlt's own terms: who we are, how pages follow each other, which day is meant."""
+"""How a shop's API is spoken to, in dlt's own terms: who we are, and which day is meant."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from string import Formatter
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-Selector = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
 HeaderText = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$")]
-ParameterName = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
 
 
@@ -49,72 +47,21 @@ class OAuth2Auth(BaseModel):
     access_token_request_data: dict[str, str] = {}
 
 
-class SinglePage(BaseModel):
-    """A day is one page."""
-
-    model_config = STRICT
-    type: Literal["single_page"] = "single_page"
-
-
-class JsonLink(BaseModel):
-    """The body holds the next page's URL."""
-
-    model_config = STRICT
-    type: Literal["json_link"]
-    next_url_path: Selector
-
-
-class HeaderLink(BaseModel):
-    """The header `Link` holds the next page's URL, as `rel="next"`."""
-
-    model_config = STRICT
-    type: Literal["header_link"]
-    links_next_key: Annotated[str, Field(min_length=1)] = "next"
-
-
-class Cursor(BaseModel):
-    """The body holds a value that the next request repeats."""
-
-    model_config = STRICT
-    type: Literal["cursor"]
-    cursor_path: Selector
-    cursor_param: ParameterName
-
-
-class Offset(BaseModel):
-    """A request says how many rows it has seen. The day ends with their total, or with a page without rows."""
-
-    model_config = STRICT
-    type: Literal["offset"]
-    offset_param: ParameterName = "offset"
-
-
-class PageNumber(BaseModel):
-    """A request says which page it wants. The day ends with the total of rows, or with a page without rows."""
-
-    model_config = STRICT
-    type: Literal["page_number"]
-    page_param: ParameterName = "page"
-    base_page: Annotated[int, Field(ge=0, le=1)] = 1
-
-
 Auth: TypeAlias = Annotated[BearerAuth | ApiKeyAuth | HttpBasicAuth | OAuth2Auth, Field(discriminator="type")]
-Paginator: TypeAlias = Annotated[
-    SinglePage | JsonLink | HeaderLink | Cursor | Offset | PageNumber, Field(discriminator="type")
-]
 
 
 class _Moment(datetime):
-    """A moment that is written in ISO 8601 unless a format says otherwise."""
+    """A moment that is written in ISO 8601 unless a format says otherwise; `%s` is its Unix time in seconds."""
 
     def __format__(self, spec: str) -> str:
-        return super().__format__(spec) if spec else self.isoformat()
+        return super().__format__(spec.replace("%s", f"{self.timestamp():.0f}")) if spec else self.isoformat()
 
 
 def moments(day: date, zone: str) -> Mapping[str, date]:
     """What a template may name: `day`, `next_day`; `start` and `end`, its first midnight and the next; a second before.
 
-    `last_second` is the one before `end`, `second_before` the one before `start`, for shops that leave bounds out.
+    `last_second` is the one before `end`, `second_before` the one before `start`, for shops that leave bounds out. Each
+    of the four in UTC is `start_utc` and so on.
     """
 
     def midnight(of: date, earlier: timedelta = timedelta()) -> _Moment:
@@ -123,14 +70,14 @@ def moments(day: date, zone: str) -> Mapping[str, date]:
         return _Moment(*at.timetuple()[:6], tzinfo=ZoneInfo(zone))
 
     next_day, second = day + timedelta(days=1), timedelta(seconds=1)
-    return {
-        "day": day,
-        "next_day": next_day,
+    bounds = {
         "start": midnight(day),
         "end": midnight(next_day),
         "last_second": midnight(next_day, second),
         "second_before": midnight(day, second),
     }
+    in_utc = {f"{name}_utc": moment.astimezone(UTC) for name, moment in bounds.items()}
+    return {"day": day, "next_day": next_day, **bounds, **in_utc}
 
 
 def filled(template: str, day: date, zone: str) -> str:
@@ -138,19 +85,41 @@ def filled(template: str, day: date, zone: str) -> str:
     return template.format(**moments(day, zone))
 
 
-def _template(text: str) -> str:
-    """A text with names of moments in braces, and formats for them: `{day}`, `{start:%Y-%m-%dT%H:%M:%SZ}`."""
+def filled_body(body: Any, day: date, zone: str) -> Any:
+    """A JSON body with the day's moments in its texts. One that names none may have braces of its own, as GraphQL has.
+
+    Raises ValueError if a text that names a moment is no template.
+    """
+    if isinstance(body, dict):
+        return {key: filled_body(part, day, zone) for key, part in body.items()}
+    if isinstance(body, list):
+        return [filled_body(part, day, zone) for part in body]
+    return filled(checked_template(body), day, zone) if isinstance(body, str) and names_a_moment(body) else body
+
+
+def names_a_moment(text: str) -> bool:
+    """Whether a moment of the day is named somewhere in it."""
+    return any(f"{{{name}" in text for name in moments(date(2024, 2, 29), "UTC"))
+
+
+def checked_template(text: str) -> str:
+    """A text with names of moments in braces, and formats for them: `{day}`, `{start:%d.%m.%Y}`, `{end:%s}`.
+
+    Raises ValueError if it is none.
+    """
     a_day = date(2024, 2, 29)
     try:
-        named = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
-        if not (unknown := sorted(named - set(moments(a_day, "UTC")))):
+        named = [(name, spec or "") for _, name, spec, _ in Formatter().parse(text) if name is not None]
+        if not (unknown := sorted({name for name, _ in named} - set(moments(a_day, "UTC")))):
             filled(text, a_day, "UTC")
     except ValueError as error:
         raise ValueError(f"{text!r} is no template: {error}") from None
     if unknown:
         known = ", ".join(moments(a_day, "UTC"))
         raise ValueError(f"{text!r} names {', '.join(map(repr, unknown))}; there are {known}")
+    if any(name.endswith("day") and "%s" in spec for name, spec in named):
+        raise ValueError(f"{text!r} wants the Unix time of a day: moments such as start and end have one")
     return text
 
 
-Template = Annotated[str, AfterValidator(_template)]
+Template = Annotated[str, AfterValidator(checked_template)]

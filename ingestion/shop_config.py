@@ -4,23 +4,12 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from ingestion.item_source import Constant, Source
-from ingestion.shop_api import (
-    Auth,
-    BearerAuth,
-    HeaderName,
-    HeaderText,
-    Paginator,
-    ParameterName,
-    Selector,
-    SinglePage,
-    Template,
-)
+from ingestion.shop_api import Auth, BearerAuth, HeaderName, HeaderText
+from ingestion.shop_dataset import DatasetConfig, Language, TimeZone
 from pipeline_errors import ConfigurationError
 from pipeline_settings import settings
 
@@ -36,91 +25,15 @@ NEEDED_FIELDS = {
     "reviews": ("review_id", "product_id", "customer_id", "rating"),
 }
 
-# Every Postgres table has these columns already.
-SYSTEM_COLUMNS = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
+# What only one dataset can be told.
+OWN_KEYS = {
+    "minor_units": "orders",
+    "non_revenue_statuses": "orders",
+    "language": "reviews",
+    "product_id_pattern": "reviews",
+}
 
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # an unknown name, a malformed one, the name of a folder
-        raise ValueError(f"{name!r} is no IANA time zone, such as 'Europe/Berlin'") from None
-    return name
-
-
-def _compiling_pattern(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-    return pattern
-
-
-def _free_column(name: str) -> str:
-    if name in SYSTEM_COLUMNS:
-        raise ValueError(f"{name!r} is a system column of Postgres; land it under another name with keys")
-    return name
-
-
-# Names that dlt, Postgres and dbt all leave as they are; no leading underscore, since those columns are ours.
-FieldName = Annotated[
-    str,
-    StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=63),
-    AfterValidator(_free_column),
-]
-RowsSelector = Annotated[str, StringConstraints(pattern=r"^(\$|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~%/-]+$")]
-TemplatePath = Annotated[Template, StringConstraints(pattern=r"^[A-Za-z0-9._~%/:{}-]+$")]
-KeyPath = Annotated[str, Field(min_length=1)] | Annotated[tuple[str | int, ...], Field(min_length=1, strict=False)]
-
-NESTED = re.compile(r"[A-Za-z_]\w*(\.([A-Za-z_]\w*|\d+))+")
-
-
-class DatasetConfig(BaseModel):
-    """One endpoint of the shop: how a day is asked for, where its rows stand, and which fields they have."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    path: TemplatePath
-    params: dict[str, Template] = {}
-    page_size_param: ParameterName | None = None
-    data_selector: RowsSelector
-    paginator: Paginator = SinglePage()
-    total_selector: Selector | None = None
-    fields: Annotated[tuple[FieldName, ...], Field(min_length=1, strict=False)]
-    keys: dict[str, KeyPath] = {}
-    constants: dict[str, str] = {}
-    required: Annotated[tuple[str, ...], Field(strict=False)]
-    product_id_pattern: Annotated[str, AfterValidator(_compiling_pattern)] | None = None
-    minor_units: Literal[1, 10, 100, 1000] = 1
-    max_bad_rate: Annotated[float, Field(ge=0, le=1)]
-
-    @model_validator(mode="after")
-    def _fields_agree(self) -> Self:
-        if len(set(self.fields)) < len(self.fields):
-            raise ValueError("fields names a field twice")
-        for key, names in (
-            ("required", set(self.required)),
-            ("keys", set(self.keys)),
-            ("constants", set(self.constants)),
-        ):
-            if unknown := sorted(names - set(self.fields)):
-                raise ValueError(f"{key} names {', '.join(unknown)}, which fields does not declare")
-        if both := sorted(set(self.keys) & set(self.constants)):
-            raise ValueError(f"{', '.join(both)} stands in both keys and constants")
-        paths = [source for source in self.sources() if isinstance(source, tuple)]
-        if len(set(paths)) < len(paths):
-            raise ValueError("keys gives two fields the same JSON key")
-        if not any("{" in template for template in (self.path, *self.params.values())):
-            raise ValueError('neither path nor params names the day: params = { date = "{day}" }')
-        return self
-
-    def sources(self) -> tuple["Source", ...]:
-        """Where each field comes from, in the order of `fields`: its path in the JSON item, or what it always is."""
-        return tuple(
-            Constant(self.constants[field]) if field in self.constants else _path(self.keys.get(field, field))
-            for field in self.fields
-        )
 
 
 class ShopConfig(BaseModel):
@@ -128,8 +41,8 @@ class ShopConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    time_zone: Annotated[str, AfterValidator(_known_zone)]
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+    time_zone: TimeZone
+    language: Language
     health_path: UrlPath
     max_text_bytes: Annotated[int, Field(ge=1, le=1_000_000_000)]
     page_size: Annotated[int, Field(ge=1)] = 5_000
@@ -152,6 +65,9 @@ class ShopConfig(BaseModel):
                 raise ValueError(f"datasets.{name}.fields lacks {', '.join(missing)}, which staging reads")
             if missing := [field for field in NEEDED_FIELDS[name] if field not in dataset.required]:
                 raise ValueError(f"datasets.{name}.required lacks {', '.join(missing)}, which no mart can be without")
+            for key, owner in OWN_KEYS.items():
+                if key in dataset.model_fields_set and name != owner:
+                    raise ValueError(f"datasets.{name}.{key} says nothing: only {owner} have it")
         return self
 
     def dataset(self, name: str) -> DatasetConfig:
@@ -163,13 +79,13 @@ class ShopConfig(BaseModel):
                 f"shop.toml declares no dataset {name!r}", f"It declares {', '.join(self.datasets)}."
             ) from None
 
+    def time_zone_of(self, dataset: str) -> str:
+        """The zone of a dataset's timestamps: it decides to which day they belong, and when a day begins."""
+        return self.dataset(dataset).time_zone or self.time_zone
 
-def _path(key: str | tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """The steps to a value: "a.b.0" goes into objects and lists, another text is one key, a list is taken as it is."""
-    if isinstance(key, tuple):
-        return key
-    steps = key.split(".") if NESTED.fullmatch(key) else [key]
-    return tuple(int(step) if step.isdecimal() and number else step for number, step in enumerate(steps))
+    def language_of(self, dataset: str) -> str:
+        """The language of a dataset's texts."""
+        return self.dataset(dataset).language or self.language
 
 
 def load_shop_config(path: Path) -> ShopConfig:
@@ -208,9 +124,17 @@ def _explain(error: ValidationError, text: str) -> str:
     for detail in error.errors(include_url=False):
         key = ".".join(str(part) for part in detail["loc"])
         message = "is unknown" if detail["type"] == "extra_forbidden" else detail["msg"].removeprefix("Value error, ")
-        line = _line_of(tuple(map(str, detail["loc"])), text)
+        told = message.partition(" ")[0].split(".")  # of what is wrong with a table, the first word is often its key
+        line = _line_of((*_written(detail["loc"]), *told), text)
         wrong.append((f"line {line}, " if line else "") + (f"{key}: {message}" if key else message))
     return "; ".join(wrong)
+
+
+def _written(loc: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The keys of an error as they stand in the file: without the type by which pydantic tells a paginator's keys."""
+    return tuple(
+        str(part) for before, part in zip(("", *loc), loc, strict=False) if before not in ("paginator", "auth")
+    )
 
 
 def _line_of(key: tuple[str, ...], text: str) -> int | None:

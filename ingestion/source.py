@@ -1,18 +1,19 @@
 """The shop's API as a declaration that dlt reads: which endpoint, which day, where rows and the next page stand."""
 
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 import requests
+from dlt.common import jsonpath
 from dlt.extract import DltSource
-from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from dlt.sources.rest_api import rest_api_source
 from dlt.sources.rest_api.typing import ClientConfig, Endpoint, RESTAPIConfig
 from requests.auth import AuthBase
 
 from ingestion import dlt_settings
-from ingestion.json_text import found
-from ingestion.shop_api import Offset, PageNumber, Paginator, filled
+from ingestion.item_source import Path
+from ingestion.paginators import paginator_of
+from ingestion.shop_api import filled, filled_body
 from ingestion.shop_config import ShopConfig
 
 dlt_settings.apply()
@@ -39,15 +40,25 @@ def shop_source(
     if session:
         client["session"] = session
 
-    params = {name: filled(template, day, config.time_zone) for name, template in declared.params.items()}
+    zone = config.time_zone_of(dataset)
+    params: dict[str, str | list[str]] = {
+        name: filled(value, day, zone) if isinstance(value, str) else [filled(text, day, zone) for text in value]
+        for name, value in declared.params.items()
+    }
     if declared.page_size_param:
         params[declared.page_size_param] = str(config.page_size)
     endpoint: Endpoint = {
-        "path": filled(declared.path, day, config.time_zone),
-        "params": dict(params),
-        "data_selector": declared.data_selector,
-        "paginator": _paginator(declared.paginator, declared.total_selector),
+        "path": _for_dlt(filled(declared.path, day, zone)),
+        "method": declared.method,
+        "params": _for_dlt(params),
+        "data_selector": _json_path(declared.data_selector),
+        "paginator": paginator_of(declared, config.page_size),
     }
+    if declared.body is not None:
+        body = filled_body(declared.body, day, zone)
+        if declared.page_size_body_path:
+            jsonpath.set_value_at_path(body, declared.page_size_body_path, config.page_size)
+        endpoint["json"] = _for_dlt(body)
     declaration: RESTAPIConfig = {
         "client": client,
         "resources": [{"name": f"{dataset}_pages", "endpoint": endpoint}],
@@ -55,44 +66,15 @@ def shop_source(
     return rest_api_source(declaration, name=f"shop_{dataset}")
 
 
-def _paginator(declared: Paginator, total_selector: str | None) -> Any:
-    if isinstance(declared, Offset):
-        return CountingPaginator(declared.offset_param, total_selector)
-    if isinstance(declared, PageNumber):
-        return CountingPaginator(declared.page_param, total_selector, declared.base_page)
-    return declared.model_dump()
+def _for_dlt(value: Any) -> Any:
+    """The same with braces doubled: dlt looks for placeholders of its own in texts and names."""
+    if isinstance(value, str):
+        return value.replace("{", "{{").replace("}", "}}")
+    if isinstance(value, dict):
+        return {_for_dlt(key): _for_dlt(part) for key, part in value.items()}
+    return [_for_dlt(part) for part in value] if isinstance(value, list) else value
 
 
-class CountingPaginator(BasePaginator):
-    """Asks on by offset or page number, until as many rows have come as there are, or none come.
-
-    dlt's own believe in the size of page that was asked for, and would leave rows out where a shop gives smaller pages.
-    """
-
-    def __init__(self, param: str, total_selector: str | None, base_page: int | None = None) -> None:
-        """`param` carries the number of rows that have been seen, or, with a `base_page`, that of the page."""
-        super().__init__()
-        self._param = param
-        self._total_selector = total_selector
-        self._base_page = base_page
-        self._rows = self._pages = 0
-
-    def init_request(self, request: requests.Request) -> None:
-        """Begin with the first page."""
-        self._rows = self._pages = 0
-        self._has_next_page = True
-        self.update_request(request)
-
-    def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
-        """Count the rows of a page."""
-        self._rows += len(data or [])
-        self._pages += 1
-        told = found(response.json(), self._total_selector) if self._total_selector else None
-        # PageCheck has refused by now what is told and is no count
-        is_all = isinstance(told, str) and told.isdecimal() and self._rows >= int(told)
-        self._has_next_page = bool(data) and not is_all
-
-    def update_request(self, request: requests.Request) -> None:
-        """Ask for what follows."""
-        at = self._rows if self._base_page is None else self._base_page + self._pages
-        request.params = {**cast("dict[str, str]", request.params or {}), self._param: str(at)}
+def _json_path(path: Path) -> str:
+    """A path as the JSONPath that dlt reads."""
+    return ".".join(f"[{step}]" if isinstance(step, int) else f"'{step}'" for step in path) or "$"

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ingestion.shop_config import DatasetConfig, shop_config
+from ingestion.shop_config import shop_config
+from ingestion.shop_dataset import DatasetConfig
 from pipeline_errors import DaybreakError
 from warehouse.connection import connect
 from warehouse.roles import LOADER, acting_as

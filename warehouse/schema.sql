@@ -49,9 +49,13 @@ create table if not exists ops.dataset_settings (
     max_text_bytes integer not null,
     max_bad_rate numeric not null,
     language text not null,
-    amount_unit numeric not null default 1  -- what 1 of the shop's amounts is worth: 0.01 where it counts in cents
+    amount_unit numeric not null default 1,  -- what 1 of the shop's amounts is worth: 0.01 where it counts in cents
+    non_revenue_statuses text[] not null default '{}',  -- of orders: filled from shop.toml as soon as it stands
+    date_format text not null default 'iso'
 );
 alter table ops.dataset_settings add column if not exists amount_unit numeric not null default 1;
+alter table ops.dataset_settings add column if not exists non_revenue_statuses text[] not null default '{}';
+alter table ops.dataset_settings add column if not exists date_format text not null default 'iso';
 
 -- One row per load that landed whole. A load without a row here is half-landed: invisible, and pruned.
 create table if not exists ops.loads (

@@ -1,13 +1,15 @@
 """What of shop.toml reaches the warehouse."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from expectations.dataset_settings import read_settings, save_settings
-from ingestion.shop_config import ShopConfig
+from ingestion.shop_config import ShopConfig, load_shop_config
+from ingestion.shop_dataset import NON_REVENUE_STATUSES
 from pipeline_errors import ConfigurationError
-from pipeline_settings import Settings
+from pipeline_settings import PROJECT_ROOT, Settings
 from tests.expectations.staging import OURS
 from warehouse.connection import connect
 
@@ -36,9 +38,28 @@ def test_settings_are_those_of_the_file(warehouse: Settings) -> None:
     assert orders.max_bad_rate == Decimal("0.05")
     assert orders.amount_unit == 1
     assert orders.product_id_pattern is None
+    assert orders.non_revenue_statuses == ["canceled", "cancelled", "refunded", "returned", "unavailable", "failed"]
     assert reviews.max_bad_rate == Decimal("0.1")
     assert reviews.required_fields == ["review_id", "product_id", "customer_id", "rating", "review_text"]
     assert reviews.product_id_pattern == "^[A-Za-z0-9][A-Za-z0-9_-]*$"
+
+
+def test_a_dataset_may_have_a_zone_a_language_and_statuses_of_its_own(warehouse: Settings, tmp_path: Path) -> None:
+    """They reach the templates of a request and the warehouse; the other dataset keeps the shop's."""
+    told = {"orders": 'time_zone = "Asia/Tokyo"\nnon_revenue_statuses = ["VOID"]', "reviews": 'language = "pt"'}
+    text = (PROJECT_ROOT / "ingestion" / "shop.toml").read_text()
+    for dataset, keys in told.items():
+        text = text.replace(f'path = "api/v1/{dataset}"', f'path = "api/v1/{dataset}"\n{keys}')
+    (tmp_path / "shop.toml").write_text(text.replace('{ date = "{day}" }', '{ since = "{start}" }', 1))
+    config = load_shop_config(tmp_path / "shop.toml")
+    save_settings(config)
+    with connect() as connection:
+        orders, reviews = (read_settings(connection, dataset) for dataset in ("orders", "reviews"))
+    assert orders is not None
+    assert reviews is not None
+    assert (orders.time_zone, orders.language, orders.non_revenue_statuses) == ("Asia/Tokyo", "en", ["VOID"])
+    assert (reviews.time_zone, reviews.language) == ("UTC", "pt")
+    assert reviews.non_revenue_statuses == list(NON_REVENUE_STATUSES)
 
 
 def test_only_a_change_is_written(warehouse: Settings) -> None:

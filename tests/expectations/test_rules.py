@@ -103,6 +103,38 @@ ORDER_DATES: list[tuple[str | None, list[str]]] = [
     ("2024-03-31T10:00 Europe/Berlin", ["order_date_unreadable"]),
 ]
 
+# Of a shop that writes dates otherwise: the last moment of the day before in Berlin, and the first and last of the day.
+TOLD_DATES: dict[str, list[tuple[str, list[str]]]] = {
+    "epoch_seconds": [
+        ("1711839599", ["order_date_not_the_day"]),
+        ("1711839600", []),
+        ("1711922399.9", []),
+        ("1.7119e9", []),
+        ("1711922400", ["order_date_not_the_day"]),
+        ("-62135596801", ["order_date_unreadable"]),
+        ("1e30", ["order_date_unreadable"]),
+        ("1711839600000", ["order_date_unreadable"]),
+        ("2024-03-31", ["order_date_unreadable"]),
+    ],
+    "epoch_milliseconds": [
+        ("1711839599999", ["order_date_not_the_day"]),
+        ("1711839600000", []),
+        ("1711922399999", []),
+        ("1711922400000", ["order_date_not_the_day"]),
+        ("now", ["order_date_unreadable"]),
+    ],
+    "rfc_2822": [
+        ("Sat, 30 Mar 2024 22:59:59 +0000", ["order_date_not_the_day"]),
+        ("Sat, 30 Mar 2024 23:00:00 +0000", []),
+        ("31 Mar 2024 23:59:59 +0200", []),
+        ("Sun, 31 Mar 2024 20:00:00 GMT", []),
+        ("Sun, 31 Mar 2024 22:00:00 +0000", ["order_date_not_the_day"]),
+        ("Sun, 30 Feb 2024 22:00:00 +0000", ["order_date_unreadable"]),
+        ("Sun, 31 Xyz 2024 22:00:00 +0000", ["order_date_unreadable"]),
+        ("2024-03-31T10:00:00Z", ["order_date_unreadable"]),
+    ],
+}
+
 OTHER_ORDERS: list[tuple[Row, list[str]]] = [
     (order(1), []),
     (order(2, _extra='{"channel": "web"}'), []),
@@ -170,6 +202,15 @@ def test_amounts_are_judged_by_value(warehouse: Settings) -> None:
 def test_dates_are_those_of_the_shops_time_zone(warehouse: Settings) -> None:
     save_settings(BERLIN)
     cases = [(order(number, order_date=text), codes) for number, (text, codes) in enumerate(ORDER_DATES)]
+    assert_reasons("orders", cases)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("date_format", TOLD_DATES)
+def test_dates_may_be_written_otherwise(warehouse: Settings, date_format: str) -> None:
+    orders = OURS.datasets["orders"].model_copy(update={"date_format": date_format})
+    save_settings(BERLIN.model_copy(update={"datasets": {**OURS.datasets, "orders": orders}}))
+    cases = [(order(number, order_date=text), codes) for number, (text, codes) in enumerate(TOLD_DATES[date_format])]
     assert_reasons("orders", cases)
 
 

@@ -3,7 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -129,6 +129,86 @@ def datasette(request: Request) -> Response:
     return json_response({"ok": True, "rows": found[begin:end], "next": str(end) if end < len(found) else None})
 
 
+def prestashop(request: Request) -> Response:
+    """https://devdocs.prestashop-project.org/8/webservice/cheat-sheet; no rows are an empty list in place of a page."""
+    if request.headers.get("Authorization") != basic("KEY", ""):
+        return Response(json.dumps({"errors": [{"code": 18, "message": "Invalid authentication key format"}]}), 401)
+    if (request.args["output_format"], request.args["date"]) != ("JSON", "1"):
+        return Response(json.dumps({"errors": [{"code": 33, "message": "unknown"}]}), 400)
+    low, high = (datetime.fromisoformat(text) for text in request.args["filter[date_add]"].strip("[]").split(","))
+    found = [
+        {"id": number, "id_customer": str(number), "total_paid": "29.350000", "current_state": "2", "date_add": str(at)}
+        for number, moment in orders("Europe/Paris")
+        if low <= (at := moment.replace(tzinfo=None)) <= high
+    ]
+    begin, size = map(int, request.args["limit"].split(","))
+    page = found[begin : begin + size]
+    return json_response({"orders": page} if page else [])
+
+
+def magento(request: Request) -> Response:
+    """https://developer.adobe.com/commerce/webapi/rest/use-rest/performing-searches; its last page comes for ever."""
+    if request.headers.get("Authorization") != "Bearer secret":
+        return Response(json.dumps({"message": "The consumer isn't authorized to access %resources."}), 401)
+    found = []
+    bounds = {}
+    for group in "01":
+        field, condition, value = (
+            request.args[f"searchCriteria[filter_groups][{group}][filters][0][{key}]"]
+            for key in ("field", "condition_type", "value")
+        )
+        assert field == "created_at"
+        bounds[condition] = datetime.fromisoformat(value)
+    for number, moment in orders("UTC"):
+        if bounds["gteq"] <= (at := moment.replace(tzinfo=None)) < bounds["lt"]:
+            found.append(
+                {"increment_id": f"{number:09}", "customer_email": f"c{number}@example.org", "status": "complete"}
+                | {"base_grand_total": 36.39, "created_at": str(at)}
+            )
+    page, size = (int(request.args[f"searchCriteria[{key}]"]) for key in ("currentPage", "pageSize"))
+    page = min(page, -(-len(found) // size))
+    return json_response({"items": found[(page - 1) * size : page * size], "total_count": len(found)})
+
+
+def postgrest(request: Request) -> Response:
+    """https://docs.postgrest.org/en/stable/references/api/pagination_count.html; no range beyond the last row."""
+    low, high = sorted(request.args.getlist("ordered_at"))
+    found = [
+        {"order_id": number, "customer_id": 7, "total_amount": 12.50, "ordered_at": str(moment), "status": "paid"}
+        for number, moment in orders("UTC")
+        if datetime.fromisoformat(low.removeprefix("gte.")) <= moment < datetime.fromisoformat(high.removeprefix("lt."))
+    ]
+    begin, size = int(request.args["offset"]), int(request.args["limit"])
+    if begin and begin >= len(found):
+        return Response(json.dumps({"message": "Requested range not satisfiable"}), 416)
+    assert request.headers["Prefer"] == "count=exact"
+    page = found[begin : begin + size]
+    shown = f"{begin}-{begin + len(page) - 1}" if page else "*"
+    return json_response(page, {"Content-Range": f"{shown}/{len(found)}"})
+
+
+def shopware(request: Request) -> Response:
+    """https://developer.shopware.com/docs/guides/integrations-api/general-concepts/search-criteria.html."""
+    if request.path == "/api/oauth/token":
+        known = (request.form["client_id"], request.form["client_secret"]) == ("key", "secret")
+        return json_response({"access_token": "token", "expires_in": 600}) if known else Response("{}", 401)
+    if request.headers.get("Authorization") != "Bearer token":
+        return Response(json.dumps({"errors": [{"title": "The resource owner denied the request."}]}), 401)
+    criteria = request.get_json()
+    assert (request.method, criteria["total-count-mode"]) == ("POST", 1)
+    (only,) = criteria["filter"]
+    low, high = (datetime.fromisoformat(only["parameters"][bound]) for bound in ("gte", "lt"))
+    found = [
+        {"orderNumber": f"{number:05}", "amountTotal": 29.35, "orderCustomer": {"customerId": f"{number:x}"}}
+        | {"orderDateTime": moment.astimezone(UTC).isoformat("T", "milliseconds")}
+        | {"stateMachineState": {"technicalName": "completed"}}
+        for number, moment in orders("Europe/Berlin")
+        if low <= moment < high
+    ]
+    page, size = criteria["page"], criteria["limit"]
+    return json_response({"total": len(found), "data": found[(page - 1) * size : page * size]})
+
+
 IMITATIONS: dict[str, tuple[str, Answer, dict[str, str], list[str]]] = {
     "woocommerce": (
         "/wp-json/wc/v3/orders",
@@ -150,6 +230,25 @@ IMITATIONS: dict[str, tuple[str, Answer, dict[str, str], list[str]]] = {
     ),
     "json_server": ("/orders", json_server, {}, ["2", "c2", "12.5", "2026-03-01", "paid"]),
     "datasette": ("/shop/orders.json", datasette, {}, ["2", "c1", "5", "2026-03-01", "paid"]),
+    "prestashop": (
+        "/api/orders",
+        prestashop,
+        {"SHOP_API_USER": "KEY"},
+        ["2", "2", "29.350000", "2026-03-01 00:00:00", "2"],
+    ),
+    "magento": (
+        "/rest/V1/orders",
+        magento,
+        {"SHOP_API_TOKEN": "secret"},
+        ["000000002", "c2@example.org", "36.39", "2026-03-01 00:00:00", "complete"],
+    ),
+    "postgrest": ("/orders", postgrest, {}, ["2", "7", "12.5", "2026-03-01 00:00:00+00:00", "paid"]),
+    "shopware": (
+        "/api/search/order",
+        shopware,
+        {"SHOP_API_USER": "key", "SHOP_API_TOKEN": "secret"},
+        ["00002", "2", "29.35", "2026-02-28T23:00:00.000+00:00", "completed"],
+    ),
 }
 
 
@@ -166,8 +265,10 @@ def connected(
     text = (SHOPS / f"{request.param}.toml").read_text()
     config = tmp_path / "shop.toml"
     size = next(line for line in text.splitlines() if line.startswith("page_size "))
-    config.write_text(text.replace(size, "page_size = 3"))
+    url = httpserver.url_for("").rstrip("/")
+    config.write_text(text.replace(size, "page_size = 3").replace('url = "https://shop.example', f'url = "{url}'))
     httpserver.expect_request(path).respond_with_handler(answer)
+    httpserver.expect_request("/api/oauth/token").respond_with_handler(shopware)
     monkeypatch.setenv("SHOP_API_URL", httpserver.url_for("").rstrip("/"))
     monkeypatch.setenv("SHOP_CONFIG", str(config))
     for name, value in environment.items():
@@ -186,6 +287,7 @@ def test_a_day_lands_whole_and_no_other(connected: str) -> None:
     assert receipt.pages >= 3
     assert receipt.undeclared_fields == ()
     assert land("orders", DAY - timedelta(days=1)).rows == 1
+    assert land("orders", DAY - timedelta(days=9)).rows == 0
 
 
 @pytest.mark.parametrize("connected", ["shopify"], indirect=True)
@@ -194,7 +296,7 @@ def test_a_part_of_an_object_is_a_field_and_nothing_of_it_is_lost(warehouse: Set
     assert json.loads(landed()[0]["_extra"]) == {"customer": {"email": "bob@example.org", "id": 102}}
 
 
-@pytest.mark.parametrize("name", ["woocommerce", "shopify", "medusa"])
+@pytest.mark.parametrize("name", ["woocommerce", "shopify", "medusa", "prestashop", "magento"])
 def test_a_wrong_secret_is_said(
     name: str, warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +331,14 @@ def test_headers(shop: Any) -> None:
     shop.serve('{"orders": []}')
     shop.land()
     assert shop.requests[0].headers["Accept"] == "application/json"
+
+
+def test_a_day_begins_in_the_zone_of_its_dataset(shop: Any) -> None:
+    shop.configure(shop.config_file.read_text().replace('"{day}" }', '"{start}" }\ntime_zone = "Asia/Tokyo"', 1))
+    shop.serve('{"orders": [], "reviews": []}')
+    shop.land()
+    shop.land("reviews")
+    assert [request.args["date"] for request in shop.requests] == ["2024-02-29T00:00:00+09:00", "2024-02-29"]
 
 
 @pytest.mark.parametrize(("paginator", "asked"), [("offset", ["0", "2", "4"]), ("page_number", ["1", "2", "3"])])

@@ -51,7 +51,7 @@ def refused(shop: Shop) -> str:
         ('{"orders": {"order_id": "o-1"}}', "has an object as 'orders', not a list"),
         ('{"orders": "o-1"}', "has a string as 'orders', not a list"),
         ('{"orders": 12}', "has a number as 'orders', not a list"),
-        ("[]", "its body is a list"),
+        ("[{}]", "its body is a list"),
         ("null", "its body is null"),
         ('{"orders": [], "next": 2}', "has a number as 'next', not a URL"),
         ('{"orders": [], "next": {"href": "x"}}', "has an object as 'next', not a URL"),

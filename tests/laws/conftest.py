@@ -51,7 +51,9 @@ class World:
     def admit(self, dataset: str, day: date) -> tuple[oracle.Judged, bool]:
         """Let the oracle judge what the shop says of a day now, and remember it unless the gate must refuse it."""
         config = shop_config().dataset(dataset)
-        judged = oracle.judge(dataset, day, self.shop.rows(dataset, day), set(config.required))
+        judged = oracle.judge(
+            dataset, day, self.shop.rows(dataset, day), set(config.required), non_revenue=config.non_revenue_statuses
+        )
         is_admitted = not judged.is_refused_above(Decimal(str(config.max_bad_rate)))
         if is_admitted:
             self.admitted[dataset, day] = judged.accepted

@@ -5,7 +5,7 @@ Shares no code and no SQL with the product: DESIGN's rules, read anew. Slow and 
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -38,7 +38,14 @@ class Judged:
         return lambda limit: considered > 0 and Decimal(self.rejected) > limit * considered
 
 
-def judge(dataset: str, day: date, items: Iterable[bytes], required: set[str], zone: str = "UTC") -> Judged:
+def judge(
+    dataset: str,
+    day: date,
+    items: Iterable[bytes],
+    required: set[str],
+    zone: str = "UTC",
+    non_revenue: Collection[str] = NON_REVENUE,
+) -> Judged:
     """Judge the items of a day as served."""
     fields = ORDER_FIELDS if dataset == "orders" else REVIEW_FIELDS
     parsed = [_read(item) for item in items]
@@ -57,7 +64,7 @@ def judge(dataset: str, day: date, items: Iterable[bytes], required: set[str], z
         if row is None or last_of_id[row[fields[0]]] != number:
             judged.rejected += 1
         else:
-            judged.accepted.append(row)
+            judged.accepted.append(row | {"is_revenue": row["status"] not in non_revenue} if "status" in row else row)
     return judged
 
 
@@ -160,8 +167,7 @@ def _accept_order(row: dict[str, Any], day: date, zone: str) -> dict[str, Any] |
     if _date(row["order_date"], zone) != day:
         return None
     return {
-        **row, "total_amount": cents(amount), "order_date": day, "day": day,
-        "is_revenue": row["status"] not in NON_REVENUE, "is_large": amount > 50_000,
+        **row, "total_amount": cents(amount), "order_date": day, "day": day, "is_large": amount > 50_000,
     }  # fmt: skip
 
 

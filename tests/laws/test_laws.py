@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from local.shop_contract import ListedShop, Shop
+from orchestration.pipelines import BY_NAME
+from pipeline_settings import PROJECT_ROOT
+from pipeline_settings import settings as product_settings
 from tests.laws.conftest import KEYS, World, empty_warehouse, rows_of
 
 pytestmark = pytest.mark.integration
 
+OURS = (PROJECT_ROOT / "ingestion" / "shop.toml").read_text()
 FIRST = date(2026, 3, 1)
 DAYS = [FIRST + timedelta(days=number) for number in range(3)]
 
@@ -166,6 +171,33 @@ def test_a_vanished_order_gives_way_to_the_earlier_day(world: Callable[[Shop], W
     here.run([DAYS[1]])
     assert [row["order_date"] for row in rows_of("fct_orders")] == [DAYS[0]]
     here.assert_marts_are_right()
+
+
+def test_another_list_of_statuses_follows_for_days_that_are_run_again(
+    world: Callable[[Shop], World], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def order(day: date, status: str) -> dict[str, Any]:
+        return {
+            "order_id": f"{day}-{status}", "customer_id": "c1", "total_amount": 5, "order_date": str(day),
+            "status": status,
+        }  # fmt: skip
+
+    here = world(ListedShop({("orders", day): [order(day, "voided"), order(day, "failed")] for day in DAYS[:2]}))
+    here.run(DAYS[:2], ["ecommerce_order_pipeline"])
+    assert {row["order_id"][11:]: row["is_revenue"] for row in rows_of("fct_orders")} == {
+        "voided": True, "failed": False,
+    }  # fmt: skip
+    config = tmp_path / "shop.toml"
+    told = 'max_bad_rate = 0.05\nnon_revenue_statuses = ["voided"]'
+    config.write_text(OURS.replace("max_bad_rate = 0.05", told))
+    monkeypatch.setenv("SHOP_CONFIG", str(config))
+    product_settings.cache_clear()
+    assert [day.state for day in here.run([DAYS[1]], ["ecommerce_order_pipeline"]).days] == ["admitted"]
+    assert {row["order_id"]: row["is_revenue"] for row in rows_of("fct_orders")} == {
+        f"{DAYS[0]}-voided": True, f"{DAYS[0]}-failed": False,  # as they were judged, until they are run again
+        f"{DAYS[1]}-voided": False, f"{DAYS[1]}-failed": True,
+    }  # fmt: skip
+    here.assert_marts_are_right([BY_NAME["ecommerce_order_pipeline"]])
 
 
 def test_a_refused_day_changes_nothing_that_readers_see(world: Callable[[Shop], World]) -> None:

@@ -24,7 +24,7 @@ parsed as (
     cross join lateral (  -- noqa: ST05
         select
             {{ decimal_value('source.total_amount') }} * settings.amount_unit as amount,
-            {{ date_value('source.order_date', 'settings.time_zone', 'source._day') }} as local_order_date,
+            {{ told_date('source.order_date', 'source._day') }} as local_order_date,
             {{ is_no_object('source._extra') }} as is_item_no_object,
             {{ longest_text_bytes(raw_orders, 'source') }} as longest_text_bytes
         limit all offset 0  -- noqa: AM09

@@ -9,6 +9,11 @@ orders as (
     select * from {{ ref('stg_shop__orders') }}
 ),
 
+settings as (
+    select * from {{ source('ops', 'dataset_settings') }}
+    where dataset = 'orders'
+),
+
 accepted as (
     select
         order_id,
@@ -16,7 +21,7 @@ accepted as (
         order_date,
         total_amount,
         status,
-        not status = any({{ text_array(var('non_revenue_statuses')) }}) as is_revenue,
+        not status = any((select settings.non_revenue_statuses from settings)::text[]) as is_revenue,
         total_amount > {{ var('large_order_amount') }} as is_large
     from orders
     where

@@ -1,0 +1,137 @@
+"""What shop.toml declares of one dataset: how a day of it is asked for, where its rows and their fields stand."""
+
+import re
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from ingestion.item_source import Constant, Source
+from ingestion.shop_api import HeaderName, Template, checked_template, filled_body, names_a_moment
+from ingestion.shop_pages import BodyPath, KeyPath, Paginator, ParameterName, RowsSelector, Selector, SinglePage
+
+# Statuses of orders that bring no revenue, as most shops write them.
+NON_REVENUE_STATUSES = ("canceled", "cancelled", "refunded", "returned", "unavailable", "failed")
+
+# Every Postgres table has these columns already.
+SYSTEM_COLUMNS = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # an unknown name, a malformed one, the name of a folder
+        raise ValueError(f"{name!r} is no IANA time zone, such as 'Europe/Berlin'") from None
+    return name
+
+
+def _compiling_pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+    return pattern
+
+
+def _free_column(name: str) -> str:
+    if name in SYSTEM_COLUMNS:
+        raise ValueError(f"{name!r} is a system column of Postgres; land it under another name with keys")
+    return name
+
+
+def _param(value: object) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return checked_template(value)
+    if not isinstance(value, list) or not value or not all(isinstance(text, str) for text in value):
+        raise ValueError(f"{value!r} is neither a text nor a list of texts")
+    return tuple(map(checked_template, value))
+
+
+def _templates(body: dict[str, Any]) -> dict[str, Any]:
+    filled_body(body, date(2024, 2, 29), "UTC")
+    return body
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+
+# Names that dlt, Postgres and dbt all leave as they are; no leading underscore, since those columns are ours.
+FieldName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=63),
+    AfterValidator(_free_column),
+]
+TemplatePath = Annotated[Template, StringConstraints(pattern=r"^[A-Za-z0-9._~%/:{}-]+$")]
+
+# A text is a template; a list of them gives the parameter once for each.
+Params = dict[str, Annotated[str | tuple[str, ...], BeforeValidator(_param, json_schema_input_type=str | list[str])]]
+
+
+class DatasetConfig(BaseModel):
+    """One endpoint of the shop: how a day is asked for, where its rows stand, and which fields they have.
+
+    `time_zone` and `language` are the shop's where they are None.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    path: TemplatePath
+    params: Params = {}
+    method: Literal["GET", "POST"] = "GET"
+    body: Annotated[dict[str, Any], AfterValidator(_templates)] | None = Field(None, alias="json")
+    page_size_param: ParameterName | None = None
+    page_size_body_path: BodyPath | None = None
+    data_selector: RowsSelector
+    paginator: Paginator = SinglePage()
+    total_selector: Selector | None = None
+    total_header: HeaderName | None = None
+    fields: Annotated[tuple[FieldName, ...], Field(min_length=1, strict=False)]
+    keys: dict[str, KeyPath] = {}
+    constants: dict[str, str] = {}
+    required: Annotated[tuple[str, ...], Field(strict=False)]
+    product_id_pattern: Annotated[str, AfterValidator(_compiling_pattern)] | None = None
+    date_format: Literal["iso", "epoch_seconds", "epoch_milliseconds", "rfc_2822"] = "iso"
+    minor_units: Literal[1, 10, 100, 1000] = 1
+    non_revenue_statuses: Annotated[tuple[str, ...], Field(strict=False)] = NON_REVENUE_STATUSES
+    time_zone: TimeZone | None = None
+    language: Language | None = None
+    max_bad_rate: Annotated[float, Field(ge=0, le=1)]
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Self:
+        if len(set(self.fields)) < len(self.fields):
+            raise ValueError("fields names a field twice")
+        for key, names in (
+            ("required", set(self.required)),
+            ("keys", set(self.keys)),
+            ("constants", set(self.constants)),
+        ):
+            if unknown := sorted(names - set(self.fields)):
+                raise ValueError(f"{key} names {', '.join(unknown)}, which fields does not declare")
+        if both := sorted(set(self.keys) & set(self.constants)):
+            raise ValueError(f"{', '.join(both)} stands in both keys and constants")
+        paths = [source for source in self.sources() if isinstance(source, tuple)]
+        if len(set(paths)) < len(paths):
+            raise ValueError("keys gives two fields the same JSON key")
+        return self
+
+    @model_validator(mode="after")
+    def _request_is_whole(self) -> Self:
+        if (self.body is not None) != (self.method == "POST"):
+            raise ValueError('json is the body of method = "POST", and the one needs the other')
+        for key in ("page_size_body_path", "cursor_body_path", "offset_body_path", "page_body_path"):
+            if (getattr(self, key, None) or getattr(self.paginator, key, None)) and self.body is None:
+                raise ValueError(f'{key} needs method = "POST" and json')
+        if not names_a_moment(f"{self.path} {self.params} {self.body}"):
+            raise ValueError('neither path nor params names the day: params = { date = "{day}" }')
+        if self.total_selector and self.total_header:
+            raise ValueError("both total_selector and total_header say where the total stands: leave one")
+        return self
+
+    def sources(self) -> tuple["Source", ...]:
+        """Where each field comes from, in the order of `fields`: its path in the JSON item, or what it always is."""
+        return tuple(
+            Constant(self.constants[field]) if field in self.constants else self.keys.get(field, (field,))
+            for field in self.fields
+        )

@@ -1,0 +1,252 @@
+"""APIs as there are many: how else a day is asked for, pages follow each other, and rows stand in them."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from ingestion.landing import land
+from pipeline_errors import ShopError
+from pipeline_settings import Settings, settings
+from tests.ingestion.conftest import Shop
+from tests.ingestion.test_landing import landed
+from tests.ingestion.test_other_shops import DAY, ORDERS, json_response, orders
+
+pytestmark = pytest.mark.integration
+
+TOP = """
+time_zone = "UTC"
+language = "en"
+health_path = "/"
+max_text_bytes = 1_000_000
+page_size = 3
+
+[datasets.orders]
+path = "orders"
+fields = ["order_id", "customer_id", "total_amount", "order_date", "status"]
+required = ["order_id", "customer_id", "total_amount", "order_date", "status"]
+max_bad_rate = 0.05
+constants = { customer_id = "c", total_amount = "1", status = "paid" }
+"""
+
+
+def rows(low: datetime, high: datetime, date_of: Callable[[datetime], Any] = str) -> list[dict[str, Any]]:
+    """Orders from low to before high."""
+    return [{"id": f"o{number}", "at": date_of(at)} for number, at in orders("UTC") if low <= at < high]
+
+
+def api_platform(request: Request) -> Response:
+    """https://api-platform.com/docs/core/pagination: keys with colons, relative links."""
+    low, high = (datetime.fromisoformat(request.args[f"createdAt[{bound}]"]) for bound in ("after", "strictly_before"))
+    found, page = rows(low, high), int(request.args.get("page", 1))
+    view = {"@id": request.full_path}
+    if page * 3 < len(found):
+        kept = "&".join(f"{key}={value.replace('+', '%2B')}" for key, value in request.args.items() if key != "page")
+        view["hydra:next"] = f"/orders?{kept}&page={page + 1}"
+    return json_response(
+        {"hydra:member": found[(page - 1) * 3 : page * 3], "hydra:totalItems": len(found), "hydra:view": view}
+    )
+
+
+def stripe(request: Request) -> Response:
+    """https://docs.stripe.com/api/pagination: the last row's id is the cursor, a flag tells the end; Unix times."""
+    low, high = (datetime.fromtimestamp(int(request.args[f"created[{bound}]"]), UTC) for bound in ("gte", "lt"))
+    found = rows(low, high, lambda at: int(at.timestamp()))
+    after = request.args.get("starting_after")
+    begin = [row["id"] for row in found].index(after) + 1 if after else 0
+    end = begin + int(request.args["limit"])
+    return json_response({"data": found[begin:end], "has_more": end < len(found)})
+
+
+def graphql(request: Request) -> Response:
+    """https://relay.dev/graphql/connections.htm: the cursor goes into the body, and stands in the last page too."""
+    asked = request.get_json()
+    assert asked["query"].startswith("query ($from: DateTime!) { orders")
+    of = asked["variables"]
+    found = rows(datetime.fromisoformat(of["from"]), datetime.fromisoformat(of["to"]))
+    begin = int(of.get("after", 0))
+    end = begin + of["first"]
+    info = {"endCursor": str(end), "hasNextPage": end < len(found)}
+    return json_response({"data": {"orders": {"edges": [{"node": row} for row in found[begin:end]], "pageInfo": info}}})
+
+
+def header_cursor(request: Request) -> Response:
+    """A cursor in a header; numbers of milliseconds."""
+    low, high = (datetime.fromtimestamp(int(request.args[name]) / 1000, UTC) for name in ("from", "to"))
+    found, begin = rows(low, high, lambda at: at.timestamp() * 1000), int(request.args.get("cursor", 0))
+    end = begin + int(request.args["limit"])
+    return json_response(found[begin:end], {"X-Next-Cursor": str(end)} if end < len(found) else {})
+
+
+def bigcommerce(request: Request) -> Response:
+    """https://developer.bigcommerce.com/docs/rest-management/orders: RFC 2822, and 204 without a body for no rows."""
+    bounds = (request.args[f"{name}_date_created"] for name in ("min", "max"))
+    low, high = map(datetime.fromisoformat, bounds)
+    found = rows(low, high + timedelta(seconds=1), format_datetime)
+    page, size = int(request.args["page"]), int(request.args["limit"])
+    found = found[(page - 1) * size : page * size]
+    return json_response(found) if found else Response(status=204)
+
+
+def parse_server(request: Request) -> Response:
+    """https://docs.parseplatform.org/rest/guide/#queries: JSON in a parameter, and a list in a list."""
+    where = json.loads(request.args["where"])["createdAt"]
+    low, high = (datetime.fromisoformat(where[bound]["iso"]) for bound in ("$gte", "$lt"))
+    found, begin = rows(low, high), int(request.args["skip"])
+    return json_response([{"results": found[begin : begin + int(request.args["limit"])]}])
+
+
+KINDS: dict[str, tuple[Callable[[Request], Response], str]] = {
+    "api_platform": (
+        api_platform,
+        """
+        params = { "createdAt[after]" = "{start}", "createdAt[strictly_before]" = "{end}" }
+        data_selector = "hydra:member"
+        total_selector = "hydra:totalItems"
+        paginator = { type = "json_link", next_url_path = "hydra:view.hydra:next" }
+        """,
+    ),
+    "stripe": (
+        stripe,
+        """
+        params = { "created[gte]" = "{start:%s}", "created[lt]" = "{end:%s}" }
+        page_size_param = "limit"
+        data_selector = "data"
+        date_format = "epoch_seconds"
+        [datasets.orders.paginator]
+        type = "cursor"
+        cursor_path = "data.-1.id"
+        cursor_param = "starting_after"
+        has_more_path = "has_more"
+        """,
+    ),
+    "graphql": (
+        graphql,
+        """
+        method = "POST"
+        json.query = "query ($from: DateTime!) { orders(first: $first) { edges { node { id } } } }"
+        json.variables = { from = "{start}", to = "{end}" }
+        page_size_body_path = "variables.first"
+        data_selector = "data.orders.edges"
+        keys = { order_id = "node.id", order_date = "node.at" }
+        [datasets.orders.paginator]
+        type = "cursor"
+        cursor_path = "data.orders.pageInfo.endCursor"
+        cursor_body_path = "variables.after"
+        has_more_path = "data.orders.pageInfo.hasNextPage"
+        """,
+    ),
+    "header_cursor": (
+        header_cursor,
+        """
+        params = { from = "{start:%s}000", to = "{end:%s}000" }
+        page_size_param = "limit"
+        data_selector = "$"
+        date_format = "epoch_milliseconds"
+        paginator = { type = "header_cursor", cursor_key = "X-Next-Cursor", cursor_param = "cursor" }
+        """,
+    ),
+    "bigcommerce": (
+        bigcommerce,
+        """
+        params = { min_date_created = "{start}", max_date_created = "{last_second}" }
+        page_size_param = "limit"
+        data_selector = "$"
+        date_format = "rfc_2822"
+        paginator = { type = "page_number" }
+        """,
+    ),
+    "parse_server": (
+        parse_server,
+        """
+        params = { where = '{{"createdAt": {{"$gte": {{"iso": "{start}"}}, "$lt": {{"iso": "{end}"}}}}}}' }
+        page_size_param = "limit"
+        data_selector = [0, "results"]
+        paginator = { type = "offset", offset_param = "skip" }
+        """,
+    ),
+}
+
+
+@pytest.fixture
+def config(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Path]:
+    """Put a shop.toml in force: what all have, and these lines."""
+
+    def write(lines: str) -> Path:
+        path = tmp_path / "shop.toml"
+        keys = "" if "keys =" in lines else 'keys = { order_id = "id", order_date = "at" }\n'
+        path.write_text(TOP + keys + lines)
+        monkeypatch.setenv("SHOP_CONFIG", str(path))
+        monkeypatch.setenv("SHOP_API_URL", httpserver.url_for("").rstrip("/"))
+        settings.cache_clear()
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_day_of_any_kind_lands_whole(
+    name: str, warehouse: Settings, httpserver: HTTPServer, config: Callable[[str], Path]
+) -> None:
+    answer, lines = KINDS[name]
+    config(lines)
+    httpserver.expect_request("/orders").respond_with_handler(answer)
+    receipt = land("orders", DAY)
+    assert (receipt.rows, receipt.pages >= 3) == (ORDERS, True)
+    assert [row["order_id"] for row in landed(load_id=receipt.load_id)] == [f"o{n}" for n in range(2, ORDERS + 2)]
+    assert land("orders", DAY - timedelta(days=1)).rows == 1
+    assert land("orders", DAY - timedelta(days=9)).rows == 0
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("null", "null as 'more', not true or false"),
+        ('"maybe"', "a string as 'more', not"),
+        (None, "nothing as 'more'"),
+    ],
+)
+def test_a_flag_that_says_neither_is_an_error(shop: Shop, flag: str | None, said: str) -> None:
+    """Taken for the end, it would lose rows."""
+    paginator = '{ type = "offset", has_more_path = "more" }'
+    shop.configure(shop.config_file.read_text().replace('{ type = "json_link", next_url_path = "next" }', paginator, 1))
+    shop.serve(f'{{"orders": [{{}}]{"" if flag is None else f", {chr(34)}more{chr(34)}: {flag}"}}}')
+    with pytest.raises(ShopError, match=said):
+        shop.land()
+
+
+@pytest.mark.parametrize(
+    ("told", "rows_told"), [("5", "5"), ("items 0-2/5", "5"), ("0-2/*", None), ("five", "no count")]
+)
+def test_a_total_in_a_header(shop: Shop, warehouse: Settings, told: str, rows_told: str | None) -> None:
+    text = shop.config_file.read_text().replace('total_selector = "total"', 'total_header = "Content-Range"', 1)
+    shop.configure(text)
+    shop.serve('{"orders": [{"order_id": "a"}]}', headers={"Content-Range": told})
+    if rows_told is None:
+        assert shop.land().rows == 1
+    else:
+        with pytest.raises(ShopError, match=rows_told):
+            shop.land()
+
+
+def test_what_an_error_of_graphql_says_is_told(shop: Shop) -> None:
+    shop.serve('{"data": null, "errors": [{"message": "Access denied for orders"}]}')
+    with pytest.raises(ShopError, match="has no list 'orders', and says: Access denied for orders"):
+        shop.land()
+
+
+def test_a_posted_page_that_names_itself_ends(
+    httpserver: HTTPServer, warehouse: Settings, config: Callable[[str], Path]
+) -> None:
+    """All pages have one URL there: it is the body that must not come again."""
+    config(KINDS["graphql"][1])
+    page = {"edges": [{"node": {"id": "a"}}], "pageInfo": {"endCursor": "same", "hasNextPage": True}}
+    httpserver.expect_request("/orders").respond_with_json({"data": {"orders": page}})
+    with pytest.raises(ShopError, match=r"next page although it was read before \(page 3\)"):
+        land("orders", date(2026, 3, 1))
