@@ -5,17 +5,28 @@ days as (
     select * from {{ ref('int_order_days') }}
 ),
 
-before_this_build as (
-    select
-        totals.customer_id,
-        {{ first_of_month('totals.first_order_date') }} as former_cohort_month,
-        {{ first_of_month('totals.last_order_date') }} as former_last_month
-    from {{ ref('int_order_customers_touched') }} as touched
-    inner join {{ ref('int_customer_totals_published') }} as totals on touched.customer_id = totals.customer_id
+touched as (
+    select * from {{ ref('int_order_customers_touched') }}
     where not exists (
         select from days
         where days.is_full
     )
+),
+
+published as (
+    select * from {{ ref('int_customer_totals_published') }}
+),
+
+of_touched as (
+    {{ looked_up('touched', 'published', 'customer_id') }}
+),
+
+before_this_build as (
+    select
+        customer_id,
+        {{ first_of_month('first_order_date') }} as former_cohort_month,
+        {{ first_of_month('last_order_date') }} as former_last_month
+    from of_touched
 ),
 
 after_this_build as (
