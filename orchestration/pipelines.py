@@ -16,7 +16,11 @@ class Pipeline:
     marts: tuple[str, ...]
 
 
-ORDERS = Pipeline("ecommerce_order_pipeline", "orders", ("fct_orders", "customer_ltv", "daily_sales"))
+ORDERS = Pipeline(
+    "ecommerce_order_pipeline",
+    "orders",
+    ("fct_orders", "customer_ltv", "daily_sales", "customer_months", "customer_cohorts"),
+)
 REVIEWS = Pipeline("customer_feedback_pipeline", "reviews", ("fct_reviews", "product_metrics"))
 HEALTH = Pipeline("customer_health_pipeline", None, ("customer_health",))
 

@@ -17,7 +17,9 @@
             where {{ is_same_row(mart) }}
         )
         {%- if not build.is_full %}
-        and mart.{{ mart.config.meta.key }} = touched.{{ mart.config.meta.key }}
+        {%- for column in key_of(mart) %}
+        and mart.{{ column }} = touched.{{ column }}
+        {%- endfor %}
         {%- endif %};
 {% endmacro %}
 
@@ -38,6 +40,12 @@
 {%- for column in primary_key_of(mart) -%}
 mart.{{ column }} = changes.{{ column }}{{ ' and ' if not loop.last }}
 {%- endfor -%}
+{%- endmacro %}
+
+{# The columns that tell which rows are touched: one name, or a list of them. #}
+{% macro key_of(mart) -%}
+{%- set key = mart.config.meta.key -%}
+{{ return([key] if key is string else key) }}
 {%- endmacro %}
 
 {# The columns of the primary key in a mart's contract. #}

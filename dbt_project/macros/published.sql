@@ -4,8 +4,9 @@
     with the columns of its contract; the contents change only in publish (macros/publish.sql), all marts of a pipeline
     in one transaction. So `ref('x')` means the published table to everybody, and the table is never dropped.
 
-    Config, in meta: `touched` names the model with the keys that this build may change, `key` the column of both. `fillfactor`
-    leaves room on each page for rows that change while their key stays; a table that was made without it gets it, too.
+    Config, in meta: `touched` names the model with the keys that this build may change, `key` the column of both
+    (or a list of them). `fillfactor` leaves room on each page for rows that change while their key stays; a table that was
+    made without it gets it, too.
     A new column of the contract is added, empty; a changed type is refused.
 #}
 {% materialization published, adapter='postgres' %}

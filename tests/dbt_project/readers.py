@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.dbt_project.loads import Loads
 from tests.laws import oracle
-from tests.laws.conftest import KEYS, rows_of
+from tests.laws.conftest import KEYS, key_of, rows_of
 from warehouse.connection import connect
 
 
@@ -50,7 +50,7 @@ def pending() -> list[str]:
 def assert_marts_are_right(loads: Loads) -> None:
     """Every mart equals what the oracle makes of the admitted loads."""
     for mart, expected in oracle.marts(loads.admitted).items():
-        found = {row[KEYS[mart]]: row for row in (rows_of(mart) if _exists(mart) else [])}
+        found = {key_of(mart, row): row for row in (rows_of(mart) if _exists(mart) else [])}
         assert found.keys() == expected.keys(), mart
         for key, row in expected.items():
             shared = row.keys() & found[key].keys()

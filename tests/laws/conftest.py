@@ -22,6 +22,8 @@ KEYS = {
     "fct_orders": "order_id",
     "daily_sales": "order_date",
     "customer_ltv": "customer_id",
+    "customer_months": "order_month, customer_id",
+    "customer_cohorts": "cohort_month, months_since_first",
     "fct_reviews": "review_id",
     "product_metrics": "product_id",
     "customer_health": "customer_id",
@@ -64,12 +66,18 @@ class World:
         right = oracle.marts(self.admitted)
         for mart in (mart for pipeline in pipelines for mart in pipeline.marts):
             expected = right[mart]
-            found = {row[KEYS[mart]]: row for row in rows_of(mart)}
+            found = {key_of(mart, row): row for row in rows_of(mart)}
             assert found.keys() == expected.keys(), mart
             for key, row in expected.items():
                 assert {column: found[key][column] for column in row if column in found[key]} == {
                     column: value for column, value in row.items() if column in found[key]
                 }, (mart, key)
+
+
+def key_of(mart: str, row: dict[str, Any]) -> Any:
+    """What tells a row of a mart from the others: a value, or several as a tuple."""
+    values = tuple(row[column] for column in KEYS[mart].split(", "))
+    return values if len(values) > 1 else values[0]
 
 
 def rows_of(mart: str) -> list[dict[str, Any]]:

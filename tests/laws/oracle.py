@@ -80,6 +80,8 @@ def marts(accepted: Mapping[tuple[str, date], list[dict[str, Any]]]) -> dict[str
         "fct_orders": orders,
         "daily_sales": _daily_sales(orders),
         "customer_ltv": _customer_ltv(orders, as_of_orders),
+        "customer_months": _customer_months(orders),
+        "customer_cohorts": _customer_cohorts(orders, as_of_orders),
         "fct_reviews": reviews,
         "product_metrics": _product_metrics(reviews, as_of_reviews),
         "customer_health": _customer_health(orders, reviews, max(common, default=None)),
@@ -235,6 +237,45 @@ def _customer_ltv(orders: dict[str, dict[str, Any]], as_of: date | None) -> dict
             "average_days_between_orders": cents(Decimal((last - first).days) / (count - 1)) if count > 1 else None,
             "is_active": (as_of - last).days <= ACTIVE_DAYS,
         }
+    return result
+
+
+def _customer_months(orders: dict[str, dict[str, Any]]) -> dict[tuple[date, str], dict[str, Any]]:
+    cohorts: dict[str, date] = {}
+    result: dict[tuple[date, str], dict[str, Any]] = {}
+    for order in sorted(orders.values(), key=lambda order: order["order_date"]):
+        if order["is_revenue"]:
+            customer, month = order["customer_id"], order["order_date"].replace(day=1)
+            row = result.setdefault((month, customer), {"orders": 0, "revenue": Decimal(0)})
+            row["cohort_month"] = cohorts.setdefault(customer, month)
+            row["orders"] += 1
+            row["revenue"] += order["total_amount"]
+    return result
+
+
+def _customer_cohorts(orders: dict[str, dict[str, Any]], as_of: date | None) -> dict[tuple[date, int], dict[str, Any]]:
+    months = _customer_months(orders)
+    result = {}
+    for cohort in {row["cohort_month"] for row in months.values()}:
+        assert as_of is not None
+        members = {customer for (month, customer), row in months.items() if row["cohort_month"] == cohort}
+        month, since, brought = cohort, 0, Decimal(0)
+        while month <= as_of:
+            following = (month + timedelta(31)).replace(day=1)
+            bought = [months[month, customer] for customer in members if (month, customer) in months]
+            brought += sum(row["revenue"] for row in bought)
+            result[cohort, since] = {
+                "order_month": month,
+                "as_of_date": as_of,
+                "is_complete_month": following - timedelta(1) <= as_of,
+                "cohort_size": len(members),
+                "active_customers": len(bought),
+                "retention_rate": _four(Decimal(len(bought)) / len(members)),
+                "orders": sum(row["orders"] for row in bought),
+                "revenue": sum(row["revenue"] for row in bought),
+                "cumulative_ltv_per_customer": cents(brought / len(members)),
+            }
+            month, since = following, since + 1
     return result
 
 

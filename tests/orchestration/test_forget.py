@@ -83,7 +83,8 @@ def files_with(text: str) -> list[str]:
 def test_a_forgotten_customer_is_nowhere_and_stays_away(shop: ListedShop, cache: redis.Redis) -> None:
     assert run_days(DAYS, list(BY_NAME)).exit_code == 0
     kept_before = [row for row in rows_of("fct_orders") if row["customer_id"] == KEPT]
-    assert {"raw.orders", "raw.reviews", "quarantine.orders", "marts.fct_orders"} <= tables_with(GONE).keys()
+    tables = tables_with(GONE).keys()
+    assert {"raw.orders", "raw.reviews", "quarantine.orders", "marts.fct_orders", "marts.customer_months"} <= tables
     assert cache.hget("product:P0001:metrics", "review_count") == "5"
 
     forgotten = forget_customer(GONE)
@@ -95,6 +96,8 @@ def test_a_forgotten_customer_is_nowhere_and_stays_away(shop: ListedShop, cache:
     assert [row for row in rows_of("fct_orders") if row["customer_id"] == KEPT] == kept_before
     assert [row["customer_id"] for row in rows_of("customer_ltv")] == [KEPT]
     assert [(row["order_date"], row["customers"]) for row in rows_of("daily_sales")] == [(day, 1) for day in DAYS]
+    assert [(row["customer_id"], row["orders"]) for row in rows_of("customer_months")] == [(KEPT, 87)]
+    assert [row["cohort_size"] for row in rows_of("customer_cohorts")] == [1]
     assert [row["customer_id"] for row in rows_of("customer_health")] == [KEPT]
     assert cache.hget("product:P0001:metrics", "review_count") == "3"
 

@@ -1,0 +1,11 @@
+-- One row per touched customer and month with a revenue order after this build.
+{{ config(materialized='view') }}
+
+select
+    customer_id,
+    order_month,
+    cohort_month,
+    orders,
+    revenue
+from {{ ref('int_customer_months_touched') }}
+where orders > 0
