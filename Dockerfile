@@ -20,7 +20,7 @@ RUN pip install --root-user-action=ignore --no-cache-dir uv==0.13.9 \
 COPY . .
 # The manifest is part of the image: the DAG files of all containers read the same one. The deployment writes it again.
 RUN pip install --root-user-action=ignore --no-cache-dir --no-deps --no-build-isolation --editable . \
-    && python -m compileall -q warehouse ingestion expectations serving engine monitoring orchestration local *.py \
+    && python -m compileall -q warehouse ingestion expectations modeling serving engine monitoring orchestration local *.py \
     && python -c "from orchestration.deploy import write_manifest; print(write_manifest())" \
     && chown --recursive daybreak:daybreak dbt_project/target
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from orchestration.customer_commands import fit, forget
 from orchestration.init_shop import init
 from orchestration.pipelines import PIPELINES, names_of
 from orchestration.terminal import errors_as_exit_codes, finish, progress, running_servers
@@ -64,9 +65,11 @@ def backfill(
 def replay(first: Day, last: Day, pipeline: Only = None, as_json: AsJson = False) -> None:
     """Gate, build and publish days again from what is in raw; the shop is not asked."""
     with errors_as_exit_codes(), running_servers(_names(pipeline)), progress(as_json) as say:
+        from orchestration.customer_models import follow
         from orchestration.day_run import replay_days
 
         outcome = replay_days(_range(first.date(), last.date()), _names(pipeline), say)
+        follow(outcome, _names(pipeline), say)
     finish(outcome, as_json)
 
 
@@ -172,23 +175,8 @@ def report(
         serve_report(page.parent.parent, port, typer.echo)
 
 
-@app.command(epilog="Example: daybreak forget C0042. Backups, and the shop itself, are not ours to change.")
-def forget(
-    customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER_ID", help="As the shop writes it.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-) -> None:
-    """Remove a customer from raw, quarantine and marts, publish what changed, and keep them out of later loads."""
-    if not yes:
-        typer.confirm("Their orders and reviews are deleted for good. Go on?", abort=True)
-    with errors_as_exit_codes(), running_servers(), progress(False) as say:
-        from orchestration.forget import forget_customer
-
-        forgotten = forget_customer(customer_id, say)
-    removed = ", ".join(f"{count:,} {dataset}" for dataset, count in forgotten.rows.items())
-    typer.echo(f"Deleted from raw: {removed}. Later loads leave this customer out.")
-    for error in forgotten.outcome.errors:
-        typer.echo(f"daybreak: {error}", err=True)
-    raise typer.Exit(forgotten.outcome.exit_code)
+app.command(epilog="A run does so by itself when a week has ended. Example: daybreak fit 2026-03-29")(fit)
+app.command(epilog="Example: daybreak forget C0042. Backups, and the shop itself, are not ours to change.")(forget)
 
 
 @app.command(epilog="Example: daybreak doctor --day 2026-03-01, to see what of a new shop.toml arrives")
@@ -232,9 +220,11 @@ def _run_range(
     first: date, last: date, pipeline: list[PipelineName] | None, wait: float, engine: str, as_json: bool
 ) -> None:
     with errors_as_exit_codes(), running_servers(_names(pipeline)), progress(as_json) as say:
+        from orchestration.customer_models import follow
         from orchestration.day_run import run_days
 
         outcome = run_days(_range(first, last), _names(pipeline), say, wait_seconds=wait, engine=engine)
+        follow(outcome, _names(pipeline), say)
     finish(outcome, as_json)
 
 

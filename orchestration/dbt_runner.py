@@ -57,6 +57,11 @@ def publish(pipelines: Sequence[str]) -> None:
     _invoke(["run-operation", "publish", "--args", "{names: [" + ", ".join(pipelines) + "]}"])
 
 
+def snapshot(names: Sequence[str]) -> None:
+    """Bring these snapshots up to what readers see. Raises ModelError, or WarehouseError if Postgres is the cause."""
+    _invoke(["snapshot", "--select", *names])
+
+
 def run_on_engine(tag: str, variables: Sequence[str], on_progress: Progress | None = None) -> None:
     """Run the models with this tag in the process's Spark session. Raises ModelError naming the first that failed."""
     arguments = ["run", "--target", "spark", "--select", f"tag:{tag}", "--vars", "{" + ", ".join(variables) + "}"]

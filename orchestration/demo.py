@@ -13,6 +13,7 @@ from rich.console import Console
 from local.shop_server import ShopServer, serve_forever
 from local.simulated_shop import CORRECTED_DAY, DEMO_FROM, DEMO_TO, REFUSED_DAY, SimulatedShop
 from orchestration import summary
+from orchestration.customer_models import follow
 from orchestration.day_loading import Say
 from orchestration.day_run import days_between, run_days
 from orchestration.outcome import RunOutcome
@@ -32,6 +33,7 @@ STORY = f"""
   eval "$(.venv/bin/daybreak env)"             lets psql and dbt in
   psql -c 'select * from marts.daily_sales order by order_date desc limit 7'
   psql -c 'select product_id, average_rating, rating_delta from marts.product_metrics where is_rating_drop'
+  psql -c 'select rfm_segment, count(*), sum(expected_revenue_next_365_days) from marts.customer_ltv group by 1'
   psql -c 'select _day, rejection_reasons, count(*) from quarantine.orders group by 1, 2 order by 3 desc limit 9'
   .venv/bin/daybreak status                    how everything stands; with {REFUSED_DAY}, that day's story
   make docs                                    the dbt docs site
@@ -48,6 +50,7 @@ def run_demo(say: Say) -> list[RunOutcome]:
         first = run_days(days_between(DEMO_FROM, DEMO_TO), names, say)
         shop.correct()
         again = [run_days([day], names, say) for day in (REFUSED_DAY, CORRECTED_DAY)]
+        follow(again[-1], names, say)
     return [first, *again]
 
 

@@ -4,13 +4,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from orchestration import steps
+from orchestration.customer_models import FIT_WAIT_SECONDS, NAME
 from orchestration.day_loading import Say
 from orchestration.day_run import publish_pending
 from orchestration.outcome import RunOutcome
 from orchestration.pipelines import PIPELINES
 from pipeline_errors import ModelError
 from warehouse.connection import connect
-from warehouse.forgetting import clear_build, delete_raw_rows, mark_forgotten, rows_left
+from warehouse.forgetting import clear_build, delete_learnt_rows, delete_raw_rows, mark_forgotten, rows_left
 from warehouse.locks import pipeline_lock
 
 
@@ -29,6 +30,12 @@ def forget_customer(customer_id: str, say: Say = lambda _: None) -> Forgotten:
     Raises ModelError if readers still see the customer afterwards, DayBusyError if a build does not end in time.
     """
     steps.prepare()
+    with pipeline_lock(NAME, FIT_WAIT_SECONDS):
+        return _forget(customer_id, say)
+
+
+def _forget(customer_id: str, say: Say) -> Forgotten:
+    """As above, while nothing is learnt from the customer's orders."""
     with ExitStack() as held:
         for pipeline in PIPELINES:
             held.enter_context(pipeline_lock(pipeline.name, steps.BUILD_WAIT_SECONDS))
@@ -39,6 +46,7 @@ def forget_customer(customer_id: str, say: Say = lambda _: None) -> Forgotten:
     outcome = publish_pending(say)
     if not outcome.errors:
         with connect() as connection:
+            delete_learnt_rows(connection, customer_id)
             clear_build(connection, customer_id)
             left = rows_left(connection, customer_id)
         if left:

@@ -16,7 +16,7 @@ from monitoring.log_lines import JsonFormatter, LogfmtFormatter
 from pipeline_errors import ConfigurationError
 from pipeline_settings import settings
 
-OWN_PACKAGES = ("warehouse", "ingestion", "expectations", "serving", "monitoring", "orchestration", "local")
+OWN_PACKAGES = ("warehouse", "ingestion", "expectations", "modeling", "serving", "monitoring", "orchestration", "local")
 # Their warnings are shown without being asked for: what succeeded only in part, and lineage that did not arrive.
 SHOWN = ("monitoring.run_log", "monitoring.lineage", "monitoring.lineage_sender")
 LARGEST_FILE_BYTES = 5_000_000  # and one more of that size for what came before, on a day that has so much to tell

@@ -31,7 +31,10 @@ class DayOutcome:
 
 @dataclass
 class RunOutcome:
-    """What a run did. `rows_published`: rows written per mart; `seconds` per step, summed over days."""
+    """What a run did. `rows_published`: rows written per mart; `seconds` per step, summed over days.
+
+    `models`: what became of the customer models, where they were due.
+    """
 
     run_id: str
     days: list[DayOutcome] = field(default_factory=list)
@@ -39,6 +42,7 @@ class RunOutcome:
     cache: "CacheReceipt | None" = None
     seconds: dict[str, float] = field(default_factory=dict)
     errors: list[DaybreakError] = field(default_factory=list)
+    models: str | None = None
 
     @property
     def exit_code(self) -> int:

@@ -26,6 +26,7 @@ def as_data(outcome: RunOutcome) -> dict[str, Any]:
         "rows_published": outcome.rows_published,
         "cache_writes": outcome.cache.written if outcome.cache else None,
         "seconds": {name: round(seconds, 3) for name, seconds in outcome.seconds.items()},
+        "customer_models": outcome.models,
         "errors": [str(error) for error in outcome.errors],
     }
 
@@ -55,6 +56,8 @@ def print_tables(outcome: RunOutcome) -> None:
     console.print(steps)
     if outcome.cache:
         console.print(f"Redis: {outcome.cache.written:,} products written, {outcome.cache.unchanged:,} unchanged.")
+    if outcome.models:
+        console.print(escape(f"{outcome.models[0].upper()}{outcome.models[1:]}."), soft_wrap=True, highlight=False)
 
 
 def _days_table(outcome: RunOutcome) -> Table:

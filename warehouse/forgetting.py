@@ -10,6 +10,7 @@ from psycopg import sql
 from warehouse.connection import Connection
 
 RAW_TABLES = {"orders": "raw.orders", "reviews": "raw.reviews"}  # by dataset
+LEARNT_TABLES = ["marts.customer_predictions", "marts.customer_segments_history"]
 HASH = "encode(sha256(convert_to({}, 'UTF8')), 'hex')"
 # Of loads and markers one goes before the other: a load that lands meanwhile sees the marker, or is seen by it.
 LOCK = "select pg_advisory_xact_lock(hashtextextended('forget', 0))"
@@ -143,6 +144,13 @@ def clear_build(connection: Connection, customer_id: str) -> None:
         for column in columns:
             statement = sql.SQL("delete from {} where {} = %s")
             connection.execute(statement.format(sql.Identifier(*table), sql.Identifier(column)), [customer_id])
+
+
+def delete_learnt_rows(connection: Connection, customer_id: str) -> None:
+    """Delete what was learnt and kept of the customer outside of builds: the prediction, and the dated history."""
+    for table in LEARNT_TABLES:
+        if connection.execute("select where to_regclass(%s) is not null", [table]).fetchone() is not None:
+            connection.execute(f"delete from {table} where customer_id = %s".encode(), [customer_id])
 
 
 def _tables_with_customers(connection: Connection, schemas: list[str]) -> dict[tuple[str, str], list[str]]:

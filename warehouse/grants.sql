@@ -64,6 +64,9 @@ begin
 end
 $$;
 
+-- What schema.sql has made for readers.
+grant select on marts.customer_models, marts.customer_predictions to daybreak_reader;
+
 -- The gate and dbt's unit tests use temporary tables. Everybody may make them, where nobody has taken that away.
 do $$
 begin

@@ -190,6 +190,40 @@ create table if not exists ops.customer_changes (
     build_id text not null  -- the build that changed the customer last
 );
 
+-- What was learnt from all customers, weekly: one row per fit, for readers (docs/decisions/0012). Limits are the values that
+-- 20, 40, 60 and 80% of the customers do not exceed; parameters as in modeling/.
+create table if not exists marts.customer_models (
+    as_of_date date primary key,  -- orders up to this day were learnt from
+    model_version text not null,
+    customers bigint not null,
+    repeat_customers bigint not null,  -- with orders on two days at least
+    recency_limits integer[],          -- days
+    frequency_limits bigint[],         -- orders
+    monetary_limits numeric[],         -- money
+    r double precision,
+    alpha double precision,
+    a double precision,
+    b double precision,
+    orders_log_likelihood double precision,
+    no_orders_because text,
+    p double precision,
+    q double precision,
+    v double precision,
+    revenue_log_likelihood double precision,
+    no_revenue_because text,
+    history_as_of_date date,  -- the day whose segments and metrics were kept after it; null before
+    fitted_at timestamptz not null default clock_timestamp()
+);
+
+-- The predictions of the newest fit, replaced as a whole: one row per customer with a revenue order by its day.
+create table if not exists marts.customer_predictions (
+    customer_id text primary key,
+    as_of_date date not null,
+    probability_alive numeric(7, 6) not null,
+    expected_orders numeric(12, 4) not null,  -- days with an order, in the 365 days after as_of_date
+    expected_revenue numeric(38, 2)           -- in those days; null without a model of spending
+);
+
 -- One row per step of a pipeline's logical date: the latest run of it.
 create table if not exists ops.pipeline_runs (
     pipeline text not null,

@@ -7,8 +7,18 @@ totals as (
     select * from {{ ref('customer_order_totals') }}
 ),
 
-as_of as (
+as_of as materialized (
     select {{ as_of_date('ecommerce_order_pipeline') }} as as_of_date
+),
+
+model as (
+    select
+        recency_limits,
+        frequency_limits,
+        monetary_limits
+    from {{ source('fitted', 'customer_models') }}
+    order by as_of_date desc
+    limit 1
 ),
 
 lifetime_values as (
@@ -29,6 +39,30 @@ lifetime_values as (
         as_of.as_of_date - totals.last_order_date <= {{ var('active_days') }} as is_active
     from totals
     cross join as_of
+),
+
+scored as (
+    select
+        lifetime_values.*,
+        6 - {{ rfm_score('lifetime_values.recency_days', 'model.recency_limits') }} as recency_score,
+        {{ rfm_score('lifetime_values.total_orders', 'model.frequency_limits') }} as frequency_score,
+        {{ rfm_score('lifetime_values.total_spent', 'model.monetary_limits') }} as monetary_score
+    from lifetime_values
+    left join model on true
+),
+
+-- joined by its primary key: a query that asks for no prediction is planned without the join
+predicted as (
+    select
+        scored.*,
+        {{ rfm_segment('scored.recency_score', 'scored.frequency_score') }} as rfm_segment,
+        predictions.probability_alive,
+        predictions.expected_orders as expected_orders_next_365_days,
+        predictions.expected_revenue as expected_revenue_next_365_days,
+        predictions.as_of_date as predicted_on
+    from scored
+    left join {{ source('fitted', 'customer_predictions') }} as predictions
+        on scored.customer_id = predictions.customer_id
 )
 
-select * from lifetime_values
+select * from predicted

@@ -1,0 +1,135 @@
+"""The fit in the warehouse: what is read, what readers get, and what is said when there is too little to learn from."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from modeling.customers import Fit, fit_customers
+from pipeline_settings import Settings
+from tests.modeling import cdnow
+from warehouse.connection import connect
+
+pytestmark = pytest.mark.integration
+
+FIRST = date(2026, 3, 1)
+
+Order = tuple[str, date, float]
+
+
+def _fct_orders(orders: list[Order]) -> None:
+    """A mart with these revenue orders, in the place of a build."""
+    with connect() as connection:
+        connection.execute(
+            "create table marts.fct_orders (customer_id text, order_date date, total_amount numeric, is_revenue bool)"
+        )
+        with connection.cursor().copy("copy marts.fct_orders from stdin") as copy:
+            for order in orders:
+                copy.write_row([*order, True])
+
+
+def _read(query: str) -> list[dict[str, Any]]:
+    with connect() as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def _fit(as_of: date) -> Fit:
+    with connect() as connection:
+        return fit_customers(connection, as_of)
+
+
+def test_cdnow_from_its_orders_to_its_predictions(warehouse: Settings) -> None:
+    """Orders of a day count once, orders after the day not at all, and neither do those that bring no revenue."""
+    _fct_orders(list(cdnow.orders()))
+    with connect() as connection:
+        connection.execute("insert into marts.fct_orders values ('0001', '1997-03-03', 99, false)")
+    assert str(_fit(cdnow.CALIBRATED_ON)) == "customer models fitted on 2,357 customers as of 1997-09-30"
+    (model,) = _read("select * from marts.customer_models")
+    assert {name: model[name] for name in cdnow.PUBLISHED} == pytest.approx(cdnow.PUBLISHED, rel=0.005)
+    spend = {name: model[name] for name in cdnow.PUBLISHED_SPEND}
+    assert spend == pytest.approx(cdnow.PUBLISHED_SPEND, rel=0.005)
+    predictions = {row["customer_id"]: row for row in _read("select * from marts.customer_predictions")}
+    bought = cdnow.days_bought()
+    assert predictions.keys() == bought.keys()
+    # the first customer of the papers: 2 repeat days, the last after 30.43 weeks, seen for 38.86
+    assert float(predictions["0001"]["probability_alive"]) == pytest.approx(0.7266, abs=0.0005)
+    orders = float(predictions["0001"]["expected_orders"])
+    repeats = sum(bought["0001"].values()) - bought["0001"][min(bought["0001"])]
+    mean = model["p"] * (model["v"] + repeats) / (2 * model["p"] + model["q"] - 1)
+    assert float(predictions["0001"]["expected_revenue"]) == pytest.approx(orders * mean, abs=0.01)
+
+
+def test_readers_see_the_old_predictions_until_the_new_ones_are_whole(warehouse: Settings) -> None:
+    orders = [
+        (f"c{n}", FIRST + timedelta(days=n % 5 + 3 * x), 5.0 + n + x) for n in range(90) for x in range(1 + n % 4)
+    ]
+    _fct_orders(orders)
+    before, after = FIRST + timedelta(days=3), FIRST + timedelta(days=20)
+    assert _fit(before).without == {"predictions": "it needs at least 50 customers who ordered on two days, has 13"}
+    with connect() as connection:
+        fit_customers(connection, after)
+        assert _read("select count(*) as number from marts.customer_predictions") == [{"number": 0}]
+    with connect() as connection:
+        fit_customers(connection, after + timedelta(days=7))
+        seen = _read("select as_of_date, count(*) as number from marts.customer_predictions group by as_of_date")
+        assert seen == [{"as_of_date": after, "number": 90}]
+        models = _read("select as_of_date from marts.customer_models order by as_of_date")
+        assert [row["as_of_date"] for row in models] == [before, after]
+    predictions = _read("select * from marts.customer_predictions order by customer_id")
+    assert {row["as_of_date"] for row in predictions} == {after + timedelta(days=7)}
+    _fit(after + timedelta(days=7))  # again: the same numbers, and no second model of the day
+    assert _read("select * from marts.customer_predictions order by customer_id") == predictions
+    assert len(_read("select * from marts.customer_models")) == 3
+
+
+NOBODY_TWICE = "it needs at least 50 customers who ordered on two days, has 0"
+TOO_LITTLE: dict[str, tuple[list[Order], str]] = {
+    "nobody": ([], NOBODY_TWICE),
+    "one": ([("c", FIRST, 5.0)], NOBODY_TWICE),
+    "five": (
+        [(f"c{n}", FIRST, 5.0) for n in range(5)],
+        NOBODY_TWICE,
+    ),
+    "nobody comes back": (
+        [(f"c{n}", FIRST, 5.0) for n in range(200)] * 2,
+        NOBODY_TWICE,
+    ),
+    "all spend the same": (
+        [(f"c{n}", FIRST + timedelta(days=x * (1 + n % 9)), 5.0) for n in range(200) for x in range(1 + n % 3)],
+        "all customers spend the same",
+    ),
+    "all is free": (
+        [(f"c{n}", FIRST + timedelta(days=x * (1 + n % 9)), 0.0) for n in range(200) for x in range(1 + n % 3)],
+        "it needs at least 50 customers who spent money on a repeat day, has 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOO_LITTLE)
+def test_too_little_data_is_said_and_what_cannot_be_told_is_null(warehouse: Settings, name: str) -> None:
+    orders, reason = TOO_LITTLE[name]
+    _fct_orders(orders)
+    fit = _fit(FIRST + timedelta(days=40))
+    (model,) = _read("select * from marts.customer_models")
+    assert list(fit.without.values()) == [reason] == [model["no_revenue_because"]]
+    assert str(fit).endswith(reason)
+    assert model["customers"] == len({order[0] for order in orders})
+    assert (model["recency_limits"] is None) == (model["customers"] < 5)
+    predictions = _read("select * from marts.customer_predictions")
+    if "predictions" in fit.without:
+        assert (predictions, model["r"], model["no_orders_because"]) == ([], None, reason)
+    else:
+        assert {row["expected_revenue"] for row in predictions} == {None}
+        assert len(predictions) == 200
+        assert all(row["expected_orders"] >= 0 and 0 <= row["probability_alive"] <= 1 for row in predictions)
+
+
+def test_limits_are_values_that_customers_have(warehouse: Settings) -> None:
+    orders = [(f"c{n}", FIRST + timedelta(days=n), 10.0 * n) for n in range(10)] + [("c9", FIRST, 1.0)]
+    _fct_orders(orders)
+    _fit(FIRST + timedelta(days=9))
+    (model,) = _read("select * from marts.customer_models")
+    assert model["recency_limits"] == [1, 3, 5, 7]
+    assert model["frequency_limits"] == [1, 1, 1, 1]
+    assert model["monetary_limits"] == [Decimal(10), Decimal(30), Decimal(50), Decimal(70)]
