@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from orchestration.customer_commands import fit, forget
+from orchestration.diff_command import diff
 from orchestration.init_shop import init
 from orchestration.pipelines import PIPELINES, names_of
 from orchestration.terminal import errors_as_exit_codes, finish, progress, running_servers
@@ -50,12 +51,7 @@ def run(day: Day, pipeline: Only = None, wait: Wait = 30, engine: On = "postgres
 
 @app.command(epilog="Example: daybreak backfill 2026-03-01 2026-03-31")
 def backfill(
-    first: Day,
-    last: Day,
-    pipeline: Only = None,
-    wait: Wait = 30,
-    engine: On = "postgres",
-    as_json: AsJson = False,
+    first: Day, last: Day, pipeline: Only = None, wait: Wait = 30, engine: On = "postgres", as_json: AsJson = False
 ) -> None:
     """Load and gate every day from FIRST to LAST, then build and publish them at once."""
     _run_range(first.date(), last.date(), pipeline, wait, engine, as_json)
@@ -76,6 +72,8 @@ def replay(first: Day, last: Day, pipeline: Only = None, as_json: AsJson = False
 app.command(
     epilog='Example: daybreak init "https://shop.example/api/orders?date=2026-03-01&limit=100" --auth header:X-Key'
 )(init)
+
+app.command(epilog="Example: daybreak diff customer_ltv, after a change of its model and before a replay")(diff)
 
 
 @app.command()

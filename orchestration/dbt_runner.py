@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from monitoring import lineage
@@ -16,6 +17,7 @@ from warehouse.connection import bounded_waits, connect, role_option
 Progress = Callable[[str, int, int], None]  # name of a finished node, its number, how many there are
 EventListener = Callable[[Any], None]  # dbt's own events (EventMsg)
 
+PROJECT = PROJECT_ROOT / "dbt_project"
 # What Postgres says when the fault is not the model's.
 LOCKED = ("lock timeout", "deadlock detected")
 SERVER_GAVE_UP = ("statement timeout", "terminating connection", "closed the connection")
@@ -44,8 +46,8 @@ def build(
     arguments += selection or ["--select", *(f"tag:{tag}" for tag in tags)]
     if full_refresh:
         arguments.append("--full-refresh")
-    listeners = [_progress_listener(on_progress)] if on_progress else []
-    return len(_invoke(arguments, [*listeners, on_event] if on_event else listeners).results)
+    listeners = [progress_listener(on_progress)] if on_progress else []
+    return len(invoke(arguments, [*listeners, on_event] if on_event else listeners).results)
 
 
 def publish(pipelines: Sequence[str]) -> None:
@@ -54,18 +56,19 @@ def publish(pipelines: Sequence[str]) -> None:
     Raises ModelError if a build is not green or was based on marts that have changed since, WarehouseError if Postgres
     is the cause.
     """
-    _invoke(["run-operation", "publish", "--args", "{names: [" + ", ".join(pipelines) + "]}"])
+    invoke(["run-operation", "publish", "--args", "{names: [" + ", ".join(pipelines) + "]}"])
 
 
 def snapshot(names: Sequence[str]) -> None:
     """Bring these snapshots up to what readers see. Raises ModelError, or WarehouseError if Postgres is the cause."""
-    _invoke(["snapshot", "--select", *names])
+    invoke(["snapshot", "--select", *names])
 
 
 def run_on_engine(tag: str, variables: Sequence[str], on_progress: Progress | None = None) -> None:
     """Run the models with this tag in the process's Spark session. Raises ModelError naming the first that failed."""
     arguments = ["run", "--target", "spark", "--select", f"tag:{tag}", "--vars", "{" + ", ".join(variables) + "}"]
-    _invoke(arguments, [_progress_listener(on_progress)] if on_progress else [], on_engine=True)
+    # names are others with each build, and the project is parsed again
+    invoke(arguments, [progress_listener(on_progress)] if on_progress else [], state="dbt-on-engine")
 
 
 def nodes_of(tags: Sequence[str]) -> list[Any]:
@@ -78,7 +81,7 @@ def nodes_of(tags: Sequence[str]) -> list[Any]:
 
 def build_staging() -> None:
     """Create the staging and quarantine views again, and load the seeds."""
-    _invoke(["build", "--select", "tag:staging", "--resource-type", "model", "seed"])
+    invoke(["build", "--select", "tag:staging", "--resource-type", "model", "seed"])
 
 
 def forget_project() -> None:
@@ -116,16 +119,27 @@ def _settle_environment() -> None:
         os.environ["PGPASSWORD"] = password.get_secret_value()
 
 
-def _invoke(arguments: list[str], listeners: Sequence[EventListener] = (), *, on_engine: bool = False) -> Any:
+def invoke(
+    arguments: list[str],
+    listeners: Sequence[EventListener] = (),
+    *,
+    state: str = "dbt",
+    project: Path = PROJECT,
+    manifest: Any = None,
+) -> Any:
+    """Run a dbt command; returns what dbt does.
+
+    One that is no part of a run has a `state` of its own, a folder in DAYBREAK_HOME, and reads the project anew unless
+    `manifest` is at hand. Raises as `build` does.
+    """
     from dbt.cli.main import dbtRunner
 
     name_flags_quickly()
     _settle_environment()
-    # on an engine names are others with each build, and the project is parsed again
-    runner = dbtRunner(None if on_engine else _manifest(), list(listeners))
+    runner = dbtRunner(_manifest() if state == "dbt" else manifest, list(listeners))
     with _options_in_force():
-        result = runner.invoke([*arguments, *_common_options("dbt-on-engine" if on_engine else "dbt")])
-    if arguments[0] == "build":
+        result = runner.invoke([*arguments, *_common_options(state, project)])
+    if arguments[0] == "build" and state == "dbt":
         lineage.send(lambda: _lineage(result))
     if not result.success:
         _raise_if_interrupted(result.exception)
@@ -171,11 +185,11 @@ def _manifest() -> Any:
     return result.result
 
 
-def _common_options(folder: str = "dbt") -> list[str]:
+def _common_options(folder: str = "dbt", project: Path = PROJECT) -> list[str]:
     state = str(settings().daybreak_home / folder)
-    project = ["--project-dir", str(PROJECT_ROOT / "dbt_project"), "--profiles-dir", str(PROJECT_ROOT)]
+    paths = ["--project-dir", str(project), "--profiles-dir", str(PROJECT_ROOT)]
     return [
-        *project,
+        *paths,
         "--target-path",
         state,
         "--log-path",
@@ -188,7 +202,9 @@ def _common_options(folder: str = "dbt") -> list[str]:
     ]
 
 
-def _progress_listener(on_progress: Progress) -> EventListener:
+def progress_listener(on_progress: Progress) -> EventListener:
+    """Tell of each node of a build that has ended."""
+
     def on_event(event: Any) -> None:
         if event.info.name == "LogModelResult":
             on_progress(event.data.node_info.node_name, event.data.index, event.data.total)

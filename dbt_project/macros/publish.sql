@@ -5,7 +5,7 @@
     A pipeline that is not green is left as it is, and the log says why.
 #}
 {% macro publish_green_pipelines(results) %}
-    {%- if execute and results and target.type == 'postgres' -%}
+    {%- if execute and results and target.type == 'postgres' and not is_dev() -%}
         {%- do run_query(take_role()) -%}
         {%- set ran = [] -%}
         {%- for pipeline in pipelines() -%}
@@ -23,6 +23,7 @@
 
 {# Publish these pipelines, or fail naming what is not green. #}
 {% macro publish(names) %}
+    {%- if is_dev() -%}{{ exceptions.raise_compiler_error('the target dev publishes nothing') }}{%- endif -%}
     {%- do run_query(take_role()) -%}
     {%- for pipeline in pipelines() if pipeline.name in names -%}
         {%- set obstacle = publish_if_green(pipeline) -%}

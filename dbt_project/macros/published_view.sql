@@ -3,6 +3,7 @@
     views on it survive and no reader is waited for.
 #}
 {% materialization published_view, adapter='postgres' %}
+    {%- if is_dev() -%}{{ return(materialization_view_default()) }}{%- endif -%}
     {%- set view = this.incorporate(type='view') -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set candidate = api.Relation.create(
