@@ -11,15 +11,25 @@ from ingestion.json_text import Number
 from ingestion.shop_config import NEEDED_FIELDS, STAGED_FIELDS
 
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:([T ])(\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?")
-KEY = re.compile(r"[A-Za-z_]\w*")
+KEY = re.compile(r"[^\s.\[\]*'\"\\]+")  # what a path in shop.toml can name
 LOOKED_AT = 20  # rows
 DEEPEST = 3  # keys on the way to a value
 
 # Names as shops use them, without case and punctuation, the likeliest first.
 NAMES = {
-    "order_id": ("orderid", "ordernumber", "id", "number", "uuid"),
-    "customer_id": ("customerid", "userid", "buyerid", "clientid", "customernumber", "customer", "user", "email"),
-    "total_amount": ("totalamount", "grandtotal", "totalprice", "total", "amount", "price"),
+    "order_id": ("orderid", "ordernumber", "incrementid", "id", "number", "uuid"),
+    "customer_id": (
+        "customerid",
+        "userid",
+        "buyerid",
+        "clientid",
+        "customernumber",
+        "customer",
+        "user",
+        "email",
+        "customeremail",
+    ),
+    "total_amount": ("totalamount", "grandtotal", "basegrandtotal", "totalprice", "total", "amount", "price"),
     "order_date": ("orderdate", "orderedat", "createdat", "datecreated", "created", "date", "day", "placedat"),
     "status": ("status", "orderstatus", "financialstatus", "state", "paymentstatus"),
     "review_id": ("reviewid", "id", "uuid"),
@@ -28,11 +38,12 @@ NAMES = {
     "review_text": ("reviewtext", "review", "text", "body", "content", "comment", "message"),
     "review_date": ("reviewdate", "createdat", "datecreated", "created", "date", "day"),
 }
-PAGE_PARAMS = ("page", "_page", "pagenumber", "page_number", "p")
-OFFSET_PARAMS = ("offset", "skip", "start", "_start", "from_row")
-SIZE_PARAMS = ("limit", "per_page", "page_size", "pagesize", "_limit", "_size", "size", "itemsperpage", "take")
+PAGE_PARAMS = ("page", "pagenumber", "currentpage", "p")
+OFFSET_PARAMS = ("offset", "skip", "start", "fromrow")
+SIZE_PARAMS = ("limit", "perpage", "pagesize", "size", "itemsperpage", "take")
 NEXT_KEYS = ("next", "nexturl", "nextpage", "nextpageurl", "nextlink", "href")
 TOTAL_KEYS = ("total", "totalcount", "totalitems", "totalresults", "count")
+TOTAL_HEADERS = ("X-Total-Count", "X-WP-Total", "Content-Range")
 MAX_BAD_RATE = {"orders": 0.05, "reviews": 0.10}
 
 
@@ -53,21 +64,26 @@ class Guess:
 def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str]) -> Guess:
     """What the answer to this URL says of a dataset. Raises ValueError if it names no day, or holds no list of rows."""
     parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    day = _day_of([parts.path, *query.values()])
+    said = parse_qsl(parts.query, keep_blank_values=True)
+    query = {name: [value for other, value in said if other == name] for name, _ in said}
+    day = _day_of([parts.path, *(value for _, value in said)])
     rows, selector = _rows(body)
-    size = next((name for name in query if name.lower() in SIZE_PARAMS and query[name].isdecimal()), None)
-    page_size = int(query.pop(size)) if size else None
+    size = next((name for name in query if _is_number(query, name, SIZE_PARAMS)), None)
+    page_size = int(query.pop(size)[0]) if size else None
     paginator = _paginator(query, body, headers)
     total = _total(body, len(rows))
     found = {field: path for field in STAGED_FIELDS[dataset] if (path := _path_to(field, rows))}
     declared: dict[str, Any] = {
         "path": _template(parts.path.lstrip("/"), day),
-        "params": {name: _template(value, day) for name, value in query.items()},
+        "params": {
+            name: _template(values[0], day) if len(values) == 1 else [_template(value, day) for value in values]
+            for name, values in query.items()
+        },
         "page_size_param": size,
         "data_selector": selector,
         "paginator": paginator,
         "total_selector": total,
+        "total_header": None if total else next((name for name in TOTAL_HEADERS if name in headers), None),
         "fields": list(STAGED_FIELDS[dataset]),
         "keys": {field: path for field, path in found.items() if path != field},
         "required": list(NEEDED_FIELDS[dataset]),
@@ -143,7 +159,7 @@ def _leaves(row: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return re.sub(r"[^a-z0-9]", "", name.lower().rpartition(":")[2])
 
 
 def _path_to(field: str, rows: Sequence[Any]) -> str | None:
@@ -159,12 +175,18 @@ def _path_to(field: str, rows: Sequence[Any]) -> str | None:
     return None
 
 
-def _paginator(query: dict[str, str], body: Any, headers: Mapping[str, str]) -> dict[str, Any]:
+def _is_number(query: Mapping[str, Sequence[str]], name: str, known: Sequence[str]) -> bool:
+    """Whether a parameter holds one number, and has a known name, as a whole or in its last brackets: `page[size]`."""
+    last = re.split(r"[\[.]", name.rstrip("]"))[-1]
+    return {_plain(name), _plain(last)} & set(known) != set() and len(query[name]) == 1 and query[name][0].isdecimal()
+
+
+def _paginator(query: dict[str, list[str]], body: Any, headers: Mapping[str, str]) -> dict[str, Any]:
     """How pages follow each other; what says so is taken out of the query."""
     for name in list(query):
-        if name.lower() in PAGE_PARAMS and query[name].isdecimal():
-            return {"type": "page_number", "page_param": name, "base_page": min(int(query.pop(name)), 1)}
-        if name.lower() in OFFSET_PARAMS and query[name].isdecimal():
+        if _is_number(query, name, (*PAGE_PARAMS, "number")):
+            return {"type": "page_number", "page_param": name, "base_page": min(int(query.pop(name)[0]), 1)}
+        if _is_number(query, name, OFFSET_PARAMS):
             del query[name]
             return {"type": "offset", "offset_param": name}
     if 'rel="next"' in headers.get("Link", ""):

@@ -23,7 +23,7 @@ from tests.ingestion.test_other_shops import DAY, IMITATIONS, ORDERS
 pytestmark = pytest.mark.integration
 
 # What one would type to see the orders of DAY: a query, and what --auth is.
-TYPED: dict[str, tuple[dict[str, str], list[str]]] = {
+TYPED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "woocommerce": (
         {"after": "2026-02-28T23:59:59", "before": "2026-03-02T00:00:00", "per_page": "3", "page": "1"},
         ["--auth", "http_basic", "--time-zone", "Europe/Berlin"],
@@ -45,6 +45,23 @@ TYPED: dict[str, tuple[dict[str, str], list[str]]] = {
             "offset": "0",
         },
         ["--auth", "header:Authorization"],
+    ),
+    "magento": (
+        {
+            "searchCriteria[filter_groups][0][filters][0][field]": "created_at",
+            "searchCriteria[filter_groups][0][filters][0][condition_type]": "gteq",
+            "searchCriteria[filter_groups][0][filters][0][value]": "2026-03-01 00:00:00",
+            "searchCriteria[filter_groups][1][filters][0][field]": "created_at",
+            "searchCriteria[filter_groups][1][filters][0][condition_type]": "lt",
+            "searchCriteria[filter_groups][1][filters][0][value]": "2026-03-02 00:00:00",
+            "searchCriteria[pageSize]": "3",
+            "searchCriteria[currentPage]": "1",
+        },
+        [],
+    ),
+    "postgrest": (
+        {"ordered_at": ["gte.2026-03-01T00:00:00Z", "lt.2026-03-02T00:00:00Z"], "limit": "3", "offset": "0"},
+        [],
     ),
     "json_server": ({"day": "2026-03-01", "_page": "1", "_limit": "3"}, []),
 }
@@ -68,7 +85,7 @@ def test_a_draft_lands_the_day_that_it_was_made_of(
     query, options = TYPED[name]
     out = tmp_path / "mine.toml"
     url = httpserver.url_for(path)
-    code, said = daybreak("init", f"{url}?{urlencode(query)}", *options, "--out", str(out))
+    code, said = daybreak("init", f"{url}?{urlencode(query, doseq=True)}", *options, "--out", str(out))
     if name in NOT_FOUND:
         assert (code, NOT_FOUND[name] in said, out.exists()) == (2, True, False)
         return
