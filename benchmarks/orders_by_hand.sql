@@ -111,7 +111,8 @@ select
     total_amount::numeric(18, 2) as total_amount,
     status,
     status <> all((select non_revenue_statuses from ops.dataset_settings where dataset = 'orders')::text[]) as is_revenue,
-    total_amount > %(large_order_amount)s as is_large
+    total_amount > %(large_order_amount)s as is_large,
+    order_date as logical_date
 from judged
 where not is_identical_copy and reasons = '{}';
 analyze accepted;
@@ -143,16 +144,18 @@ from (
 analyze candidates;
 
 delete from marts.fct_orders using replaced where fct_orders.order_id = replaced.order_id;
-insert into marts.fct_orders (order_id, customer_id, order_date, total_amount, status, is_revenue, is_large)
-select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large from candidates where is_current;
+insert into marts.fct_orders (order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date)
+select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date from candidates where is_current;
 
 delete from ops.int_orders_shadowed
 where
     order_date = %(day)s
     or order_id in (select order_id from accepted)
     or order_id in (select order_id from replaced);
-insert into ops.int_orders_shadowed (order_id, customer_id, order_date, total_amount, status, is_revenue, is_large)
-select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large from candidates where not is_current;
+insert into ops.int_orders_shadowed (
+    order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date
+)
+select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date from candidates where not is_current;
 
 create temp table customers on commit drop as
 select customer_id from replaced

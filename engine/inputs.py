@@ -9,6 +9,8 @@ TOUCHED_DATES = """
     union
     select former_order_date from build.int_orders_touched where former_order_date is not null
     union
+    select order_date from build.int_orders_accepted
+    union
     select shadowed.order_date
     from build.int_orders_touched as touched
     inner join build.int_orders_shadowed_published as shadowed on touched.order_id = shadowed.order_id

@@ -25,6 +25,7 @@ class DatasetSettings:
     amount_unit: Decimal  # what 1 of the shop's amounts is worth
     non_revenue_statuses: list[str]  # as the shop writes them
     date_format: str
+    day_is: str  # what the logical day of an order is: its order_date, or the day on which it was updated
 
 
 def save_settings(config: ShopConfig) -> None:
@@ -44,7 +45,7 @@ def read_settings(connection: Connection, dataset: str) -> DatasetSettings | Non
     with connection.cursor(row_factory=class_row(DatasetSettings)) as cursor:
         query = """
             select dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-                amount_unit, non_revenue_statuses, date_format
+                amount_unit, non_revenue_statuses, date_format, day_is
             from ops.dataset_settings where dataset = %s
         """
         return cursor.execute(query, [dataset]).fetchone()
@@ -63,6 +64,7 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
             amount_unit=1 / Decimal(dataset.minor_units),
             non_revenue_statuses=list(dataset.non_revenue_statuses),
             date_format=dataset.date_format,
+            day_is=dataset.day_is,
         )
         for name, dataset in config.datasets.items()
     ]
@@ -91,9 +93,9 @@ def _write(connection: Connection, wanted: DatasetSettings) -> None:
         """
         insert into ops.dataset_settings
             (dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-            amount_unit, non_revenue_statuses, date_format)
+            amount_unit, non_revenue_statuses, date_format, day_is)
         values (%(dataset)s, %(time_zone)s, %(required_fields)s, %(product_id_pattern)s, %(max_text_bytes)s,
-            %(max_bad_rate)s, %(language)s, %(amount_unit)s, %(non_revenue_statuses)s, %(date_format)s)
+            %(max_bad_rate)s, %(language)s, %(amount_unit)s, %(non_revenue_statuses)s, %(date_format)s, %(day_is)s)
         on conflict (dataset) do update set
             time_zone = excluded.time_zone,
             required_fields = excluded.required_fields,
@@ -103,7 +105,8 @@ def _write(connection: Connection, wanted: DatasetSettings) -> None:
             language = excluded.language,
             amount_unit = excluded.amount_unit,
             non_revenue_statuses = excluded.non_revenue_statuses,
-            date_format = excluded.date_format
+            date_format = excluded.date_format,
+            day_is = excluded.day_is
         """,
         vars(wanted),
     )

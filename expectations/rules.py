@@ -32,6 +32,7 @@ DATASET_RULES = {
         Rule("amount_too_large", "total_amount does not fit numeric(18,2)."),
         Rule("order_date_unreadable", "order_date is neither YYYY-MM-DD nor an ISO timestamp."),
         Rule("order_date_not_the_day", "order_date is not the logical day in the shop's time zone."),
+        Rule("order_date_after_the_day", "order_date is later than the day on which the shop updated the order."),
     ),
     "reviews": (
         Rule("rating_not_a_number", "rating is no plain decimal number."),

@@ -91,6 +91,7 @@ class DatasetConfig(BaseModel):
     constants: dict[str, str] = {}
     required: Annotated[tuple[str, ...], Field(strict=False)]
     product_id_pattern: Annotated[str, AfterValidator(_compiling_pattern)] | None = None
+    day_is: Literal["order_date", "updated"] = "order_date"
     date_format: Literal["iso", "epoch_seconds", "epoch_milliseconds", "rfc_2822"] = "iso"
     minor_units: Literal[1, 10, 100, 1000] = 1
     non_revenue_statuses: Annotated[tuple[str, ...], Field(strict=False)] = NON_REVENUE_STATUSES

@@ -51,11 +51,13 @@ create table if not exists ops.dataset_settings (
     language text not null,
     amount_unit numeric not null default 1,  -- what 1 of the shop's amounts is worth: 0.01 where it counts in cents
     non_revenue_statuses text[] not null default '{}',  -- of orders: filled from shop.toml as soon as it stands
-    date_format text not null default 'iso'
+    date_format text not null default 'iso',
+    day_is text not null default 'order_date'  -- or 'updated': the logical day is that of an order's last change
 );
 alter table ops.dataset_settings add column if not exists amount_unit numeric not null default 1;
 alter table ops.dataset_settings add column if not exists non_revenue_statuses text[] not null default '{}';
 alter table ops.dataset_settings add column if not exists date_format text not null default 'iso';
+alter table ops.dataset_settings add column if not exists day_is text not null default 'order_date';
 
 -- One row per load that landed whole. A load without a row here is half-landed: invisible, and pruned.
 create table if not exists ops.loads (

@@ -56,16 +56,20 @@ $set$
 {#
     The rows of a mart before this build: what the changes start from. Not a ref, which would be a cycle; used by the
     int_*_published models alone, so that everybody else (unit tests too) has a ref. Before the first build: no rows, typed.
+    Before the build that adds a column to the table, the column is what `before_added` says, or null.
 #}
-{% macro published_rows(model_name) -%}
+{% macro published_rows(model_name, before_added={}) -%}
 {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ model_name] if execute else none -%}
 {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) if node and not is_dev() else none -%}
 {%- if node is none -%}
 select 1 as parsing
 {%- else -%}
+{%- set present = adapter.get_columns_in_relation(relation) | map(attribute='name') | list if relation else [] %}
 select
     {%- for column in node.columns.values() %}
-    {% if relation is none %}null::{{ column.data_type }} as {% endif %}{{ column.name }}{{ "," if not loop.last }}
+    {% if column.name not in present -%}
+    {{ before_added.get(column.name) if relation and column.name in before_added else 'null::' ~ column.data_type }} as {{ " " }}
+    {%- endif %}{{ column.name }}{{ "," if not loop.last }}
     {%- endfor %}
 {% if relation is none %}where false{% else %}from {{ relation }}{% endif %}
 {%- endif -%}

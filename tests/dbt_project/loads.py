@@ -60,8 +60,14 @@ class Loads:
         self.count += 1
         load_id = f"load-{self.count:03}"
         land_rows(dataset, day, load_id, rows)
-        required = set(shop_config().dataset(dataset).required)
-        judged = oracle.judge(dataset, day, [json.dumps(row).encode() for row in rows], required)
+        config = shop_config().dataset(dataset)
+        judged = oracle.judge(
+            dataset,
+            day,
+            [json.dumps(row).encode() for row in rows],
+            set(config.required),
+            is_day_of_update=config.day_is == "updated",
+        )
         with connect() as connection:
             connection.execute("update ops.loads set scored_at = clock_timestamp() where load_id = %s", [load_id])
             connection.execute(

@@ -65,6 +65,45 @@ def test_a_build_publishes_what_is_pending_and_leaves_the_marts_to_their_readers
     assert relations() == settled
 
 
+def test_tables_from_before_orders_had_a_logical_date_go_on(dbt: Dbt, loads: Loads) -> None:
+    """Nothing of the history is written for it; what is touched gets the date, and what was shadowed returns."""
+    loads.admit("orders", FIRST, [order(FIRST, 1), order(FIRST, 2), *orders(FIRST)])
+    loads.admit("orders", SECOND, [order(SECOND, 1), *orders(SECOND)])
+    assert dbt("build").succeeded
+    with connect() as connection:
+        connection.execute(
+            """
+            alter table marts.fct_orders drop column logical_date cascade;
+            alter table ops.int_orders_shadowed drop column logical_date cascade;
+            alter table ops.int_orders_shadowed add primary key (order_id, order_date);
+            """
+        )
+    loads.admit("orders", SECOND, orders(SECOND))
+    loads.admit("orders", THIRD, [order(THIRD, 2), *orders(THIRD)])
+    assert dbt("build").succeeded
+    found = {row["order_id"]: (row["order_date"], row["logical_date"]) for row in rows_of("fct_orders")}
+    assert (found["o1"], found["o2"]) == ((FIRST, FIRST), (THIRD, THIRD))
+    assert found[f"{FIRST}-1"] == (FIRST, None)
+    with connect() as connection:
+        shadowed = connection.execute("select order_id, logical_date from ops.int_orders_shadowed").fetchall()
+        indexes = connection.execute(
+            "select indexdef from pg_indexes where tablename in ('fct_orders', 'int_orders_shadowed')"
+        ).fetchall()
+    assert [(row["order_id"], row["logical_date"]) for row in shadowed] == [("o2", FIRST)]
+    defined = " ".join(row["indexdef"] for row in indexes)
+    assert "(logical_date) WHERE (logical_date <> order_date)" in defined
+    assert (
+        "UNIQUE INDEX int_orders_shadowed_pkey ON ops.int_orders_shadowed USING btree (order_id, logical_date)"
+        in defined
+    )
+    loads.admit("orders", THIRD, orders(THIRD))
+    loads.admit("orders", FIRST, orders(FIRST))
+    assert dbt("build").succeeded
+    found = {row["order_id"]: (row["order_date"], row["logical_date"]) for row in rows_of("fct_orders")}
+    assert found.keys() == {row["order_id"] for day in (FIRST, SECOND, THIRD) for row in orders(day)}
+    assert found[f"{FIRST}-1"] == (FIRST, FIRST)
+
+
 @pytest.mark.fault(27)
 def test_a_part_of_the_models_publishes_nothing_until_the_rest_is_built(dbt: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))

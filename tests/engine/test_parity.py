@@ -3,12 +3,16 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from expectations.dataset_settings import save_settings
+from ingestion.shop_config import shop_config
 from orchestration import steps
 from orchestration.pipelines import ORDERS, POSTGRES, SPARK
+from pipeline_settings import PROJECT_ROOT, settings
 from tests.dbt_project.conftest import loads
 from tests.dbt_project.loads import FIRST, SECOND, THIRD, Loads, Row
 from tests.engine.data_sets import (
@@ -23,6 +27,7 @@ from tests.engine.data_sets import (
 )
 from tests.engine.needs import needs_an_engine
 from tests.laws.conftest import KEYS, rows_of
+from tests.laws.test_laws import updates
 from warehouse.connection import connect
 
 __all__ = ["loads"]  # the fixture
@@ -128,3 +133,21 @@ def test_an_engine_makes_what_postgres_makes_of_any_history(loads: Loads) -> Non
     assert all(happened.values()), happened
     assert_both_make_the_same(loads, sets, day_range=first_two_dates(sets))
     assert_both_make_the_same(loads, sets, full_refresh=True)
+
+
+@pytest.mark.slow
+def test_both_follow_orders_that_are_told_by_their_last_change(
+    loads: Loads, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Their dates are any up to the day, which the engine is given the sales of."""
+    config = tmp_path / "shop.toml"
+    text = (PROJECT_ROOT / "ingestion" / "shop.toml").read_text()
+    config.write_text(text.replace("max_bad_rate = 0.05", 'max_bad_rate = 0.05\nday_is = "updated"'))
+    monkeypatch.setenv("SHOP_CONFIG", str(config))
+    settings.cache_clear()
+    save_settings(shop_config())
+    for seed in (1, 2):
+        for (dataset, day), rows in updates(seed).items():
+            loads.admit(dataset, day, rows)
+        assert_both_make_the_same(loads)
+    assert any(row["logical_date"] > row["order_date"] for row in rows_of("fct_orders"))

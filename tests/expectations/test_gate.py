@@ -258,7 +258,9 @@ def test_a_page_is_red_exactly_when_the_day_is_refused(warehouse: Settings) -> N
 
 @given(st.integers(0, 50), st.integers(0, 50), st.decimals(0, 1, places=3))
 def test_decisions_follow_from_counts(accepted: int, rejected: int, max_bad_rate: Decimal) -> None:
-    judged_by = DatasetSettings("orders", "UTC", ["order_id"], None, 1, max_bad_rate, "en", Decimal(1), [], "iso")
+    judged_by = DatasetSettings(
+        "orders", "UTC", ["order_id"], None, 1, max_bad_rate, "en", Decimal(1), [], "iso", "order_date"
+    )
     counts = RowCounts(accepted + rejected + 1, 1, accepted, rejected, {}, 0)
     decision = decide(judged_by, DAY, "L1", counts)
     assert decision.row_count == decision.accepted + decision.rejected + decision.identical_copies

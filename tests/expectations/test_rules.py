@@ -135,6 +135,17 @@ TOLD_DATES: dict[str, list[tuple[str, list[str]]]] = {
     ],
 }
 
+# Where the day is that of the last change.
+UPDATED_ORDERS: list[tuple[str | None, list[str]]] = [
+    ("2024-03-31T23:59:59", []),
+    ("2024-03-30T23:59:59", []),
+    ("2019-01-01", []),
+    ("2024-04-01", ["order_date_after_the_day"]),
+    ("2024-03-31T22:00:00Z", ["order_date_after_the_day"]),
+    ("today", ["order_date_unreadable"]),
+    (None, ["missing_order_date"]),
+]
+
 OTHER_ORDERS: list[tuple[Row, list[str]]] = [
     (order(1), []),
     (order(2, _extra='{"channel": "web"}'), []),
@@ -215,6 +226,14 @@ def test_dates_may_be_written_otherwise(warehouse: Settings, date_format: str) -
 
 
 @pytest.mark.integration
+def test_an_order_may_be_older_than_its_last_change(warehouse: Settings) -> None:
+    orders = OURS.datasets["orders"].model_copy(update={"day_is": "updated"})
+    save_settings(BERLIN.model_copy(update={"datasets": {**OURS.datasets, "orders": orders}}))
+    cases = [(order(number, order_date=text), codes) for number, (text, codes) in enumerate(UPDATED_ORDERS)]
+    assert_reasons("orders", cases)
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize(("dataset", "cases"), [("orders", OTHER_ORDERS), ("reviews", REVIEWS)])
 @pytest.mark.fault(13)
 def test_each_rule_has_a_smallest_row_that_breaks_it(
@@ -285,7 +304,7 @@ def test_every_rule_is_tested(dataset: str) -> None:
     cases = REVIEWS if dataset == "reviews" else OTHER_ORDERS
     tested = {code for _, codes in cases for code in codes} | {"superseded"}
     if dataset == "orders":
-        tested |= {code for _, codes in AMOUNTS + ORDER_DATES for code in codes}
+        tested |= {code for _, codes in AMOUNTS + ORDER_DATES + UPDATED_ORDERS for code in codes}
     known = {rule.code for rule in rules(dataset, OURS.datasets[dataset].required)}
     assert known - tested <= {"not_an_object"}  # one rule for all datasets, tested with orders
     assert tested <= known

@@ -54,7 +54,12 @@ class World:
         """Let the oracle judge what the shop says of a day now, and remember it unless the gate must refuse it."""
         config = shop_config().dataset(dataset)
         judged = oracle.judge(
-            dataset, day, self.shop.rows(dataset, day), set(config.required), non_revenue=config.non_revenue_statuses
+            dataset,
+            day,
+            self.shop.rows(dataset, day),
+            set(config.required),
+            non_revenue=config.non_revenue_statuses,
+            is_day_of_update=config.day_is == "updated",
         )
         is_admitted = not judged.is_refused_above(Decimal(str(config.max_bad_rate)))
         if is_admitted:

@@ -45,6 +45,7 @@ def judge(
     required: set[str],
     zone: str = "UTC",
     non_revenue: Collection[str] = NON_REVENUE,
+    is_day_of_update: bool = False,
 ) -> Judged:
     """Judge the items of a day as served."""
     fields = ORDER_FIELDS if dataset == "orders" else REVIEW_FIELDS
@@ -60,7 +61,7 @@ def judge(
         if last_of_content[_content(item, fields)] != number:
             judged.copies += 1
             continue
-        row = _accept(dataset, day, item, required, zone)
+        row = _accept(dataset, day, item, required, zone, is_day_of_update)
         if row is None or last_of_id[row[fields[0]]] != number:
             judged.rejected += 1
         else:
@@ -145,7 +146,9 @@ def _date(text: str, zone: str) -> date | None:
     return moment.astimezone(ZoneInfo(zone)).date() if moment.tzinfo else moment.date()
 
 
-def _accept(dataset: str, day: date, item: Any, required: set[str], zone: str) -> dict[str, Any] | None:
+def _accept(
+    dataset: str, day: date, item: Any, required: set[str], zone: str, is_day_of_update: bool
+) -> dict[str, Any] | None:
     if not isinstance(item, dict):
         return None
     fields = ORDER_FIELDS if dataset == "orders" else REVIEW_FIELDS
@@ -159,17 +162,20 @@ def _accept(dataset: str, day: date, item: Any, required: set[str], zone: str) -
             or len(text.encode()) > 1_000_000
         ):
             return None
-    return _accept_order(row, day, zone) if dataset == "orders" else _accept_review(row, day, zone)
+    if dataset == "orders":
+        return _accept_order(row, day, zone, is_day_of_update)
+    return _accept_review(row, day, zone)
 
 
-def _accept_order(row: dict[str, Any], day: date, zone: str) -> dict[str, Any] | None:
+def _accept_order(row: dict[str, Any], day: date, zone: str, is_day_of_update: bool) -> dict[str, Any] | None:
     amount = _decimal(row["total_amount"])
     if amount is None or amount < 0 or amount >= Decimal(10) ** 16 or amount != cents(amount):
         return None
-    if _date(row["order_date"], zone) != day:
+    ordered = _date(row["order_date"], zone)
+    if ordered is None or ordered > day or (ordered < day and not is_day_of_update):
         return None
     return {
-        **row, "total_amount": cents(amount), "order_date": day, "day": day, "is_large": amount > 50_000,
+        **row, "total_amount": cents(amount), "order_date": ordered, "logical_date": day, "is_large": amount > 50_000,
     }  # fmt: skip
 
 
@@ -309,7 +315,7 @@ def _customer_health(
 ) -> dict[str, dict[str, Any]]:
     if as_of is None:
         return {}
-    reached = {key: order for key, order in orders.items() if order["day"] <= as_of}
+    reached = {key: order for key, order in orders.items() if order["order_date"] <= as_of}
     result = {}
     for customer, ltv in _customer_ltv(reached, as_of).items():
         mine = [r for r in reviews.values() if r["customer_id"] == customer and r["day"] <= as_of]

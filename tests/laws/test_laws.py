@@ -1,7 +1,7 @@
 """The laws on generated shops: rows are conserved, and marts depend on what was admitted, not on how it got there."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from local.shop_contract import ListedShop, Shop
-from orchestration.pipelines import BY_NAME
+from orchestration.pipelines import BY_NAME, PIPELINES, Pipeline
 from pipeline_settings import PROJECT_ROOT
 from pipeline_settings import settings as product_settings
-from tests.laws.conftest import KEYS, World, empty_warehouse, rows_of
+from tests.laws.conftest import World, empty_warehouse, rows_of
+from warehouse.connection import connect
 
 pytestmark = pytest.mark.integration
 
@@ -30,14 +31,20 @@ amounts = st.sampled_from(["12.50", "0", "100.00", "99999.99", "1e2", " 7.10 ", 
 statuses = st.sampled_from(["delivered", "cancelled", "shipped"])
 
 
-def orders_of(day: date) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Orders of a day: ids collide within and across days, and now and then a row is bad."""
+def orders_of(day: date, is_day_of_update: bool) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Orders of a day: ids collide within and across days, and now and then a row is bad.
+
+    Where the day is that of the last change, they are older as often as not, and now and then of a later day.
+    """
+    dates = [str(day), f"{day}T10:00:00Z", f"{day} 23:59:59.9999999"]
+    if is_day_of_update:
+        dates += [str(day - timedelta(days=distance)) for distance in (1, 2, 40, -1)]
     good = st.fixed_dictionaries(
         {
             "order_id": ids,
             "customer_id": customers,
             "total_amount": amounts,
-            "order_date": st.sampled_from([str(day), f"{day}T10:00:00Z", f"{day} 23:59:59.9999999"]),
+            "order_date": st.sampled_from(dates),
             "status": statuses,
         }
     )
@@ -95,27 +102,30 @@ def with_plain_rows(said: Said) -> Said:
 
 
 @st.composite
-def shops(draw: st.DrawFn) -> Said:
+def shops(draw: st.DrawFn, is_day_of_update: bool = False) -> Said:
     """What a shop says of three days."""
     said: Said = {}
     for day in DAYS:
-        said["orders", day] = draw(orders_of(day))
+        said["orders", day] = draw(orders_of(day, is_day_of_update))
         said["reviews", day] = draw(reviews_of(day))
     return said
 
 
-def contents() -> dict[str, list[dict[str, Any]]]:
-    """Everything that readers see."""
-    return {mart: rows_of(mart) for mart in KEYS}
+def contents(pipelines: Sequence[Pipeline] = PIPELINES) -> dict[str, list[dict[str, Any]]]:
+    """Everything that readers see of these pipelines."""
+    return {mart: rows_of(mart) for pipeline in pipelines for mart in pipeline.marts}
 
 
-@settings(
+few = settings(
     max_examples=2,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@few
 @given(before=shops(), after=shops(), seed=st.integers(0, 1000))
 @pytest.mark.fault(16, 17)
 def test_marts_are_a_function_of_the_admitted_loads(
@@ -124,26 +134,79 @@ def test_marts_are_a_function_of_the_admitted_loads(
     after: Said,
     seed: int,
 ) -> None:
-    # a history: the days one by one, corrected by the shop and run again in any order
+    assert_history_and_backfill_agree(world, before, after, seed, PIPELINES)
+
+
+@pytest.fixture
+def told_by_update(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A shop.toml whose day of an order is that of its last change."""
+    config = tmp_path / "shop.toml"
+    config.write_text(OURS.replace("max_bad_rate = 0.05", 'max_bad_rate = 0.05\nday_is = "updated"'))
+    monkeypatch.setenv("SHOP_CONFIG", str(config))
+
+
+def updates(seed: int) -> Said:
+    """Orders of three days that are made, moved and dropped: the same few ids everywhere, of today or before."""
+    chance = random.Random(seed)
+
+    def row(day: date) -> dict[str, Any]:
+        return {
+            "order_id": f"o{chance.randrange(9)}",
+            "customer_id": f"c{chance.randrange(4)}",
+            "total_amount": chance.randrange(9999) / 100,
+            "order_date": str(day - timedelta(chance.choice([0, 0, 1, 2, 40]))),
+            "status": chance.choice(["shipped", "shipped", "cancelled"]),
+        }
+
+    return {("orders", day): [row(day) for _ in range(6)] for day in DAYS}
+
+
+@pytest.mark.usefixtures("told_by_update")
+def test_so_they_are_where_the_day_is_that_of_the_last_change(world: Callable[[Shop], World]) -> None:
+    orders = [BY_NAME["ecommerce_order_pipeline"]]
+    assert_history_and_backfill_agree(world, updates(1), updates(2), 3, orders)
+    standing = rows_of("fct_orders")
+    assert {row["logical_date"] for row in standing} == set(DAYS)
+    assert sum(row["logical_date"] > row["order_date"] for row in standing) > 3
+    with connect() as connection:
+        shadowed = connection.execute("select logical_date, order_date from ops.int_orders_shadowed").fetchall()
+    assert any(row["logical_date"] > row["order_date"] for row in shadowed)
+
+
+@pytest.mark.slow
+@settings(few, max_examples=12)
+@given(before=shops(True), after=shops(True), seed=st.integers(0, 1000))
+@pytest.mark.usefixtures("told_by_update")
+def test_so_they_are_in_many_histories_of_changes(
+    world: Callable[[Shop], World], before: Said, after: Said, seed: int
+) -> None:
+    """Those of hypothesis, reviews and all; its first one is empty."""
+    assert_history_and_backfill_agree(world, before, after, seed, PIPELINES)
+
+
+def assert_history_and_backfill_agree(
+    world: Callable[[Shop], World], before: Said, after: Said, seed: int, pipelines: Sequence[Pipeline]
+) -> None:
+    """Days one by one, corrected and run again in any order, end as one backfill does; each state is the oracle's."""
+    names = [pipeline.name for pipeline in pipelines]
     empty_warehouse()
     shop_before = ListedShop(with_plain_rows(before))
     restated = world(shop_before)
     for day in DAYS:
-        restated.run([day])
-    restated.assert_marts_are_right()
+        restated.run([day], names)
+    restated.assert_marts_are_right(pipelines)
     for key, rows in with_plain_rows(after).items():
         shop_before.put(*key, rows)
     for day in random.Random(seed).sample(DAYS, len(DAYS)):
-        restated.run([day])
-        restated.assert_marts_are_right()
-    seen = contents()
+        restated.run([day], names)
+        restated.assert_marts_are_right(pipelines)
+    seen = contents(pipelines)
 
-    # the same end by one backfill
     empty_warehouse()
     at_once = world(ListedShop(with_plain_rows(after)))
-    at_once.run(DAYS)
-    at_once.assert_marts_are_right()
-    assert contents() == seen
+    at_once.run(DAYS, names)
+    at_once.assert_marts_are_right(pipelines)
+    assert contents(pipelines) == seen
 
 
 @pytest.mark.fault(18)

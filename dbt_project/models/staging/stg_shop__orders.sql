@@ -17,6 +17,7 @@ parsed as (
         source.*,
         settings.required_fields,
         settings.max_text_bytes,
+        settings.day_is,
         typed.*
     from source
     cross join settings
@@ -48,7 +49,8 @@ judged as (
                     when local_order_date is null and not {{ is_missing('order_date') }}
                         then 'order_date_unreadable'
                 end,
-                case when local_order_date <> _day then 'order_date_not_the_day' end
+                case when local_order_date <> _day and day_is = 'order_date' then 'order_date_not_the_day' end,
+                case when local_order_date > _day and day_is = 'updated' then 'order_date_after_the_day' end
             ], null) as rejection_reasons
         limit all offset 0  -- noqa: AM09
     ) as verdict

@@ -22,7 +22,8 @@ accepted as (
         total_amount,
         status,
         not status = any((select settings.non_revenue_statuses from settings)::text[]) as is_revenue,
-        total_amount > {{ var('large_order_amount') }} as is_large
+        total_amount > {{ var('large_order_amount') }} as is_large,
+        _day as logical_date
     from orders
     where
         is_valid

@@ -12,7 +12,7 @@ touched as (
     select * from {{ ref('int_orders_touched') }}
 ),
 
-{% set columns = 'order_id, customer_id, order_date, total_amount, status, is_revenue, is_large' %}
+{% set columns = 'order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date' %}
 
 accepted as (
     select {{ columns }} from {{ ref('int_orders_accepted') }}
@@ -30,7 +30,8 @@ accepted_before as (
         former_total_amount as total_amount,
         former_status as status,
         former_is_revenue as is_revenue,
-        former_is_large as is_large
+        former_is_large as is_large,
+        former_logical_date as logical_date
     from touched
     where former_order_date is not null
     union all
@@ -42,7 +43,7 @@ accepted_before as (
 on_other_days as (
     select * from accepted_before
     where
-        order_date not in (select days.day from days)
+        logical_date not in (select days.day from days)
         and not exists (
             select 1 from days
             where days.is_full
@@ -58,7 +59,7 @@ candidates as (
 resolved as (
     select
         *,
-        row_number() over (partition by order_id order by order_date desc) = 1 as is_current
+        row_number() over (partition by order_id order by logical_date desc) = 1 as is_current
     from candidates
 )
 

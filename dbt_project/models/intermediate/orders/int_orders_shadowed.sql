@@ -4,6 +4,7 @@
     schema='ops',
     unlogged=false,
     meta={'key': 'order_id', 'touched': 'int_orders_touched'},
-    indexes=[{'columns': ['order_date']}],
+    indexes=[{'columns': ['logical_date']}],
+    post_hook='{{ key_shadowed_orders_by_logical_date() }}',
 ) }}
 select * from {{ ref('int_orders_shadowed__changes') }}

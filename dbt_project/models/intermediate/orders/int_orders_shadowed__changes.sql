@@ -8,6 +8,7 @@ select
     total_amount,
     status,
     is_revenue,
-    is_large
+    is_large,
+    logical_date
 from {{ ref('int_orders_resolved') }}
 where not is_current

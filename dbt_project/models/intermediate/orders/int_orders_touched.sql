@@ -21,10 +21,18 @@ touched as (
     select order_id from {{ ref('int_orders_accepted') }}
     union
     select published.order_id from published
-    where published.order_date = any(array(select days.day from days))
+    where
+        published.order_date = any(array(select days.day from days))
+        and (published.logical_date <> published.order_date) is not true
+    union
+    -- of other dates: none where the day is the order_date, and the partial index of the mart then has no entries
+    select published.order_id from published
+    where
+        published.logical_date = any(array(select days.day from days))
+        and published.logical_date <> published.order_date
     union
     select shadowed.order_id from shadowed
-    where shadowed.order_date = any(array(select days.day from days))
+    where shadowed.logical_date = any(array(select days.day from days))
 ),
 
 with_former_place as (
@@ -35,7 +43,8 @@ with_former_place as (
         former.total_amount as former_total_amount,
         former.status as former_status,
         former.is_revenue as former_is_revenue,
-        former.is_large as former_is_large
+        former.is_large as former_is_large,
+        former.logical_date as former_logical_date
     from touched
     -- offset 0 makes it one look-up per order: a join would be planned without statistics, and read the whole history
     left join lateral (
@@ -45,7 +54,8 @@ with_former_place as (
             published.total_amount,
             published.status,
             published.is_revenue,
-            published.is_large
+            published.is_large,
+            coalesce(published.logical_date, published.order_date) as logical_date
         from published
         where touched.order_id = published.order_id
         limit all offset 0  -- noqa: AM09

@@ -6,5 +6,6 @@
         {'columns': ['order_date']},
         {'columns': ['customer_id']},
     ],
+    post_hook='{{ index_updated_orders() }}',
 ) }}
 select * from {{ ref('fct_orders__changes') }}
