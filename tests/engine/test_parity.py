@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +146,14 @@ def test_both_follow_orders_that_are_told_by_their_last_change(
     monkeypatch.setenv("SHOP_CONFIG", str(config))
     settings.cache_clear()
     save_settings(shop_config())
+    long_ago = str(FIRST - timedelta(100))
     for seed in (1, 2):
         for (dataset, day), rows in updates(seed).items():
-            loads.admit(dataset, day, rows)
+            loads.admit(
+                dataset, day, [order("alone", "c1", FIRST, "1") | {"order_date": long_ago}, *rows][day > FIRST :]
+            )
         assert_both_make_the_same(loads)
+    # the sales of that date have an order that this build does not touch
+    loads.admit("orders", THIRD, [order("late", "c2", THIRD, "2") | {"order_date": long_ago}])
+    assert_both_make_the_same(loads)
     assert any(row["logical_date"] > row["order_date"] for row in rows_of("fct_orders"))

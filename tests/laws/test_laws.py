@@ -95,7 +95,7 @@ def with_plain_rows(said: Said) -> Said:
                 "rating": 1 + n % 5,
                 "review_text": "ok",
             }
-            for n in range(60)
+            for n in range(120)
         ]
         full[dataset, day] = plain + drawn
     return full
@@ -174,7 +174,7 @@ def test_so_they_are_where_the_day_is_that_of_the_last_change(world: Callable[[S
 
 
 @pytest.mark.slow
-@settings(few, max_examples=12)
+@settings(few, max_examples=6)
 @given(before=shops(True), after=shops(True), seed=st.integers(0, 1000))
 @pytest.mark.usefixtures("told_by_update")
 def test_so_they_are_in_many_histories_of_changes(
