@@ -10,19 +10,81 @@ round(
 {%- endmacro %}
 
 {#
-    Whether a product's recent ratings are worse than those before: enough reviews in both windows, a difference that
-    matters, and one that chance does not explain: Welch's statistic (Welch 1947) against a normal quantile, one-sided.
-    Written without a division, so that two windows without any variance need no special case.
+    The lower bound of Wilson's score interval (Wilson 1927) for the share of positive reviews, with the normal quantile
+    `wilson_z`. Multiplied out, so that only one division and one root are taken.
+#}
+{% macro wilson_lower_bound(positive_count, review_count) -%}
+round(
+    (
+        {{ positive_count }} + {{ var('wilson_z') }}::numeric ^ 2 / 2
+        - {{ var('wilson_z') }} * sqrt(
+            ({{ positive_count }} * ({{ review_count }} - {{ positive_count }}))::numeric / {{ review_count }}
+            + {{ var('wilson_z') }}::numeric ^ 2 / 4
+        )
+    ) / ({{ review_count }} + {{ var('wilson_z') }}::numeric ^ 2), 4
+)::numeric(5, 4)
+{%- endmacro %}
+
+{#
+    How the ratings of a product's windows move, in stars per 30 days: the slope of the least-squares line through ratings
+    over days. From whole sums and with one division, so that it is the same in whatever order rows are read. Null with
+    fewer than `rating_trend_minimum` reviews, or if all are of one day.
+#}
+{% macro rating_trend(windows) -%}
+case
+    when {{ windows }}.review_count >= {{ var('rating_trend_minimum') }}
+        then round(
+            30 * (
+                {{ windows }}.review_count * {{ windows }}.day_rating_sum
+                - {{ windows }}.day_sum * {{ windows }}.rating_sum
+            ) / nullif(
+                {{ windows }}.review_count * {{ windows }}.day_square_sum
+                - {{ windows }}.day_sum * {{ windows }}.day_sum, 0
+            ), 4
+        )
+end::numeric(7, 4)
+{%- endmacro %}
+
+{# The standard error of the difference between a product's recent and prior average (stars); null with too few reviews. #}
+{% macro rating_delta_error(windows) -%}
+case
+    when
+        {{ windows }}.recent_count >= {{ var('rating_drop_minimum_recent') }}
+        and {{ windows }}.prior_count >= {{ var('rating_drop_minimum_prior') }}
+        then sqrt(
+            {{ windows }}.recent_variance / {{ windows }}.recent_count
+            + {{ windows }}.prior_variance / {{ windows }}.prior_count
+        )
+end
+{%- endmacro %}
+
+{#
+    How likely chance alone makes a product's recent ratings so much worse than those before: Welch's statistic (Welch 1947)
+    against the normal distribution, one-sided. It is rounded before and after the one function that is computed in
+    floating point. Windows without any variance are certain. Null where `standard_error` is.
+#}
+{% macro drop_p_value(windows) -%}
+case
+    when {{ windows }}.standard_error > 0
+        then round(
+            erfc(
+                round(({{ windows }}.prior_average - {{ windows }}.recent_average) / {{ windows }}.standard_error, 6)
+                ::double precision / sqrt(2::double precision)
+            )::numeric / 2, 6
+        )
+    when {{ windows }}.standard_error = 0
+        then ({{ windows }}.prior_average <= {{ windows }}.recent_average)::integer
+end::numeric(7, 6)
+{%- endmacro %}
+
+{#
+    Whether a product's recent ratings are worse than those before: a difference that matters, and one that chance does not
+    explain, although many products are looked at.
 #}
 {% macro is_rating_drop(windows) -%}
 coalesce(
-    {{ windows }}.recent_count >= {{ var('rating_drop_minimum_recent') }}
-    and {{ windows }}.prior_count >= {{ var('rating_drop_minimum_prior') }}
-    and {{ windows }}.prior_average - {{ windows }}.recent_average >= {{ var('rating_drop_difference') }}
-    and {{ windows }}.prior_average - {{ windows }}.recent_average > {{ var('rating_drop_z') }} * sqrt(
-        {{ windows }}.recent_variance / nullif({{ windows }}.recent_count, 0)
-        + {{ windows }}.prior_variance / nullif({{ windows }}.prior_count, 0)
-    ),
+    -{{ windows }}.rating_delta >= {{ var('rating_drop_difference') }}
+    and {{ windows }}.drop_q_value <= {{ var('rating_drop_fdr') }},
     false
 )
 {%- endmacro %}

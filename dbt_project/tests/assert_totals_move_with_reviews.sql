@@ -1,6 +1,6 @@
--- One row if this build moves the products' totals by another number of reviews, stars or positive reviews than it
--- moves fct_reviews. The totals are carried on from build to build, so that a miscount would stay. Costs the touched
--- rows only.
+-- One row if this build moves the products' totals by another number of reviews, stars, positive reviews or scored
+-- texts than it moves fct_reviews. The totals are carried on from build to build, so that a miscount would stay. Costs
+-- the touched rows only.
 with
 
 replaced_keys as (
@@ -11,7 +11,8 @@ reviews_before as (
     select
         count(*) as reviews,
         sum(published.rating) as stars,
-        count(*) filter (where published.sentiment = 'positive') as positive
+        count(*) filter (where published.sentiment = 'positive') as positive,
+        count(*) filter (where published.sentiment_method <> 'rating') as by_text
     from {{ ref('int_reviews_touched') }} as touched
     inner join {{ ref('fct_reviews') }} as published on touched.review_id = published.review_id
     cross join replaced_keys
@@ -22,7 +23,8 @@ reviews_after as (
     select
         count(*) as reviews,
         sum(rating) as stars,
-        count(*) filter (where sentiment = 'positive') as positive
+        count(*) filter (where sentiment = 'positive') as positive,
+        count(*) filter (where sentiment_method <> 'rating') as by_text
     from {{ ref('fct_reviews__changes') }}
 ),
 
@@ -33,7 +35,8 @@ products_before as (
             published.rating_1 + 2 * published.rating_2 + 3 * published.rating_3 + 4 * published.rating_4
             + 5 * published.rating_5
         ) as stars,
-        sum(published.sentiment_positive) as positive
+        sum(published.sentiment_positive) as positive,
+        sum(published.sentiment_by_text) as by_text
     from {{ ref('int_products_touched') }} as touched
     inner join {{ ref('product_rating_totals') }} as published on touched.product_id = published.product_id
     cross join replaced_keys
@@ -44,7 +47,8 @@ products_after as (
     select
         sum(review_count) as reviews,
         sum(rating_1 + 2 * rating_2 + 3 * rating_3 + 4 * rating_4 + 5 * rating_5) as stars,
-        sum(sentiment_positive) as positive
+        sum(sentiment_positive) as positive,
+        sum(sentiment_by_text) as by_text
     from {{ ref('product_rating_totals__changes') }}
 ),
 
@@ -54,7 +58,8 @@ moved as (
         '{{ total }}' as total,
         coalesce({{ total }}_after.reviews, 0) - coalesce({{ total }}_before.reviews, 0) as reviews,
         coalesce({{ total }}_after.stars, 0) - coalesce({{ total }}_before.stars, 0) as stars,
-        coalesce({{ total }}_after.positive, 0) - coalesce({{ total }}_before.positive, 0) as positive
+        coalesce({{ total }}_after.positive, 0) - coalesce({{ total }}_before.positive, 0) as positive,
+        coalesce({{ total }}_after.by_text, 0) - coalesce({{ total }}_before.by_text, 0) as by_text
     from {{ total }}_before
     cross join {{ total }}_after
     {% if not loop.last %}union all{% endif %}
@@ -69,6 +74,7 @@ unbalanced as (
         totals.reviews <> of_reviews.reviews
         or totals.stars <> of_reviews.stars
         or totals.positive <> of_reviews.positive
+        or totals.by_text <> of_reviews.by_text
 )
 
 select * from unbalanced

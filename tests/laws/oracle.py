@@ -9,11 +9,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from statistics import NormalDist
 from typing import Any
 from zoneinfo import ZoneInfo
 
 NON_REVENUE = {"canceled", "cancelled", "refunded", "returned", "unavailable", "failed"}
 ACTIVE_DAYS = 90
+FDR = Decimal("0.05")
 ORDER_FIELDS = ("order_id", "customer_id", "total_amount", "order_date", "status")
 REVIEW_FIELDS = ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date")
 
@@ -289,7 +291,7 @@ def _product_metrics(reviews: dict[str, dict[str, Any]], as_of: date | None) -> 
     by_product: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for review in reviews.values():
         by_product[review["product_id"]].append(review)
-    result = {}
+    result: dict[str, dict[str, Any]] = {}
     for product, written in by_product.items():
         assert as_of is not None
         stars = Counter(review["rating"] for review in written)
@@ -306,8 +308,53 @@ def _product_metrics(reviews: dict[str, dict[str, Any]], as_of: date | None) -> 
             "recent_average": _four(Decimal(sum(recent)) / len(recent)) if recent else None,
             "prior_count": len(prior),
             "prior_average": _four(Decimal(sum(prior)) / len(prior)) if prior else None,
+            "rating_delta": _four(_mean(recent) - _mean(prior)) if recent and prior else None,
+            "wilson_lower_bound": _wilson(stars[4] + stars[5], len(written)),
+            "rating_trend": _trend([((r["review_date"] - as_of).days, r["rating"]) for r in written]),
+            "drop_p_value": _p_value(recent, prior),
         }
+    tested = sorted(row["drop_p_value"] for row in result.values() if row["drop_p_value"] is not None)
+    for row in result.values():
+        p = row["drop_p_value"]
+        scaled = [other * len(tested) / rank for rank, other in enumerate(tested, 1) if p is not None and other >= p]
+        row["drop_q_value"] = _rounded(min(scaled), "0.000001") if scaled else None
+        row["is_rating_drop"] = bool(scaled) and row["rating_delta"] <= Decimal("-0.5") and row["drop_q_value"] <= FDR
     return result
+
+
+def _mean(values: list[int]) -> Decimal:
+    return Decimal(sum(values)) / len(values)
+
+
+def _variance(values: list[int]) -> Decimal:
+    return sum(((value - _mean(values)) ** 2 for value in values), Decimal(0)) / (len(values) - 1)
+
+
+def _p_value(recent: list[int], prior: list[int]) -> Decimal | None:
+    """One-sided, by Welch's statistic and the normal distribution."""
+    if len(recent) < 5 or len(prior) < 10:
+        return None
+    error = (_variance(recent) / len(recent) + _variance(prior) / len(prior)).sqrt()
+    if not error:
+        return Decimal(_mean(prior) <= _mean(recent))
+    z = _rounded((_mean(prior) - _mean(recent)) / error, "0.000001")
+    return _rounded(Decimal(1 - NormalDist().cdf(float(z)) if z < 0 else NormalDist().cdf(-float(z))), "0.000001")
+
+
+def _wilson(positive: int, count: int) -> Decimal:
+    z, share = Decimal("1.96"), Decimal(positive) / count
+    spread = z * ((share * (1 - share) + z * z / (4 * count)) / count).sqrt()
+    return _four((share + z * z / (2 * count) - spread) / (1 + z * z / count))
+
+
+def _trend(rated: list[tuple[int, int]]) -> Decimal | None:
+    """Stars per 30 days of the ratings of the 120 days up to day 0."""
+    seen = [(day, rating) for day, rating in rated if -120 < day <= 0]
+    if len(seen) < 10 or len({day for day, _ in seen}) == 1:
+        return None
+    middle, level = _mean([day for day, _ in seen]), _mean([rating for _, rating in seen])
+    rise = sum(((day - middle) * (rating - level) for day, rating in seen), Decimal(0))
+    return _four(30 * rise / sum(((day - middle) ** 2 for day, _ in seen), Decimal(0)))
 
 
 def _customer_health(
@@ -332,4 +379,8 @@ def _customer_health(
 
 
 def _four(value: Decimal) -> Decimal:
-    return value.quantize(Decimal("0.0001"), ROUND_HALF_UP)
+    return _rounded(value, "0.0001")
+
+
+def _rounded(value: Decimal, unit: str) -> Decimal:
+    return value.quantize(Decimal(unit), ROUND_HALF_UP)

@@ -33,7 +33,8 @@ with_former_contents as (
         former.customer_id as former_customer_id,
         former.product_id as former_product_id,
         former.rating as former_rating,
-        former.sentiment as former_sentiment
+        former.sentiment as former_sentiment,
+        former.sentiment_method as former_sentiment_method
     from touched
     -- offset 0 makes it one look-up per review: a join would be planned without statistics, and read the whole history
     left join lateral (
@@ -41,7 +42,8 @@ with_former_contents as (
             published.customer_id,
             published.product_id,
             published.rating,
-            published.sentiment
+            published.sentiment,
+            published.sentiment_method
         from published
         where touched.review_id = published.review_id
         limit all offset 0  -- noqa: AM09

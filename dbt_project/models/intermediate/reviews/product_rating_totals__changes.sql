@@ -17,6 +17,7 @@ movements as (
         former_product_id as product_id,
         former_rating as rating,
         former_sentiment as sentiment,
+        former_sentiment_method as sentiment_method,
         -1 as direction
     from {{ ref('int_reviews_touched') }}
     where
@@ -30,6 +31,7 @@ movements as (
         product_id,
         rating,
         sentiment,
+        sentiment_method,
         1 as direction
     from {{ ref('fct_reviews__changes') }}
 ),
@@ -45,7 +47,9 @@ summands as (
         {%- endfor %}
         case when sentiment = 'positive' then direction else 0 end as sentiment_positive,
         case when sentiment = 'neutral' then direction else 0 end as sentiment_neutral,
-        case when sentiment = 'negative' then direction else 0 end as sentiment_negative
+        case when sentiment = 'negative' then direction else 0 end as sentiment_negative,
+        case when sentiment_method = 'rating' then 0 else direction end as sentiment_by_text,
+        case when sentiment_method = 'rating' then direction else 0 end as sentiment_by_rating
     from movements
 ),
 
@@ -58,7 +62,9 @@ totals as (
         {%- endfor %}
         sum(sentiment_positive)::bigint as sentiment_positive,
         sum(sentiment_neutral)::bigint as sentiment_neutral,
-        sum(sentiment_negative)::bigint as sentiment_negative
+        sum(sentiment_negative)::bigint as sentiment_negative,
+        sum(sentiment_by_text)::bigint as sentiment_by_text,
+        sum(sentiment_by_rating)::bigint as sentiment_by_rating
     from summands
     group by product_id
     having sum(review_count) > 0
