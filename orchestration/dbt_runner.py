@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from monitoring import lineage
-from pipeline_errors import ConfigurationError, DaybreakError, LockedError, ModelError, WarehouseError
+from orchestration.dbt_errors import failure_of, raise_if_disk, raise_if_interrupted
+from pipeline_errors import ModelError
 from pipeline_settings import PROJECT_ROOT, settings
-from warehouse.connection import bounded_waits, connect, role_option
+from warehouse.connection import bounded_waits, role_option
 
 Progress = Callable[[str, int, int], None]  # name of a finished node, its number, how many there are
 EventListener = Callable[[Any], None]  # dbt's own events (EventMsg)
 
 PROJECT = PROJECT_ROOT / "dbt_project"
-# What Postgres says when the fault is not the model's.
-LOCKED = ("lock timeout", "deadlock detected")
-SERVER_GAVE_UP = ("statement timeout", "terminating connection", "closed the connection")
 
 
 def build(
@@ -142,8 +140,8 @@ def invoke(
     if arguments[0] == "build" and state == "dbt":
         lineage.send(lambda: _lineage(result))
     if not result.success:
-        _raise_if_interrupted(result.exception)
-        raise _failure(arguments[0], result)
+        raise_if_interrupted(result.exception)
+        raise failure_of(arguments[0], result)
     return result.result
 
 
@@ -180,7 +178,7 @@ def _manifest() -> Any:
     _settle_environment()
     result = dbtRunner().invoke(["parse", *_common_options()])
     if not result.success:
-        _raise_if_disk(result.exception)
+        raise_if_disk(result.exception)
         raise ModelError(f"dbt cannot read the project: {result.exception}", "Correct it; dbt parse shows the place.")
     return result.result
 
@@ -210,46 +208,3 @@ def progress_listener(on_progress: Progress) -> EventListener:
             on_progress(event.data.node_info.node_name, event.data.index, event.data.total)
 
     return on_event
-
-
-def _raise_if_interrupted(error: BaseException | None) -> None:
-    """Raise what was meant to end this process, which dbt keeps like any failure: Ctrl-C, a task's timeout.
-
-    It may be behind another one: dbt then asks Postgres to end its sessions, which the transformer's role may not do.
-    """
-    while error is not None:
-        if not isinstance(error, Exception):
-            raise error
-        error = error.__cause__ or error.__context__
-
-
-def _raise_if_disk(error: BaseException | None) -> None:
-    """Raise ConfigurationError if dbt could not write its state, which is no model's fault."""
-    if isinstance(error, OSError):
-        state = settings().daybreak_home / "dbt"
-        raise ConfigurationError(f"{state} cannot be written: {error.strerror}", "Free space, or set DAYBREAK_HOME.")
-
-
-def _failure(command: str, result: Any) -> Exception:
-    with connect():
-        pass  # if Postgres is what failed, this says so better than dbt's message
-    _raise_if_disk(result.exception)
-    nodes = getattr(result.result, "results", None) or []
-    failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
-    if not failed:
-        return _kind(str(result.exception))(
-            f"dbt {command} failed: {result.exception}", "Its pipeline stays as it was."
-        )
-    message = " ".join(str(failed[0].message).partition("DETAIL:")[0].split())[:300]  # the detail may be a row
-    more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
-    name = failed[0].node.name if hasattr(failed[0], "node") else failed[0].unique_id.split(".")[-1]
-    kind = _kind(message)
-    remedy = "Correct it and run the same command again." if kind is ModelError else "Run the same command again."
-    return kind(f"{name}{more} failed: {message}", f"Its pipeline stays as it was. {remedy}")
-
-
-def _kind(message: str) -> type[DaybreakError]:
-    """Whose fault it is."""
-    if any(sign in message for sign in LOCKED):
-        return LockedError
-    return WarehouseError if any(sign in message for sign in SERVER_GAVE_UP) else ModelError

@@ -186,7 +186,7 @@ def _write_differences(
             same=sql.SQL(" and ").join(
                 sql.SQL("{} = {}").format(value("published", column), value("built", column)) for column in key
             ),
-            differs=sql.SQL(" or ").join(differs.values()) or sql.SQL("false"),
+            differs=sql.SQL(" or ").join(differs.values()) if differs else sql.SQL("false"),
         )
     )
 

@@ -1,0 +1,87 @@
+"""`make slim`: what a change of the dbt project touches is built and tested beside the readers' marts, on a few days.
+
+The models that differ from those of a commit, what depends on them, and all that is needed to compute these, from the
+newest published days as if there were no others, with unit tests and data tests. Nothing is published; `daybreak diff`
+says what the change does to all days.
+"""
+
+import io
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration import dbt_runner, steps
+from orchestration.day_loading import Say
+from orchestration.dev_schemas import dev_schemas, run_dev
+from orchestration.logs import configure
+from orchestration.terminal import errors_as_exit_codes, progress, running_servers
+from pipeline_errors import ConfigurationError
+from pipeline_settings import PROJECT_ROOT
+from warehouse.connection import connect
+
+PREFIX = "slim"
+DAYS = 7
+
+
+def build_changed(
+    base: str, say: Say = lambda _: None, *, project: Path = dbt_runner.PROJECT, days: int = DAYS
+) -> list[str]:
+    """Build and test what `project` has changed since a commit; returns the names of the nodes that ran.
+
+    Raises ConfigurationError for a commit that there is not, ModelError naming the first node that is red.
+    """
+    with tempfile.TemporaryDirectory() as folder, dev_schemas(PREFIX):
+        say(f"reading the project of {base}")
+        before = _project_of(base, Path(folder))
+        manifest = dbt_runner.invoke(["parse", "--target", "dev"], state="dbt-slim-base", project=before)
+        manifest.writable_manifest().write(str(Path(folder) / "manifest.json"))
+        say("reading the project")
+        manifest = dbt_runner.invoke(["parse", "--target", "dev"], state="dbt-slim", project=project)
+        # cautious: a test that also reads a model which is not selected would find none
+        selection = ["--select", "@state:modified", "--state", folder, "--indirect-selection", "cautious"]
+        results = run_dev(["build", *selection, *_newest(days)], PREFIX, manifest, say).results
+    return [result.node.name for result in results]
+
+
+def _project_of(commit: str, folder: Path) -> Path:
+    """The dbt project of a commit, unpacked below `folder`."""
+    command = ["git", "-C", str(PROJECT_ROOT), "archive", commit, "dbt_project"]
+    ended = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - git, and a commit
+    if ended.returncode:
+        cause = ended.stderr.decode(errors="replace").strip() or f"git ended with {ended.returncode}"
+        raise ConfigurationError(f"The dbt project of {commit} cannot be read: {cause}", "Name a commit or branch.")
+    with tarfile.open(fileobj=io.BytesIO(ended.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "dbt_project"
+
+
+def _newest(days: int) -> list[str]:
+    """The option that narrows a build to the newest published days; none where nothing is published."""
+    with connect() as connection:
+        row = connection.execute(
+            """
+            select max(day) - (%s - 1) as first, max(day) as last from ops.day_ledger
+            where published_load_id is not null
+            """,
+            [days],
+        ).fetchone()
+    if row is None or row["last"] is None:
+        return []
+    return ["--vars", f"{{from: {row['first']}, to: {row['last']}}}"]
+
+
+def main(base: Annotated[str, typer.Argument(help="A commit or branch.")] = "main") -> None:
+    """Build and test what changed since BASE, and say what it was."""
+    configure(is_verbose=False)
+    with errors_as_exit_codes(), running_servers(), progress(False) as say:
+        steps.prepare()
+        names = build_changed(base, say)
+    typer.echo(f"Green: {', '.join(names)}." if names else f"Nothing in dbt_project differs from {base}.")
+
+
+if __name__ == "__main__":
+    typer.run(main)
