@@ -181,7 +181,8 @@ def moments(seen: FieldHistory) -> Iterator[Difference]:
     before = seen.merged(lambda field: field.offsets)
     is_zone = before and _in_zone(seen.now) and all(_in_zone(one) for _, one in seen.before if one.offsets)
     new = [name for name in seen.now.offsets if seen.has_more(_at_offset(name), _offsets, LEAST_FORMAT)]
-    if before and new and not is_zone:
+    is_usual = before.total() >= MOST * sum(one.present for _, one in seen.before)
+    if is_usual and before and new and not is_zone:
         share = sum(seen.now.offsets[name] for name in new) / seen.rows
         usual = ", ".join(name for name, _ in before.most_common(3))
         yield Difference(seen.field, "time_zone", True, usual, f"{', '.join(new)} in {percent(share)}", share)

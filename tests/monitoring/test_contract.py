@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from ingestion.field_profile import profile_of
+from ingestion.field_profile import Profile, profile_of
 from ingestion.json_text import parse_json
 from ingestion.row_sample import RowSample
 from ingestion.shop_config import ShopConfig, load_shop_config
@@ -19,7 +19,7 @@ from monitoring.contract_usual import at_least
 from orchestration.day_run import days_between
 from tests.laws import test_olist
 from tests.laws.test_olist import OLIST
-from tests.monitoring.contract_shops import GONE, OURS, Change, Row, differences
+from tests.monitoring.contract_shops import GONE, NESTED, OURS, Change, Row, differences
 
 SHOPS = ("simulated", "nested")
 # The key of each field in the rows of the two shops: the last step of its path.
@@ -253,6 +253,11 @@ HARMLESS_OF_THE_NESTED = {
     "a few more nulls": ("reviews", change("review_text", lambda _: None, 11)),
     "new kinds of products": ("reviews", change("product_id", lambda v: f"PAN-{v[4:]}", 9)),
 }
+OF_THE_SIMULATED = {
+    "dates as timestamps": ("orders", change("order_date", lambda v: f"{v}T10:15:00" if len(v) == 10 else v)),
+    "dates as moments": ("orders", change("order_date", lambda v: f"{v} 10:15:00Z" if len(v) == 10 else v)),
+    "review dates as timestamps": ("reviews", change("review_date", lambda v: f"{v}T10:15:00" if len(v) == 10 else v)),
+}
 OF_BOTH = [pytest.param(shop, id=shop) for shop in SHOPS]
 
 
@@ -284,6 +289,28 @@ def test_what_is_harmless(name: str, shop: str) -> None:
 def test_what_is_harmless_of_nested_rows(name: str) -> None:
     dataset, changed = HARMLESS_OF_THE_NESTED[name]
     assert breaking("nested", dataset, changed("nested")) == []
+
+
+@pytest.mark.parametrize("name", OF_THE_SIMULATED)
+def test_dates_may_become_more_exact(name: str) -> None:
+    dataset, changed = OF_THE_SIMULATED[name]
+    found = differences("simulated", dataset, changed("simulated"))
+    assert ("format", False) in {(one.kind, one.is_breaking) for one in found}
+    assert [str(one) for one in found if one.is_breaking] == []
+
+
+def test_summer_time_moves_no_time_zone() -> None:
+    berlin = NESTED.model_copy(update={"time_zone": "Europe/Berlin"})
+
+    def profile(day: date, offset: str) -> Profile:
+        rows = [{"id": str(n), "created_at": f"{day}T10:{n:02}:00{offset}"} for n in range(60)]
+        return profile_of(rows, berlin, "orders", day)
+
+    winter, summer = date(2026, 3, 28), date(2026, 3, 29)
+    contract = Contract("orders", berlin.dataset("orders"), [profile(winter, "+01:00")])
+    assert contract.differences(profile(summer, "+02:00")) == []
+    assert [one.kind for one in contract.differences(profile(summer, "+01:00"))] == []
+    assert [one.kind for one in contract.differences(profile(summer, "+05:00"))] == ["time_zone"]
 
 
 @pytest.mark.parametrize("shop", OF_BOTH)
