@@ -13,6 +13,7 @@ import pyarrow.csv
 from ingestion.item_source import Source
 from ingestion.json_text import storable
 from ingestion.page_columns import Column, page_columns
+from ingestion.row_sample import RowSample
 
 # A shop that makes up a field name per row must not fill the memory, or the receipt.
 MAX_UNDECLARED_NAMES = 100
@@ -28,6 +29,7 @@ class DayFile:
         """`sources` are where the `fields` come from, in the same order."""
         self.path = path
         self.row_count = 0
+        self.sample = RowSample()
         self._load_id, self._day = pa.scalar(load_id), pa.scalar(day)
         self._fields, self._sources = tuple(fields), tuple(sources)
         texts = (*fields, "_extra", "_escaped")
@@ -59,6 +61,7 @@ class DayFile:
         constants = [pa.repeat(value, len(items)) for value in (self._load_id, self._day)]
         self._writer.write(pa.table([*constants, numbers, *texts], schema=self._schema))
         self.row_count += len(items)
+        self.sample.add(items)
         if len(self._undeclared) < MAX_UNDECLARED_NAMES:
             self._undeclared |= page.undeclared
 

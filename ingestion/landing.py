@@ -3,17 +3,19 @@
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
 from ingestion.day_file import DayFile
 from ingestion.day_pipeline import day_pipeline, files_resource, write_pages
 from ingestion.deadline import Deadline
+from ingestion.field_profile import profile_as_json
 from ingestion.load_directory import load_directory
 from ingestion.page_check import PageCheck
 from ingestion.plain_errors import plain_errors
@@ -38,7 +40,8 @@ READINGS = 2  # of a day whose rows are not as many as the shop says
 class LoadReceipt:
     """What landed: a load of a dataset's day. It stands in raw whole, and nobody sees it before the ledger says so.
 
-    `fingerprint` is equal for loads with equal rows in equal order; `undeclared_fields` went to _extra.
+    `fingerprint` is equal for loads with equal rows in equal order; `undeclared_fields` went to _extra. `profile`: what
+    the fields look like, as it is stored; none if that could not be told.
     """
 
     dataset: str
@@ -49,6 +52,7 @@ class LoadReceipt:
     seconds: float
     fingerprint: str
     undeclared_fields: tuple[str, ...]
+    profile: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class _DayRead:
     file: DayFile
     pages: int
     seconds: float
+    profile: Mapping[str, Any] | None
 
     def receipt(self, dataset: str, seconds_to_load: float) -> LoadReceipt:
         return LoadReceipt(
@@ -71,6 +76,7 @@ class _DayRead:
             seconds=self.seconds + seconds_to_load,
             fingerprint=self.file.fingerprint(),
             undeclared_fields=self.file.undeclared_fields,
+            profile=self.profile,
         )
 
 
@@ -146,7 +152,9 @@ def _read_days(dataset: str, days: Sequence[date], directory: Path, on_day: OnDa
                 raise
             logger.info("%s of %s is left for later: %s", dataset, day, error)
             return
-        yield _DayRead(day, load_id, file, pages, time.monotonic() - started)
+        profile = profile_as_json(file.sample.rows, shop_config(), dataset, day)
+        file.sample.rows.clear()
+        yield _DayRead(day, load_id, file, pages, time.monotonic() - started, profile)
         rows += file.row_count
 
 

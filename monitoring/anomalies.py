@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from monitoring import alerts
+from monitoring.contract_store import drift_finding
 from monitoring.findings import Anomaly, duration_finding, quality_finding, volume_finding
 from monitoring.limits import anomaly_limits
 from monitoring.metrics import JUDGED
@@ -50,6 +51,8 @@ REMEDIES = {
     "dbt_project/seeds/calendar_events.csv.",
     "data_quality": "See the rows in quarantine, and run the day again once the shop has corrected them.",
     "run_duration": "See ops.pipeline_runs for the step that took so long.",
+    "schema_drift": "daybreak contract shows what it reaches. Correct shop.toml and run the day again, or accept what "
+    "is meant: daybreak contract --accept DATASET.",
     "rating_drop": "Read the newest reviews of these products in marts.fct_reviews.",
 }
 
@@ -62,7 +65,14 @@ def record_anomalies(pipeline: str, dataset: str, day: date, run_id: str) -> Seq
             drops = new_rating_drops(connection, pipeline, day) if dataset == RATED_DATASET else None
             if drops is not None and (dropped := rating_finding(drops)):
                 found.append(dropped)
-            _save(connection, pipeline, day, run_id, found, [] if drops is not None else ["rating_drop"])
+            not_looked_for = [] if drops is not None else ["rating_drop"]
+            try:
+                with connection.transaction():
+                    found += [drift] if (drift := drift_finding(connection, dataset, day)) else []
+            except Exception as failure:
+                logger.error("%s of %s was not held against its contract: %s", day, pipeline, first_line(failure))
+                not_looked_for.append("schema_drift")
+            _save(connection, pipeline, day, run_id, found, not_looked_for)
     except Exception as failure:
         logger.error("%s of %s was not searched for anomalies: %s", day, pipeline, first_line(failure))
         return []

@@ -11,6 +11,7 @@ from warehouse.connection import Connection
 DELIVERED_DAYS = 30  # a message that every receiver has
 UNDELIVERED_DAYS = 90  # one that no receiver of today is waiting for: there was none, or its URL is no longer named
 STEP_RUN_DAYS = 400  # a run of a step: more than a year, to compare with
+PROFILE_DAYS = 400  # a profile of a load, unless it was accepted
 
 OLD_MESSAGES = """
     select outbox_id from ops.outbox
@@ -48,5 +49,13 @@ def prune(connection: Connection) -> Pruned:
         connection.execute("delete from ops.outbox where outbox_id = any(%s)", [old])
     runs = connection.execute(
         "delete from ops.step_runs where finished_at < clock_timestamp() - %s * interval '1 day'", [STEP_RUN_DAYS]
+    )
+    connection.execute(
+        """
+        delete from ops.field_profiles
+        where profiled_at < clock_timestamp() - %s * interval '1 day'
+            and load_id not in (select load_id from ops.accepted_contracts)
+        """,
+        [PROFILE_DAYS],
     )
     return Pruned(len(old), runs.rowcount)

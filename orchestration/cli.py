@@ -1,6 +1,5 @@
 """The command line. Wiring only: what a command does is in day_run, steps, doctor and local."""
 
-import logging
 import os
 import shlex
 from datetime import date, datetime
@@ -10,14 +9,13 @@ from typing import Annotated, Literal
 
 import typer
 
+from orchestration.contract_cli import contract
 from orchestration.customer_commands import fit, forget
 from orchestration.diff_command import diff
 from orchestration.init_shop import init
 from orchestration.pipelines import PIPELINES, names_of
 from orchestration.terminal import errors_as_exit_codes, finish, progress, running_servers
 from pipeline_errors import ConfigurationError
-
-logger = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="daybreak",
@@ -72,6 +70,7 @@ def replay(first: Day, last: Day, pipeline: Only = None, as_json: AsJson = False
 app.command(
     epilog='Example: daybreak init "https://shop.example/api/orders?date=2026-03-01&limit=100" --auth header:X-Key'
 )(init)
+app.command(epilog="Example: daybreak contract --day 2026-03-24; then --accept orders, if it is meant")(contract)
 
 app.command(epilog="Example: daybreak diff customer_ltv, after a change of its model and before a replay")(diff)
 

@@ -25,8 +25,9 @@ from monitoring.run_log import step
 from monitoring.time_limit import time_limit
 from orchestration import datasets_used
 from orchestration.pipelines import BY_DATASET, BY_NAME, POSTGRES, REVIEWS, SPARK
+from orchestration.refusal import refusal
 from orchestration.staging import ensure_staging
-from pipeline_errors import DayBusyError, GateRefusedError, ModelError
+from pipeline_errors import DayBusyError, ModelError
 from warehouse.connection import connect, create_schemas
 from warehouse.forgetting import drop_forgotten
 from warehouse.locks import day_lock, once_more, pipeline_lock
@@ -133,13 +134,7 @@ def gate(dataset: str, day: date, load_id: str, run_id: str) -> "GateDecision":
         if decision.decision == "empty":
             record.warning = f"The shop has no {dataset} for this day."
         if decision.decision == "refused":
-            reasons = ", ".join(f"{code} {count}" for code, count in decision.rejected_by_reason.items() if count)
-            raise GateRefusedError(
-                f"{decision.rejected} of {decision.row_count - decision.identical_copies} {dataset} are bad "
-                f"({decision.bad_rate:.2%}, allowed {decision.max_bad_rate:.2%}): {reasons}",
-                f"Readers keep the day as it was. See quarantine.{dataset}; run the day again once it is corrected.",
-                decision=decision,
-            )
+            raise refusal(decision)
     return decision
 
 

@@ -3,7 +3,8 @@
 revoke all on
 raw.orders, raw.reviews, staging.review_sentiment,
 ops.dataset_settings, ops.loads, ops.day_fences, ops.day_ledger, ops.gate_results,
-ops.publications, ops.publication_days, ops.build_results, ops.customer_changes, ops.forgotten_customers
+ops.publications, ops.publication_days, ops.build_results, ops.customer_changes, ops.forgotten_customers,
+ops.field_profiles
 from daybreak_loader, daybreak_transformer;
 
 -- The loader lets data in: landing, gate, sentiment. dlt makes tables of its own for what it has loaded.
@@ -15,6 +16,7 @@ ops.dataset_settings, ops.loads, ops.day_fences, ops.day_ledger, ops.gate_result
 to daybreak_loader;
 grant update (token) on ops.day_fences to daybreak_loader; -- to lock a row in share mode
 grant insert, update (scored_at, pruned_at) on ops.loads to daybreak_loader;
+grant insert on ops.field_profiles to daybreak_loader;
 grant insert, update on ops.gate_results to daybreak_loader;
 grant
 insert (dataset, day, admitted_load_id, admitted_at), update (admitted_load_id, admitted_at)

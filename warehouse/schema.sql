@@ -74,6 +74,27 @@ create table if not exists ops.loads (
 );
 create index if not exists loads_dataset_day on ops.loads (dataset, day, landed_at);
 
+-- What the fields of a load look like, from a sample of its rows: counts and formats, no ids and no texts.
+create table if not exists ops.field_profiles (
+    load_id text primary key references ops.loads (load_id),
+    dataset text not null,
+    day date not null,
+    profile jsonb not null,
+    breaks_contract boolean,  -- null: not compared yet. What breaks the contract teaches nothing of it
+    profiled_at timestamptz not null default clock_timestamp()
+);
+create index if not exists field_profiles_day on ops.field_profiles (dataset, day);
+
+-- From which load on another contract holds, because somebody said so. Loads of days before it say nothing any more.
+create table if not exists ops.accepted_contracts (
+    dataset text not null,
+    day date not null,
+    load_id text not null references ops.loads (load_id),
+    accepted_at timestamptz not null default clock_timestamp(),
+    accepted_by text not null default session_user,
+    primary key (dataset, day)
+);
+
 -- Which load counts for a day, and which one readers see.
 create table if not exists ops.day_ledger (
     dataset text not null,
@@ -286,13 +307,12 @@ alter table ops.pipeline_metrics
     add column if not exists freshness_hours numeric(14, 2);
 
 -- What is odd about a pipeline's day although its steps succeeded, as of the run that measured it last. `observed` and
--- `expected` are rows (zero_rows, volume_*), a score 0–1 (data_quality), minutes (run_duration) or products (rating_drop).
+-- `expected` are rows (zero_rows, volume_*), a score 0–1 (data_quality), minutes (run_duration), products (rating_drop) or
+-- differences that break the contract (schema_drift).
 create table if not exists ops.anomalies (
     pipeline text not null,
     logical_date date not null,
-    kind text not null check (kind in (
-        'zero_rows', 'volume_drop', 'volume_jump', 'volume_history', 'data_quality', 'run_duration', 'rating_drop'
-    )),
+    kind text not null,
     severity text not null check (severity in ('info', 'warning', 'critical')),  -- info: explained, or not to be judged
     observed numeric,
     expected numeric,  -- or the limit
@@ -301,6 +321,13 @@ create table if not exists ops.anomalies (
     found_at timestamptz not null default clock_timestamp(),
     primary key (pipeline, logical_date, kind)
 );
+
+alter table ops.anomalies
+    drop constraint if exists anomalies_kind_check,
+    add constraint anomalies_kind_check check (kind in (
+        'zero_rows', 'volume_drop', 'volume_jump', 'volume_history', 'data_quality', 'run_duration', 'rating_drop',
+        'schema_drift'
+    ));
 
 -- Spells of low ratings: from the day on which a product was first among the drops to the day on which it no longer was.
 create table if not exists ops.rating_drops (
