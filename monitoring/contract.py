@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from ingestion.field_profile import ROLES, FieldProfile, Profile
-from ingestion.shop_config import DatasetConfig
+from ingestion.shop_dataset import DatasetConfig
 from ingestion.shop_guess import NAMES
 from monitoring.contract_rules import RULES
 from monitoring.contract_usual import Difference, FieldHistory, percent
