@@ -14,8 +14,8 @@ from statistics import median
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from ingestion.item_source import Constant, Path
-from ingestion.json_text import ABSENT, Number
+from ingestion.item_source import Constant
+from ingestion.json_text import ABSENT, Number, found
 from ingestion.shop_config import ShopConfig
 from ingestion.undeclared_fields import undeclared_types
 from ingestion.value_format import FORMATS, number_value, structure
@@ -102,7 +102,7 @@ def profile_of(rows: Sequence[Any], config: ShopConfig, dataset: str, day: date)
             continue
         taken.add(source)
         role = ROLES.get(name, "other")
-        texts, counted = _counted([_at(item, source) for item in items], role)
+        texts, counted = _counted([found(item, source) for item in items], role)
         counted |= OF_ROLE[role](texts, declared.minor_units, zone, day) if role in OF_ROLE else {}
         if name == "product_id":
             counted["off_pattern"] = sum(count for text, count in texts.items() if not pattern.search(text))
@@ -117,15 +117,6 @@ def profile_as_json(rows: Sequence[Any], config: ShopConfig, dataset: str, day: 
     except Exception as failure:
         logger.warning("%s of %s has no profile: %s", dataset, day, type(failure).__name__)
         return None
-
-
-def _at(value: Any, path: Path) -> Any:
-    for step in path:
-        if isinstance(step, int):
-            value = value[step] if type(value) is list and step < len(value) else ABSENT
-        else:
-            value = value.get(step, ABSENT) if type(value) is dict else ABSENT
-    return value
 
 
 def _counted(values: Sequence[Any], role: str) -> tuple[Counter[str], dict[str, Any]]:

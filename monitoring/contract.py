@@ -8,15 +8,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cache
-from typing import Any
 
 from ingestion.field_profile import ROLES, FieldProfile, Profile
 from ingestion.shop_dataset import DatasetConfig
 from ingestion.shop_guess import NAMES
 from monitoring.contract_rules import RULES
 from monitoring.contract_usual import Difference, FieldHistory, percent
-from pipeline_settings import PROJECT_ROOT
 
 LEAST_ROWS = 20  # of history together: fewer do not say what is usual
 OFTEN = 0.5  # a field that so many rows had, and none has now, is gone
@@ -25,15 +22,11 @@ LIKELY = 0.6  # likeness of two names
 
 @dataclass(frozen=True)
 class Contract:
-    """What is expected of a dataset: what is declared of it, and the loads that it is learnt from, the newest first.
-
-    `known_words`: statuses that models know by name.
-    """
+    """What is expected of a dataset: what is declared of it, and the loads that it is learnt from, the newest first."""
 
     dataset: str
     declared: DatasetConfig
     history: Sequence[Profile]
-    known_words: frozenset[str] = frozenset()
 
     @property
     def is_learnt(self) -> bool:
@@ -65,24 +58,16 @@ class Contract:
         seen = FieldHistory(
             field=name,
             role=ROLES.get(name, "other"),
+            is_iso=self.declared.date_format == "iso",
             is_required=name in self.declared.required,
             max_bad_rate=max(self.declared.max_bad_rate, 0.05),
-            known_words=self.known_words,
+            known_words=frozenset(self.declared.non_revenue_statuses),
             rows=observed.rows,
             now=observed.fields[name],
             before=before,
         )
         for rule in RULES:
             yield from rule(seen)
-
-
-@cache
-def known_statuses() -> frozenset[str]:
-    """The statuses that dbt's models know by name: var non_revenue_statuses."""
-    import yaml  # type: ignore[import-untyped]  # comes with dbt
-
-    project: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "dbt_project" / "dbt_project.yml").read_text("utf-8"))
-    return frozenset(project["vars"]["non_revenue_statuses"])
 
 
 def expected_text(history: Sequence[Profile], name: str) -> str:

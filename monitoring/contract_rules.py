@@ -46,7 +46,7 @@ def missing(seen: FieldHistory) -> Iterator[Difference]:
 
 def formats(seen: FieldHistory) -> Iterator[Difference]:
     """Values are written as they were not before; without a history, as staging does not take them."""
-    valid = VALID.get(seen.role)
+    valid = VALID.get(seen.role) if seen.role != "date" or seen.is_iso else None
     now = seen.now.formats
     if not seen.is_known:
         odd = {name for name in now if (name not in valid if valid else name in STRUCTURES)}
@@ -88,7 +88,7 @@ def words(seen: FieldHistory) -> Iterator[Difference]:
     yield Difference(
         seen.field, "values" if unseen or respelled > 1 else "new_value", unseen or respelled > 1, usual,
         f"{told} in {percent(total / seen.rows)}", total / seen.rows,
-        "never seen before; if it brings no revenue, it belongs into non_revenue_statuses of dbt_project.yml",
+        "never seen before; if it brings no revenue, it belongs into non_revenue_statuses of shop.toml",
     )  # fmt: skip
 
 
@@ -172,7 +172,7 @@ def moments(seen: FieldHistory) -> Iterator[Difference]:
     is_more = (
         seen.has_more(lambda field: field.off_day, _present, LEAST["required" if seen.is_required else "optional"])
         if seen.is_known
-        else seen.is_required and share > seen.max_bad_rate
+        else seen.is_iso and seen.is_required and share > seen.max_bad_rate
     )
     if is_more:
         told = f"on other days in {percent(share)}"

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from ingestion.field_profile import Profile
 from ingestion.shop_config import shop_config
-from monitoring.contract import Contract, known_statuses
+from monitoring.contract import Contract
 from monitoring.contract_usual import Difference
 from monitoring.findings import Anomaly, Severity
 from monitoring.plain_text import first_line
@@ -126,7 +126,7 @@ def contract_for(connection: Connection, dataset: str, day: date, load_id: str |
     values = {"dataset": dataset, "day": day, "load_id": load_id, "loads": LEARNT_FROM}
     rows = connection.execute(HISTORY, values)
     history = [Profile.from_json(row["profile"]) for row in rows]
-    return Contract(dataset, shop_config().dataset(dataset), history, known_statuses())
+    return Contract(dataset, shop_config().dataset(dataset), history)
 
 
 def load_of_day(connection: Connection, dataset: str, day: date) -> ProfiledLoad | None:

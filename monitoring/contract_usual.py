@@ -40,6 +40,7 @@ class FieldHistory:
 
     field: str
     role: str
+    is_iso: bool  # dates are declared as ISO 8601
     is_required: bool
     max_bad_rate: float
     known_words: frozenset[str]
@@ -51,7 +52,7 @@ class FieldHistory:
     def of(cls, history: Sequence[Profile], name: str) -> Self:
         """A history to be described."""
         before = [(profile.rows, profile.fields[name]) for profile in history if name in profile.fields]
-        return cls(name, "other", False, 0.0, frozenset(), 0, FieldProfile(), before)
+        return cls(name, "other", True, False, 0.0, frozenset(), 0, FieldProfile(), before)
 
     @property
     def is_known(self) -> bool:

@@ -13,7 +13,7 @@ from ingestion.json_text import parse_json
 from ingestion.row_sample import RowSample
 from ingestion.shop_config import ShopConfig, load_shop_config
 from local.simulated_shop import SimulatedShop
-from monitoring.contract import Contract, known_statuses
+from monitoring.contract import Contract
 from monitoring.contract_usual import Difference
 from pipeline_settings import PROJECT_ROOT
 
@@ -116,5 +116,5 @@ def differences(shop: str, dataset: str, change: Change | None = None, *, days: 
         rows = [row for row in changed if row is not GONE]
     config = OURS if shop == "simulated" else NESTED
     past = [Profile.from_json(json.loads(json.dumps(one.as_json()))) for one in history(shop, dataset)[:days]]
-    contract = Contract(dataset, config.dataset(dataset), past, known_statuses())
+    contract = Contract(dataset, config.dataset(dataset), past)
     return contract.differences(profiled(shop, dataset, day, rows))

@@ -14,7 +14,7 @@ from ingestion.row_sample import RowSample
 from ingestion.shop_config import ShopConfig, load_shop_config
 from local.csv_shop import CsvShop
 from local.simulated_shop import REFUSED_DAY, SimulatedShop
-from monitoring.contract import Contract, known_statuses
+from monitoring.contract import Contract
 from monitoring.contract_usual import at_least
 from orchestration.day_run import days_between
 from tests.laws import test_olist
@@ -413,7 +413,7 @@ def told_day_by_day(shop: Any, dataset: str, days: list[date], config: ShopConfi
         sample = RowSample()
         sample.add(rows)
         profile = profile_of(sample.rows, config, dataset, each)
-        found = Contract(dataset, config.dataset(dataset), history[:28], known_statuses()).differences(profile)
+        found = Contract(dataset, config.dataset(dataset), history[:28]).differences(profile)
         yield each, found
         if not any(one.is_breaking for one in found):
             history.insert(0, profile)
