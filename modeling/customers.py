@@ -112,7 +112,8 @@ class Fit:
     without: dict[str, str]
 
     def __str__(self) -> str:
-        said = f"customer models fitted on {self.customers:,} customers as of {self.as_of_date}"
+        who = "1 customer" if self.customers == 1 else f"{self.customers:,} customers"
+        said = f"customer models fitted on {who} as of {self.as_of_date}"
         return said + "".join(f"; no {what}: {reason}" for what, reason in self.without.items())
 
 

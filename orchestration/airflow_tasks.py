@@ -14,12 +14,12 @@ from airflow.sdk import BaseSensorOperator, Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
 from monitoring import alerts, ledger, lineage
-from orchestration import steps
+from orchestration import customer_models, steps
 from orchestration.airflow_connections import take_connections
 from orchestration.pipelines import BY_DATASET, BY_NAME
 from orchestration.run_messages import keep_up, send_out
 from orchestration.schedules import DAY_COMPLETE, MESSAGE_POOL, SHOP_POOL, logical_day
-from pipeline_errors import ConfigurationError, DaybreakError, GateRefusedError, ShopError
+from pipeline_errors import ConfigurationError, DaybreakError, GateRefusedError, ModelError, ShopError
 from pipeline_settings import settings
 from warehouse.connection import connect
 from warehouse.locks import day_lock, pipeline_lock
@@ -160,6 +160,28 @@ def notify_success(pipeline: str) -> None:
     """Tell that the day is published, with its figures. What a receiver does not take is sent by a later task."""
     day, run_id = _day_and_run()
     alerts.report_success(pipeline, day, run_id, link=getattr(get_current_context()["ti"], "log_url", None))
+    send_out()
+
+
+@task
+def fit_customer_models() -> dict[str, Any]:
+    """Fit the models of the week that has ended, whichever day this run is of; skipped if they are fitted already."""
+    _, run_id = _day_and_run()
+    with final_errors():
+        as_of_date = customer_models.due()
+        if as_of_date is None:
+            raise AirflowSkipException("No week has ended since the newest customer models.")
+        fit = customer_models.fit_customer_models(as_of_date, run_id)
+    return {"as_of_date": as_of_date.isoformat(), "customers": fit.customers, "told": str(fit)}
+
+
+@task
+def keep_history(fit: Receipt) -> None:
+    """Keep segments and metrics as readers see them now."""
+    _, run_id = _day_and_run()
+    with final_errors(ModelError):
+        customer_models.keep_history(date.fromisoformat(fit["as_of_date"]), run_id)
+    alerts.report_published(customer_models.NAME, None, [date.fromisoformat(fit["as_of_date"])], run_id)
     send_out()
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from monitoring import lineage
-from pipeline_errors import ConfigurationError, DaybreakError, LockedError, ModelError, WarehouseError
+from orchestration.dbt_faults import kind_of_failure
+from pipeline_errors import ConfigurationError, ModelError
 from pipeline_settings import PROJECT_ROOT, settings
 from warehouse.connection import bounded_waits, connect, role_option
 
@@ -18,9 +19,6 @@ Progress = Callable[[str, int, int], None]  # name of a finished node, its numbe
 EventListener = Callable[[Any], None]  # dbt's own events (EventMsg)
 
 PROJECT = PROJECT_ROOT / "dbt_project"
-# What Postgres says when the fault is not the model's.
-LOCKED = ("lock timeout", "deadlock detected")
-SERVER_GAVE_UP = ("statement timeout", "terminating connection", "closed the connection")
 
 
 def build(
@@ -237,19 +235,12 @@ def _failure(command: str, result: Any) -> Exception:
     nodes = getattr(result.result, "results", None) or []
     failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
     if not failed:
-        return _kind(str(result.exception))(
+        return kind_of_failure(str(result.exception))(
             f"dbt {command} failed: {result.exception}", "Its pipeline stays as it was."
         )
     message = " ".join(str(failed[0].message).partition("DETAIL:")[0].split())[:300]  # the detail may be a row
     more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
     name = failed[0].node.name if hasattr(failed[0], "node") else failed[0].unique_id.split(".")[-1]
-    kind = _kind(message)
+    kind = kind_of_failure(message)
     remedy = "Correct it and run the same command again." if kind is ModelError else "Run the same command again."
     return kind(f"{name}{more} failed: {message}", f"Its pipeline stays as it was. {remedy}")
-
-
-def _kind(message: str) -> type[DaybreakError]:
-    """Whose fault it is."""
-    if any(sign in message for sign in LOCKED):
-        return LockedError
-    return WarehouseError if any(sign in message for sign in SERVER_GAVE_UP) else ModelError

@@ -113,8 +113,10 @@ def test_every_column_that_is_there_is_declared(project: Any, dbt: Dbt, loads: L
     loads.admit("orders", FIRST, orders(FIRST))
     loads.admit("reviews", FIRST, reviews(FIRST))
     assert dbt("build").succeeded
-    nodes = [node for node in ours(project.nodes) if node.resource_type in ("model", "seed")]
+    assert dbt("snapshot", "--select", "tag:history").succeeded
+    nodes = [node for node in ours(project.nodes) if node.resource_type in ("model", "seed", "snapshot")]
     declared = {(node.schema, node.alias, column) for node in nodes for column in node.columns}
+    declared |= {(node.schema, node.name, column) for node in ours(project.sources) for column in node.columns}
     with connect() as connection:
         found = connection.execute(
             """

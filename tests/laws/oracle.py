@@ -279,6 +279,32 @@ def _customer_cohorts(orders: dict[str, dict[str, Any]], as_of: date | None) -> 
     return result
 
 
+SEGMENTS = {  # by recency and frequency
+    "champions": "54 55", "loyal_customers": "34 35 44 45", "potential_loyalists": "42 43 52 53", "new_customers": "51",
+    "promising": "41", "need_attention": "33", "about_to_sleep": "31 32", "cannot_lose_them": "15 25",
+    "at_risk": "13 14 23 24", "hibernating": "11 12 21 22",
+}  # fmt: skip
+
+
+def rfm_scores(orders: dict[str, dict[str, Any]], fitted_on: date, as_of: date) -> dict[str, dict[str, Any]]:
+    """Scores and segment of each customer on a day, by fifths of the customers of the day of the fit."""
+    learnt = _customer_ltv({key: row for key, row in orders.items() if row["order_date"] <= fitted_on}, fitted_on)
+    result = {}
+    for customer, now in _customer_ltv(orders, as_of).items():
+        scores = {}
+        for score, column in (
+            ("recency_score", "recency_days"), ("frequency_score", "total_orders"), ("monetary_score", "total_spent"),
+        ):  # fmt: skip
+            values = sorted(row[column] for row in learnt.values())
+            # the value that a fifth, two fifths, … of them do not exceed: the first with so many up to it
+            limits = [values[-(-len(values) * fifths // 5) - 1] for fifths in range(1, 5)]
+            above = sum(now[column] > limit for limit in limits)
+            scores[score] = 5 - above if score == "recency_score" else 1 + above
+        pair = f"{scores['recency_score']}{scores['frequency_score']}"
+        result[customer] = {**scores, "rfm_segment": next(name for name, of in SEGMENTS.items() if pair in of.split())}
+    return result
+
+
 def _product_metrics(reviews: dict[str, dict[str, Any]], as_of: date | None) -> dict[str, dict[str, Any]]:
     by_product: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for review in reviews.values():

@@ -84,7 +84,11 @@ def test_a_run_publishes_and_says_so(shop: ListedShop) -> None:
     with connect() as connection:
         runs = connection.execute("select step, status from ops.pipeline_runs order by started_at").fetchall()
         metrics = connection.execute("select * from ops.pipeline_metrics").fetchall()
-    assert [run["step"] for run in runs] == ["wait_for_shop", "extract_load", "gate", "transform", "publish", "measure"]
+    assert [run["step"] for run in runs] == [
+        "wait_for_shop", "extract_load", "gate", "transform", "publish", "measure",
+        "fit_customer_models", "keep_history",  # it is a Sunday
+    ]  # fmt: skip
+    assert told["customer_models"].startswith(f"customer models fitted on 1 customer as of {DAY}; no predictions: ")
     assert {run["status"] for run in runs} == {"success"}
     assert (metrics[0]["records_processed"], metrics[0]["data_quality_score"]) == (20, 1)
 

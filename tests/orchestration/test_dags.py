@@ -1,4 +1,4 @@
-"""What holds for every DAG file, and the shape of each of the four."""
+"""What holds for every DAG file, and the shape of each of the five."""
 
 import ast
 import json
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.airflow
 DAG_FILES = sorted((PROJECT_ROOT / "orchestration" / "dags").glob("*.py"))
 MANIFEST = PROJECT_ROOT / "dbt_project" / "target" / "manifest.json"
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
-MESSAGES = "deliver_messages"
+MODELS, MESSAGES = "customer_models", "deliver_messages"
 
 
 def parse(directory: Path, **variables: str) -> Any:
@@ -56,7 +56,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return parse(tmp_path_factory.mktemp("dags"))
 
 
-@pytest.fixture(params=[ORDERS, REVIEWS, HEALTH])
+@pytest.fixture(params=[ORDERS, REVIEWS, HEALTH, MODELS])
 def dag(request: pytest.FixtureRequest, facts: Any) -> Any:
     return facts["dags"][request.param] | {"dag_id": request.param}
 
@@ -79,7 +79,7 @@ def walk(tasks: dict[str, Any], start: str) -> Iterator[str]:
 
 def test_all_of_them_parse(facts: Any) -> None:
     assert facts["errors"] == {}
-    assert sorted(facts["dags"]) == sorted([ORDERS, REVIEWS, HEALTH, MESSAGES])
+    assert sorted(facts["dags"]) == sorted([ORDERS, REVIEWS, HEALTH, MODELS, MESSAGES])
 
 
 def test_parsing_reads_the_manifest_and_which_datasets_the_shop_has(facts: Any) -> None:
@@ -137,6 +137,7 @@ def test_schedules(facts: Any) -> None:
         ORDERS: ("CronPartitionTimetable", "0 2 * * *"),
         REVIEWS: ("CronPartitionTimetable", "30 2 * * *"),
         HEALTH: ("PartitionedAssetTimetable", None),
+        MODELS: ("PartitionedAssetTimetable", None),
         MESSAGES: ("CronTriggerTimetable", "*/15 * * * *"),
     }
 
@@ -199,6 +200,12 @@ def test_the_way_of_customer_health(facts: Any) -> None:
     assert list(own_tasks(facts["dags"][HEALTH])) == ["publish", "generate_metrics", "success_notification"]
     assert tasks["publish"]["downstream"] == ["generate_metrics"]
     assert tasks["generate_metrics"]["downstream"] == ["success_notification"]
+
+
+def test_the_way_of_customer_models(facts: Any) -> None:
+    tasks = facts["dags"][MODELS]["tasks"]
+    assert list(tasks) == ["fit_customer_models", "keep_history"]
+    assert tasks["fit_customer_models"]["downstream"] == ["keep_history"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from local.shop_contract import ListedShop
 from local.shop_server import ShopServer
 from orchestration.cli import app
+from orchestration.customer_models import fit_now
 from orchestration.day_run import run_days
 from orchestration.forget import forget_customer
 from orchestration.pipelines import BY_NAME
@@ -83,8 +84,13 @@ def files_with(text: str) -> list[str]:
 def test_a_forgotten_customer_is_nowhere_and_stays_away(shop: ListedShop, cache: redis.Redis) -> None:
     assert run_days(DAYS, list(BY_NAME)).exit_code == 0
     kept_before = [row for row in rows_of("fct_orders") if row["customer_id"] == KEPT]
-    tables = tables_with(GONE).keys()
-    assert {"raw.orders", "raw.reviews", "quarantine.orders", "marts.fct_orders", "marts.customer_months"} <= tables
+    assert fit_now(None).customers == 2
+    with connect() as connection:  # too few customers for a prediction of theirs
+        connection.execute("insert into marts.customer_predictions values (%s, %s, 1, 1, 1)", [GONE, DAYS[0]])
+    assert {
+        "raw.orders", "raw.reviews", "quarantine.orders", "marts.fct_orders", "marts.customer_months",
+        "marts.customer_predictions", "marts.customer_segments_history",
+    } <= tables_with(GONE).keys()  # fmt: skip
     assert cache.hget("product:P0001:metrics", "review_count") == "5"
 
     forgotten = forget_customer(GONE)

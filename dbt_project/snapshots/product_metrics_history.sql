@@ -1,4 +1,5 @@
--- One row per product with a review: what of product_metrics is kept in the dated history.
+{% snapshot product_metrics_history %}
+-- One row per product with a review: what of product_metrics is kept.
 select
     product_id,
     review_count,
@@ -6,3 +7,4 @@ select
     bayesian_rating,
     is_rating_drop
 from {{ ref('product_metrics') }}
+{% endsnapshot %}
