@@ -6,8 +6,7 @@
 
     Config, in meta: `touched` names the model with the keys that this build may change, `key` the column of both
     (or a list of them). `fillfactor` leaves room on each page for rows that change while their key stays; a table that was
-    made without it gets it, too.
-    A new column of the contract is added, empty; a changed type is refused.
+    made without it gets it, too. A new column of the contract is added, empty; a changed type is refused.
 #}
 {% materialization published, adapter='postgres' %}
     {%- if is_dev() -%}{{ return(materialization_table_default()) }}{%- endif -%}
