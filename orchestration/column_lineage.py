@@ -2,7 +2,8 @@
 
 Values are followed through expressions, windows, subqueries and unions. Of what decides which rows there are, a flag is
 followed that stands for one field (`where is_revenue`); other conditions and joins are not: a rejected row is missing
-everywhere. Where a query cannot be read, each of its columns may come from any of its sources.
+everywhere. Nor is the number of a row in a window. Where a query cannot be read, each of its columns may come from any
+of its sources.
 """
 
 from collections.abc import Mapping
@@ -104,7 +105,8 @@ class _Scope:
             for origins in self._inner({**self._outer, **sources}).columns(inner).values():
                 found |= origins
         for column in expression.find_all(exp.Column):
-            found |= self._origins_of_column(column, sources)
+            if not _numbers_rows(column):
+                found |= self._origins_of_column(column, sources)
         return frozenset(found)
 
     def _origins_of_column(self, column: exp.Column, sources: Mapping[str, Columns]) -> Origins:
@@ -117,3 +119,9 @@ class _Scope:
             if named:
                 return NOTHING.union(*named)
         return NOTHING
+
+
+def _numbers_rows(column: exp.Column) -> bool:
+    """Whether a column only orders the rows that a window numbers, as for `row_number`: no value of it comes out."""
+    window = column.find_ancestor(exp.Window, exp.Query)
+    return isinstance(window, exp.Window) and window.this.find(exp.Column) is None

@@ -28,6 +28,8 @@ def told(sql: str) -> dict[str, str]:
         # a flag of one field decides what the rows mean; one of all fields, whether there are any
         ("with f as (select amount, status <> 'x' as is_revenue, id = status as is_valid from raw.orders) "
          "select sum(amount) as s from f where is_revenue and is_valid", {"s": "amount status"}),
+        ("with f as (select amount, row_number() over (partition by id) = 1 as is_current from raw.orders) "
+         "select amount from f where is_current", {"amount": "amount"}),
     ],
 )  # fmt: skip
 def test_columns_come_from_others(sql: str, columns: dict[str, str]) -> None:
