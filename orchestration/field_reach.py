@@ -1,7 +1,7 @@
 """Where a field of the shop goes: which columns of marts and which exposures have its values, by dbt's graph and SQL.
 
 The SQL of the models is compiled by dbt and read by `column_lineage`. What it gives is kept below DAYBREAK_HOME until a
-file of the dbt project changes.
+file of the dbt project changes, or the reading.
 """
 
 import hashlib
@@ -10,11 +10,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any
 
 from ingestion.shop_config import STAGED_FIELDS
 from monitoring.plain_text import first_line
-from orchestration import dbt_runner
+from orchestration import column_lineage, dbt_runner
 from orchestration.column_lineage import Columns, columns_of, parsed
 from pipeline_settings import PROJECT_ROOT, settings
 
@@ -105,7 +106,9 @@ def _relation(node: Any) -> str:
 
 def _fingerprint() -> str:
     project = PROJECT_ROOT / "dbt_project"
+    readers = [Path(__file__), Path(column_lineage.__file__)]
+    read = [project / "dbt_project.yml", *project.glob("models/**/*.*"), *project.glob("macros/**/*.sql")]
     digest = hashlib.sha256()
-    for file in sorted([project / "dbt_project.yml", *project.glob("models/**/*.*"), *project.glob("macros/**/*.sql")]):
+    for file in (*readers, *sorted(read)):
         digest.update(file.read_bytes())
     return digest.hexdigest()
