@@ -122,7 +122,7 @@ def invoke(
     listeners: Sequence[EventListener] = (),
     *,
     state: str = "dbt",
-    project: Path = PROJECT,
+    project: Path | None = None,
     manifest: Any = None,
 ) -> Any:
     """Run a dbt command; returns what dbt does.
@@ -183,9 +183,9 @@ def _manifest() -> Any:
     return result.result
 
 
-def _common_options(folder: str = "dbt", project: Path = PROJECT) -> list[str]:
+def _common_options(folder: str = "dbt", project: Path | None = None) -> list[str]:
     state = str(settings().daybreak_home / folder)
-    paths = ["--project-dir", str(project), "--profiles-dir", str(PROJECT_ROOT)]
+    paths = ["--project-dir", str(project or PROJECT), "--profiles-dir", str(PROJECT_ROOT)]
     return [
         *paths,
         "--target-path",

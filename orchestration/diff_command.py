@@ -40,14 +40,13 @@ def diff(
     """
     with errors_as_exit_codes(), running_servers(), progress(as_json) as say:
         from orchestration import mart_diff, steps
-        from orchestration.dbt_runner import PROJECT
 
         steps.prepare()
         found = mart_diff.diff_marts(
             marts or [],
             say,
             lambda text: None if as_json else typer.echo(text, err=True),
-            project=project_dir.resolve() if project_dir else PROJECT,
+            project=project_dir.resolve() if project_dir else None,
             key=key or [],
             examples=examples,
             shows_personal_data=personal_data,

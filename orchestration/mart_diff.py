@@ -38,7 +38,7 @@ def diff_marts(
     say: Say = lambda _: None,
     tell: Say = lambda _: None,
     *,
-    project: Path = dbt_runner.PROJECT,
+    project: Path | None = None,
     key: Sequence[str] = (),
     examples: int = 5,
     shows_personal_data: bool = False,

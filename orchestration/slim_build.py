@@ -27,9 +27,7 @@ PREFIX = "slim"
 DAYS = 7
 
 
-def build_changed(
-    base: str, say: Say = lambda _: None, *, project: Path = dbt_runner.PROJECT, days: int = DAYS
-) -> list[str]:
+def build_changed(base: str, say: Say = lambda _: None, *, project: Path | None = None, days: int = DAYS) -> list[str]:
     """Build and test what `project` has changed since a commit; returns the names of the nodes that ran.
 
     Raises ConfigurationError for a commit that there is not, ModelError naming the first node that is red.

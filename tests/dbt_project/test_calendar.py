@@ -35,6 +35,7 @@ def in_force(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The copy is the project that the steps work with."""
     for module in (staging, dbt_runner):
         monkeypatch.setattr(module, "PROJECT_ROOT", project)
+    monkeypatch.setattr(dbt_runner, "PROJECT", project / "dbt_project")
     dbt_runner.forget_project()
     yield project
     dbt_runner.forget_project()

@@ -76,6 +76,7 @@ def test_a_job_whose_build_was_overtaken_is_not_collected(admitted: World) -> No
         engine_steps.collect(job, ORDERS.name, FIRST, RUN)
 
 
+@pytest.mark.slow  # the same by the command line: test_faults.py
 def test_an_engine_that_is_not_there_is_told_in_a_line(admitted: World, monkeypatch: pytest.MonkeyPatch) -> None:
     job = engine_steps.submit(ORDERS.name, FIRST, RUN)
     port = free_port()
