@@ -7,6 +7,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from ingestion.shop_config import ShopConfig
+from ingestion.shop_dataset import ItemKeys
 from pipeline_errors import ConfigurationError
 from warehouse.connection import Connection, connect
 
@@ -26,6 +27,10 @@ class DatasetSettings:
     non_revenue_statuses: list[str]  # as the shop writes them
     date_format: str
     day_is: str  # what the logical day of an order is: its order_date, or the day on which it was updated
+    item_product_id: list[str] | None = None  # where it stands in an item of an order; none: the shop tells no items
+    item_quantity: list[str] | None = None
+    item_price: list[str] | None = None
+    item_total: list[str] | None = None
 
 
 def save_settings(config: ShopConfig) -> None:
@@ -45,7 +50,8 @@ def read_settings(connection: Connection, dataset: str) -> DatasetSettings | Non
     with connection.cursor(row_factory=class_row(DatasetSettings)) as cursor:
         query = """
             select dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-                amount_unit, non_revenue_statuses, date_format, day_is
+                amount_unit, non_revenue_statuses, date_format, day_is,
+                item_product_id, item_quantity, item_price, item_total
             from ops.dataset_settings where dataset = %s
         """
         return cursor.execute(query, [dataset]).fetchone()
@@ -65,9 +71,16 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
             non_revenue_statuses=list(dataset.non_revenue_statuses),
             date_format=dataset.date_format,
             day_is=dataset.day_is,
+            **{f"item_{name}": path for name, path in _item_paths(dataset.items).items()},
         )
         for name, dataset in config.datasets.items()
     ]
+
+
+def _item_paths(items: ItemKeys | None) -> dict[str, list[str] | None]:
+    """The steps to each part of an order's item, as Postgres takes them."""
+    paths = {name: getattr(items, name, None) for name in ItemKeys.model_fields}
+    return {name: None if path is None else [str(step) for step in path] for name, path in paths.items()}
 
 
 def _require_usable(connection: Connection, wanted: DatasetSettings) -> None:
@@ -93,9 +106,11 @@ def _write(connection: Connection, wanted: DatasetSettings) -> None:
         """
         insert into ops.dataset_settings
             (dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-            amount_unit, non_revenue_statuses, date_format, day_is)
+            amount_unit, non_revenue_statuses, date_format, day_is,
+            item_product_id, item_quantity, item_price, item_total)
         values (%(dataset)s, %(time_zone)s, %(required_fields)s, %(product_id_pattern)s, %(max_text_bytes)s,
-            %(max_bad_rate)s, %(language)s, %(amount_unit)s, %(non_revenue_statuses)s, %(date_format)s, %(day_is)s)
+            %(max_bad_rate)s, %(language)s, %(amount_unit)s, %(non_revenue_statuses)s, %(date_format)s, %(day_is)s,
+            %(item_product_id)s, %(item_quantity)s, %(item_price)s, %(item_total)s)
         on conflict (dataset) do update set
             time_zone = excluded.time_zone,
             required_fields = excluded.required_fields,
@@ -106,7 +121,11 @@ def _write(connection: Connection, wanted: DatasetSettings) -> None:
             amount_unit = excluded.amount_unit,
             non_revenue_statuses = excluded.non_revenue_statuses,
             date_format = excluded.date_format,
-            day_is = excluded.day_is
+            day_is = excluded.day_is,
+            item_product_id = excluded.item_product_id,
+            item_quantity = excluded.item_quantity,
+            item_price = excluded.item_price,
+            item_total = excluded.item_total
         """,
         vars(wanted),
     )

@@ -7,9 +7,10 @@ ratings alone, which are words of the shop, their values. It is made of a sample
 import logging
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from statistics import median
 from typing import Any, Self
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from ingestion.item_source import Constant
 from ingestion.json_text import ABSENT, Number, found
 from ingestion.shop_config import ShopConfig
 from ingestion.undeclared_fields import undeclared_types
-from ingestion.value_format import FORMATS, number_value, structure
+from ingestion.value_format import FORMATS, items_structure, number_value, structure
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ PREFIX = re.compile(r"[A-Za-z]{1,8}(?=[-_]?[0-9])")
 ROLES = {
     "order_id": "id", "customer_id": "id", "review_id": "id", "product_id": "id", "total_amount": "amount",
     "rating": "rating", "order_date": "date", "review_date": "date", "status": "word", "review_text": "text",
+    "items": "items",
 }  # fmt: skip
 
 
@@ -102,7 +104,10 @@ def profile_of(rows: Sequence[Any], config: ShopConfig, dataset: str, day: date)
             continue
         taken.add(source)
         role = ROLES.get(name, "other")
-        texts, counted = _counted([found(item, source) for item in items], role)
+        structure_of = (
+            partial(items_structure, declared.items.product_id) if name == "items" and declared.items else structure
+        )
+        texts, counted = _counted([found(item, source) for item in items], role, structure_of)
         counted |= OF_ROLE[role](texts, declared.minor_units, zone, day) if role in OF_ROLE else {}
         if name == "product_id":
             counted["off_pattern"] = sum(count for text, count in texts.items() if not pattern.search(text))
@@ -119,7 +124,9 @@ def profile_as_json(rows: Sequence[Any], config: ShopConfig, dataset: str, day: 
         return None
 
 
-def _counted(values: Sequence[Any], role: str) -> tuple[Counter[str], dict[str, Any]]:
+def _counted(
+    values: Sequence[Any], role: str, structure_of: Callable[[Any], str | None]
+) -> tuple[Counter[str], dict[str, Any]]:
     """How often each text stands, and what every field is counted by."""
     format_of, formats = FORMATS[role], Counter[str]()
     scalars = Counter((type(value), value) for value in values if isinstance(value, str))
@@ -131,7 +138,7 @@ def _counted(values: Sequence[Any], role: str) -> tuple[Counter[str], dict[str, 
             texts[text] += count
             formats[format_of(Number(text) if kind is Number else text)] += count
     for value in values:
-        if name := structure(value):
+        if name := structure_of(value):
             formats[name] += 1
     return texts, {
         "absent": sum(value is ABSENT for value in values),

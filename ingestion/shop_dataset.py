@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from ingestion.item_source import Constant, Source
-from ingestion.shop_api import HeaderName, Template, checked_template, filled_body, names_a_moment
+from ingestion.shop_api import STRICT, HeaderName, Template, checked_template, filled_body, names_a_moment
 from ingestion.shop_pages import BodyPath, KeyPath, Paginator, ParameterName, RowsSelector, Selector, SinglePage
 
 # Statuses of orders that bring no revenue, as most shops write them.
@@ -68,6 +68,26 @@ TemplatePath = Annotated[Template, StringConstraints(pattern=r"^[A-Za-z0-9._~%/:
 Params = dict[str, Annotated[str | tuple[str, ...], BeforeValidator(_param, json_schema_input_type=str | list[str])]]
 
 
+class ItemKeys(BaseModel):
+    """What an order consists of: where its parts stand in an item of the field `items`, a list of objects.
+
+    The amount is that of the whole line (`total`) or of one (`price`); without `quantity` it is 1 each.
+    """
+
+    model_config = STRICT
+
+    product_id: KeyPath
+    quantity: KeyPath | None = None
+    price: KeyPath | None = None
+    total: KeyPath | None = None
+
+    @model_validator(mode="after")
+    def _has_one_amount(self) -> Self:
+        if (self.price is None) == (self.total is None):
+            raise ValueError("one of price and total says what an item costs: of one, or of the whole line")
+        return self
+
+
 class DatasetConfig(BaseModel):
     """One endpoint of the shop: how a day is asked for, where its rows stand, and which fields they have.
 
@@ -90,6 +110,7 @@ class DatasetConfig(BaseModel):
     keys: dict[str, KeyPath] = {}
     constants: dict[str, str] = {}
     required: Annotated[tuple[str, ...], Field(strict=False)]
+    items: ItemKeys | None = None
     product_id_pattern: Annotated[str, AfterValidator(_compiling_pattern)] | None = None
     day_is: Literal["order_date", "updated"] = "order_date"
     date_format: Literal["iso", "epoch_seconds", "epoch_milliseconds", "rfc_2822"] = "iso"
@@ -112,6 +133,8 @@ class DatasetConfig(BaseModel):
                 raise ValueError(f"{key} names {', '.join(unknown)}, which fields does not declare")
         if both := sorted(set(self.keys) & set(self.constants)):
             raise ValueError(f"{', '.join(both)} stands in both keys and constants")
+        if self.items and "items" not in self.fields:
+            raise ValueError("items tells where the parts of the field items stand, which fields does not declare")
         paths = [source for source in self.sources() if isinstance(source, tuple)]
         if len(set(paths)) < len(paths):
             raise ValueError("keys gives two fields the same JSON key")

@@ -9,7 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from ingestion.json_text import Number
+from ingestion.item_source import Path
+from ingestion.json_text import ABSENT, Number, found
 
 NUMBER = re.compile(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,4})?")
 GROUPED = re.compile(r"[+-]?[0-9]{1,3}((,[0-9]{3})+(\.[0-9]+)?|([. '’\u00a0\u202f][0-9]{3})+(,[0-9]+)?)")
@@ -31,6 +32,12 @@ MOST_AN_AMOUNT = Decimal(10) ** 16
 def structure(value: Any) -> str | None:
     """`boolean`, `object` or `list`; None for a text or a number."""
     return STRUCTURES.get(type(value))
+
+
+def items_structure(product_id: Path, value: Any) -> str | None:
+    """As `structure`; a list of items none of which has a product is told apart, since nothing else would say so."""
+    is_nameless = type(value) is list and value and all(found(item, product_id) in (ABSENT, None, "") for item in value)
+    return "list without products" if is_nameless else structure(value)
 
 
 def number_value(text: str) -> Decimal | None:
@@ -82,6 +89,11 @@ def text_format(value: str) -> str:
 def word_format(_: str) -> str:
     """A word or a code: its values tell more than its format."""
     return "word"
+
+
+def items_format(text: str) -> str:
+    """`list` for one that is written as text."""
+    return "list" if text.lstrip().startswith("[") else "text"
 
 
 def any_format(text: str) -> str:
@@ -155,5 +167,6 @@ FORMATS: dict[str, Callable[[str], str]] = {
     "date": date_format,
     "word": word_format,
     "text": text_format,
+    "items": items_format,
     "other": any_format,
 }

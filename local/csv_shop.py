@@ -1,4 +1,4 @@
-"""Your own shop from two files: a directory with orders.csv and reviews.csv, gzipped or not, served day by day.
+"""Your own shop from files: a directory with orders.csv, reviews.csv and order_items.csv, gzipped or not, served day by day.
 
 Every value is text and an empty field is null, so that the pipeline sees exactly what the file says. All columns are
 served, the undeclared ones too. Rows are held in memory as ready JSON, about 200 bytes each.
@@ -19,20 +19,22 @@ from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import TextIO
 
-from local.shop_contract import read_day
+from local.shop_contract import DATASETS, read_day
 from pipeline_errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
 # The csv module's own limit of 128 KB is below what a review may hold.
 _MAX_FIELD_CHARACTERS = 1 << 30
+_quoted = cache(encode_basestring_ascii)
 _DAY_CHARACTERS = len("YYYY-MM-DD")
 
 
 @dataclass(frozen=True)
 class _CsvFile:
     path: Path
-    day_column: str
+    key_column: str
+    """That of the day of a row, or of the order that an item belongs to."""
 
 
 class CsvShop:
@@ -40,7 +42,8 @@ class CsvShop:
 
     The day of a row is the first ten characters of `day_column` (orders) or `review_date` (reviews); a row without a
     readable day is served on none, and the log says how many there are. Rows keep the order of the file. reviews.csv
-    may be absent. Files are read on first use.
+    and order_items.csv may be absent; the rows of the latter are the list `items` of the order with their order_id, unless
+    orders.csv has a column of that name. Files are read on first use.
     Raises ConfigurationError, here or on first use, if a file is missing, damaged, or lacks its date column.
     """
 
@@ -55,6 +58,8 @@ class CsvShop:
         self._files = {"orders": _CsvFile(orders, day_column)}
         if reviews is not None:
             self._files["reviews"] = _CsvFile(reviews, "review_date")
+        if items := _find(directory, "order_items"):
+            self._files["items"] = _CsvFile(items, "order_id")
         for file in self._files.values():
             with _opened(file.path) as lines:
                 _read_header(csv.reader(lines), file)
@@ -63,12 +68,12 @@ class CsvShop:
 
     def rows(self, dataset: str, day: date) -> Sequence[bytes]:
         """The rows of the day, each a JSON object of texts and nulls."""
-        file = self._files.get(dataset)
-        if file is None:
+        if dataset not in DATASETS or dataset not in self._files:
             return []
         with self._lock:
             if dataset not in self._days:
-                self._days[dataset] = _load(file)
+                items = _items(self._files["items"]) if dataset == "orders" and "items" in self._files else None
+                self._days[dataset] = _load(self._files[dataset], items)
         return self._days[dataset].get(day, [])
 
     def days(self, dataset: str = "orders") -> list[date]:
@@ -95,40 +100,56 @@ def _opened(path: Path) -> Iterator[TextIO]:
 
 def _read_header(reader: Iterator[list[str]], file: _CsvFile) -> list[str]:
     header = next(reader, [])
-    if file.day_column not in header:
+    if file.key_column not in header:
         found = ", ".join(header) or "nothing"
         raise ConfigurationError(
-            f"{file.path} has no column {file.day_column}, its header names {found}",
-            "Name the column that holds the day of a row.",
+            f"{file.path} has no column {file.key_column}, its header names {found}",
+            "Name the column that holds the day of a row, or the order of an item.",
         )
     if len(set(header)) < len(header):
         raise ConfigurationError(f"{file.path} names a column twice in its header", "Give each column its own name.")
     return header
 
 
-def _load(file: _CsvFile) -> dict[date, list[bytes]]:
+def _rows(file: _CsvFile) -> Iterator[dict[str, str]]:
     csv.field_size_limit(_MAX_FIELD_CHARACTERS)
-    day_of = cache(read_day)
-    days: dict[date, list[bytes]] = defaultdict(list)
-    without_day = 0
     with _opened(file.path) as lines:
         reader = csv.reader(lines, strict=True)
         header = _read_header(reader, file)
-        day_index = header.index(file.day_column)
-        keys = [encode_basestring_ascii(name) + ": " for name in header]
         for values in reader:
-            if len(values) != len(header):
-                if not values:  # a blank line
-                    continue
+            if len(values) == len(header):
+                yield dict(zip(header, values, strict=True))
+            elif values:  # not a blank line
                 raise _ragged(file, reader.line_num, len(values), len(header))
-            day = day_of(values[day_index][:_DAY_CHARACTERS])
-            if day is None:
-                without_day += 1
-                continue
-            fields = [k + (encode_basestring_ascii(v) if v else "null") for k, v in zip(keys, values, strict=True)]
-            days[day].append(f"{{{', '.join(fields)}}}".encode("ascii"))
+
+
+def _fields(row: dict[str, str]) -> list[str]:
+    return [f"{_quoted(name)}: {encode_basestring_ascii(value) if value else 'null'}" for name, value in row.items()]
+
+
+def _items(file: _CsvFile) -> dict[str, str]:
+    """The items of each order, as a list of JSON."""
+    items: dict[str, list[str]] = defaultdict(list)
+    for row in _rows(file):
+        items[row[file.key_column]].append(f"{{{', '.join(_fields(row))}}}")
+    return {order: f"[{', '.join(listed)}]" for order, listed in items.items()}
+
+
+def _load(file: _CsvFile, items: dict[str, str] | None = None) -> dict[date, list[bytes]]:
+    day_of = cache(read_day)
+    days: dict[date, list[bytes]] = defaultdict(list)
+    without_day = 0
+    for row in _rows(file):
+        day = day_of(row[file.key_column][:_DAY_CHARACTERS])
+        if day is None:
+            without_day += 1
+            continue
+        fields = _fields(row)
+        if items and "items" not in row and (listed := items.get(row.get("order_id", ""))):
+            fields.append(f'"items": {listed}')
+        days[day].append(f"{{{', '.join(fields)}}}".encode("ascii"))
     if without_day:
-        log.warning("%s: %d rows are never served, their %s is no date", file.path, without_day, file.day_column)
+        log.warning("%s: %d rows are never served, their %s is no date", file.path, without_day, file.key_column)
     return dict(days)
 
 

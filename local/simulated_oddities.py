@@ -61,6 +61,8 @@ REJECTED_ORDERS = (
     Oddity("date_impossible", {"order_date": '"2026-02-30"'}),
     Oddity("customer_id_nul", {"customer_id": r'"C000\u0000001"'}),
     Oddity("status_lone_surrogate", {"status": r'"delivered \ud83d"'}),
+    Oddity("items_word", {"items": '"two kettles"'}),
+    Oddity("item_quantity_word", {"items": '[{"product_id": "P0001", "quantity": "two", "total": 5}]'}),
     Oddity("superseded", later=({"total_amount": "4.99", "status": '"refunded"'},)),
     Oddity("superseded_and_copied", later=({"total_amount": "5.00"}, {})),
     Oddity("superseded_by_invalid", later=({"total_amount": '"abc"'},)),
@@ -82,6 +84,9 @@ ACCEPTED_ORDERS = (
     Oddity("timestamp_offset", {"order_date": '"{day_after}T01:30:00+05:30"'}),
     Oddity("undeclared_fields", {"coupon_code": '"SPRING"', "gift": '{"wrapped": true, "note": null}'}),
     Oddity("undeclared_nul", {"channel": r'"app\u0000"'}),
+    Oddity("items_absent", {"items": _ABSENT}),
+    Oddity("items_none", {"items": "[]"}),
+    Oddity("item_without_product", {"items": '[{"product_id": null, "total": "5.00"}]'}),
     Oddity("id_of_day_before", {"order_id": '"{id_of_day_before}"'}, at_most_once_a_day=True),
 )
 

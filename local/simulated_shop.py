@@ -57,7 +57,10 @@ _STATUSES = {
     "delivered": 800, "shipped": 90, "processing": 40, "cancelled": 30,
     "refunded": 20, "returned": 10, "unavailable": 5, "failed": 5,
 }  # fmt: skip
+_FURTHER_ITEM = 0.3
 _CACHED_ROWS = 1_500_000
+
+_Order = tuple[str, int, str, str, str, str]
 
 
 class SimulatedShop:
@@ -125,7 +128,7 @@ class SimulatedShop:
             _restate(day, named, rows)
         return rows + later
 
-    def _order_columns(self, day: date) -> list[tuple[str, int, str, str, str]]:
+    def _order_columns(self, day: date) -> list[_Order]:
         rng = self._rng("orders", day)
         volume = self._volume("orders", day)
         customers = self._catalogue.customers(day, rng, volume)
@@ -133,9 +136,24 @@ class SimulatedShop:
         gauss, text, prefix = rng.gauss, day.isoformat(), _order_prefix(day)
         amounts = [f"{exp(gauss(4.1, 0.8)):.2f}" for _ in range(volume)]
         ids = [f"{prefix}{number:06d}" for number in range(volume)]
-        return list(zip(ids, customers, amounts, [text] * volume, statuses, strict=True))
+        items = self._items(day, amounts)
+        return list(zip(ids, customers, amounts, [text] * volume, statuses, items, strict=True))
 
-    def _spoil_amounts(self, day: date, fields: list[tuple[str, int, str, str, str]], rows: list[bytes]) -> None:
+    def _items(self, day: date, amounts: list[str]) -> list[str]:
+        """What each order consists of, as JSON: one to three products, whose lines add up to the amount."""
+        rng = self._rng("items", day)
+        pick, chance = self._catalogue.pick_product, rng.random
+        told = []
+        for amount in amounts:
+            rest, lines = int(amount.replace(".", "")), list[str]()
+            while len(lines) < 2 and chance() < _FURTHER_ITEM:
+                part = int(rest * chance())
+                lines.append(_item_line(pick(rng), 1 + int(2 * chance()), part))
+                rest -= part
+            told.append(f"[{', '.join([_item_line(pick(rng), 1, rest), *lines])}]")
+        return told
+
+    def _spoil_amounts(self, day: date, fields: list[_Order], rows: list[bytes]) -> None:
         rng = self._rng("faulty checkout", day)
         for at in rng.sample(range(_UNTOUCHED, len(rows)), round(len(rows) * _FAULTY_RATE)):
             comma = f'"{fields[at][2].replace(".", ",")}"'
@@ -201,19 +219,26 @@ def _customer_id(customer: int) -> str:
     return f"C{customer + 1:07d}"
 
 
-def _order_fields(order_id: str, customer: int, amount: str, order_date: str, status: str) -> Fields:
+def _order_fields(order_id: str, customer: int, amount: str, order_date: str, status: str, items: str) -> Fields:
     return {
         "order_id": f'"{order_id}"',
         "customer_id": f'"{_customer_id(customer)}"',
         "total_amount": amount,
         "order_date": f'"{order_date}"',
         "status": f'"{status}"',
+        "items": items,
     }
 
 
-def _order_item(order_id: str, customer: int, amount: str, order_date: str, status: str) -> bytes:
+def _order_item(order_id: str, customer: int, amount: str, order_date: str, status: str, items: str) -> bytes:
     # What item(_order_fields(...)) gives, three times as fast: most rows of a large day go through here.
     return (
         f'{{"order_id": "{order_id}", "customer_id": "C{customer + 1:07d}", "total_amount": {amount},'
-        f' "order_date": "{order_date}", "status": "{status}"}}'
+        f' "order_date": "{order_date}", "status": "{status}", "items": {items}}}'
     ).encode()
+
+
+def _item_line(product: int, quantity: int, cents: int) -> str:
+    return (
+        f'{{"product_id": "{product_id(product)}", "quantity": {quantity}, "total": {cents // 100}.{cents % 100:02d}}}'
+    )

@@ -20,6 +20,7 @@ LEAST_AMOUNTS = 5
 VALID = {
     "amount": {"number"},
     "rating": {"1 to 5"},
+    "items": {"list"},
     "date": {"date", "timestamp", "timestamp with offset"},
 }
 STRUCTURES = {"object", "list", "boolean"}

@@ -89,7 +89,9 @@ def demo() -> None:
 
 @app.command(epilog="Example: daybreak shop --data ./my-export --port 8765")
 def shop(
-    data: Annotated[Path | None, typer.Option(help="Folder with orders.csv(.gz) and reviews.csv(.gz).")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with orders.csv, reviews.csv, order_items.csv, or .gz.")
+    ] = None,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8765,
     day_column: Annotated[str, typer.Option(help="Column of orders.csv that gives an order's day.")] = "order_date",
 ) -> None:

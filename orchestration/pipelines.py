@@ -19,10 +19,18 @@ class Pipeline:
 ORDERS = Pipeline(
     "ecommerce_order_pipeline",
     "orders",
-    ("fct_orders", "customer_ltv", "daily_sales", "customer_months", "customer_cohorts"),
+    (
+        "fct_orders",
+        "fct_order_items",
+        "customer_ltv",
+        "daily_sales",
+        "customer_months",
+        "customer_cohorts",
+        "product_months",
+    ),
 )
 REVIEWS = Pipeline("customer_feedback_pipeline", "reviews", ("fct_reviews", "product_metrics"))
-HEALTH = Pipeline("customer_health_pipeline", None, ("customer_health",))
+HEALTH = Pipeline("customer_health_pipeline", None, ("customer_health", "product_performance"))
 
 PIPELINES = (ORDERS, REVIEWS, HEALTH)
 BY_NAME = {pipeline.name: pipeline for pipeline in PIPELINES}

@@ -20,9 +20,11 @@ create table if not exists raw.orders (
     total_amount text,
     order_date text,
     status text,
+    items text,  -- JSON: what the order consists of, where the shop tells it
     _extra text,   -- JSON of the undeclared fields, keys sorted; of the whole item if it is no object; null if none
     _escaped text  -- names of declared fields with text that Postgres cannot hold (landed escaped), comma-separated
 );
+alter table raw.orders add column if not exists items text;
 create index if not exists orders_day_load on raw.orders (_day, _load_id);
 
 create table if not exists raw.reviews (
@@ -52,12 +54,20 @@ create table if not exists ops.dataset_settings (
     amount_unit numeric not null default 1,  -- what 1 of the shop's amounts is worth: 0.01 where it counts in cents
     non_revenue_statuses text[] not null default '{}',  -- of orders: filled from shop.toml as soon as it stands
     date_format text not null default 'iso',
+    item_product_id text[],  -- where it stands in an item of an order; null: the shop tells no items
+    item_quantity text[],
+    item_price text[],  -- of one
+    item_total text[],  -- of the whole line
     day_is text not null default 'order_date'  -- or 'updated': the logical day is that of an order's last change
 );
 alter table ops.dataset_settings add column if not exists amount_unit numeric not null default 1;
 alter table ops.dataset_settings add column if not exists non_revenue_statuses text[] not null default '{}';
 alter table ops.dataset_settings add column if not exists date_format text not null default 'iso';
 alter table ops.dataset_settings add column if not exists day_is text not null default 'order_date';
+alter table ops.dataset_settings add column if not exists item_product_id text[];
+alter table ops.dataset_settings add column if not exists item_quantity text[];
+alter table ops.dataset_settings add column if not exists item_price text[];
+alter table ops.dataset_settings add column if not exists item_total text[];
 
 -- One row per load that landed whole. A load without a row here is half-landed: invisible, and pruned.
 create table if not exists ops.loads (

@@ -20,12 +20,15 @@ from warehouse.connection import connect
 
 KEYS = {
     "fct_orders": "order_id",
+    "fct_order_items": "order_id, item_number",
     "daily_sales": "order_date",
     "customer_ltv": "customer_id",
     "customer_months": "order_month, customer_id",
     "customer_cohorts": "cohort_month, months_since_first",
+    "product_months": "order_month, product_id",
     "fct_reviews": "review_id",
     "product_metrics": "product_id",
+    "product_performance": "product_id",
     "customer_health": "customer_id",
 }
 
@@ -60,6 +63,7 @@ class World:
             set(config.required),
             non_revenue=config.non_revenue_statuses,
             is_day_of_update=config.day_is == "updated",
+            item_keys={name: path[-1] for name, path in config.items or () if path},
         )
         is_admitted = not judged.is_refused_above(Decimal(str(config.max_bad_rate)))
         if is_admitted:

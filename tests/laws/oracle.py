@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 NON_REVENUE = {"canceled", "cancelled", "refunded", "returned", "unavailable", "failed"}
 ACTIVE_DAYS = 90
 FDR = Decimal("0.05")
-ORDER_FIELDS = ("order_id", "customer_id", "total_amount", "order_date", "status")
+ORDER_FIELDS = ("order_id", "customer_id", "total_amount", "order_date", "status", "items")
 REVIEW_FIELDS = ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date")
 
 
@@ -48,6 +48,7 @@ def judge(
     zone: str = "UTC",
     non_revenue: Collection[str] = NON_REVENUE,
     is_day_of_update: bool = False,
+    item_keys: Mapping[str, str] | None = None,
 ) -> Judged:
     """Judge the items of a day as served."""
     fields = ORDER_FIELDS if dataset == "orders" else REVIEW_FIELDS
@@ -64,10 +65,14 @@ def judge(
             judged.copies += 1
             continue
         row = _accept(dataset, day, item, required, zone, is_day_of_update)
-        if row is None or last_of_id[row[fields[0]]] != number:
+        lines = _lines(item.get("items"), item_keys or {}) if row is not None and dataset == "orders" else []
+        if row is None or lines is None or last_of_id[row[fields[0]]] != number:
             judged.rejected += 1
         else:
-            judged.accepted.append(row | {"is_revenue": row["status"] not in non_revenue} if "status" in row else row)
+            if dataset == "orders":
+                row |= {"is_revenue": row["status"] not in non_revenue, "lines": lines}
+                del row["items"]  # told again as lines
+            judged.accepted.append(row)
     return judged
 
 
@@ -81,12 +86,15 @@ def marts(accepted: Mapping[tuple[str, date], list[dict[str, Any]]]) -> dict[str
     common = set(order_days) & set(review_days)
     return {
         "fct_orders": orders,
+        "fct_order_items": _order_items(orders),
         "daily_sales": _daily_sales(orders),
         "customer_ltv": _customer_ltv(orders, as_of_orders),
         "customer_months": _customer_months(orders),
         "customer_cohorts": _customer_cohorts(orders, as_of_orders),
+        "product_months": _product_months(orders),
         "fct_reviews": reviews,
         "product_metrics": _product_metrics(reviews, as_of_reviews),
+        "product_performance": _product_performance(orders, reviews, as_of_orders, as_of_reviews),
         "customer_health": _customer_health(orders, reviews, max(common, default=None)),
     }
 
@@ -179,6 +187,29 @@ def _accept_order(row: dict[str, Any], day: date, zone: str, is_day_of_update: b
     return {
         **row, "total_amount": cents(amount), "order_date": ordered, "logical_date": day, "is_large": amount > 50_000,
     }  # fmt: skip
+
+
+def _lines(told: Any, keys: Mapping[str, str]) -> list[dict[str, Any]] | None:
+    """What the order consists of; None if it cannot be read."""
+    if not keys or told is None or (isinstance(told, str) and not isinstance(told, Literal) and not told.strip()):
+        return []
+    if isinstance(told, str) and not isinstance(told, Literal):
+        try:
+            told = _read(told.encode())
+        except ValueError:
+            return None
+    if not isinstance(told, list):
+        return None
+    lines = []
+    for item in told:
+        read = {name: _text(item.get(key)) if isinstance(item, dict) else None for name, key in keys.items()}
+        quantity = Decimal(1) if read.get("quantity") is None else _decimal(read["quantity"] or "")
+        amount = _decimal(read["total" if "total" in keys else "price"] or "")
+        if quantity is None or amount is None or quantity != _rounded(quantity, "0.001"):
+            return None
+        line = cents(amount if "total" in keys else amount * quantity)
+        lines.append({"product_id": (read["product_id"] or "").strip() or None, "quantity": quantity, "amount": line})
+    return lines
 
 
 def _accept_review(row: dict[str, Any], day: date, zone: str) -> dict[str, Any] | None:
@@ -284,6 +315,56 @@ def _customer_cohorts(orders: dict[str, dict[str, Any]], as_of: date | None) -> 
                 "cumulative_ltv_per_customer": cents(brought / len(members)),
             }
             month, since = following, since + 1
+    return result
+
+
+def _order_items(orders: dict[str, dict[str, Any]]) -> dict[tuple[str, int], dict[str, Any]]:
+    return {
+        (order["order_id"], number): {**line, "order_date": order["order_date"], "is_revenue": order["is_revenue"]}
+        for order in orders.values()
+        for number, line in enumerate(order["lines"], 1)
+    }
+
+
+def _product_months(orders: dict[str, dict[str, Any]]) -> dict[tuple[date, str], dict[str, Any]]:
+    result: dict[tuple[date, str], dict[str, Any]] = {}
+    for order in orders.values():
+        month = order["order_date"].replace(day=1)
+        sold = [line for line in order["lines"] if line["product_id"] is not None and order["is_revenue"]]
+        for product in {line["product_id"] for line in sold}:
+            row = result.setdefault((month, product), {"orders": 0, "units": Decimal(0), "revenue": Decimal(0)})
+            row["orders"] += 1
+            row["units"] += sum(line["quantity"] for line in sold if line["product_id"] == product)
+            row["revenue"] += sum(line["amount"] for line in sold if line["product_id"] == product)
+    return result
+
+
+def _product_performance(
+    orders: dict[str, dict[str, Any]],
+    reviews: dict[str, dict[str, Any]],
+    sold_as_of: date | None,
+    rated_as_of: date | None,
+) -> dict[str, dict[str, Any]]:
+    months, ratings = _product_months(orders), _product_metrics(reviews, rated_as_of)
+    total = sum((row["revenue"] for row in months.values()), Decimal(0))
+    result = {}
+    for product in {product for _, product in months} | set(ratings):
+        mine = {month: row for (month, of), row in months.items() if of == product}
+        revenue = sum((row["revenue"] for row in mine.values()), Decimal(0))
+        liked = ratings.get(product, {"review_count": 0, "is_rating_drop": False})
+        result[product] = {
+            "sold_as_of_date": sold_as_of,
+            "rated_as_of_date": rated_as_of,
+            "orders": sum(row["orders"] for row in mine.values()),
+            "units_sold": sum((row["units"] for row in mine.values()), Decimal(0)),
+            "revenue": revenue,
+            "revenue_share": _four(revenue / total) if total else None,
+            "first_sold_month": min(mine, default=None),
+            "last_sold_month": max(mine, default=None),
+            **{name: liked.get(name) for name in (
+                "review_count", "average_rating", "bayesian_rating", "wilson_lower_bound", "rating_delta", "is_rating_drop",
+            )},
+        }  # fmt: skip
     return result
 
 

@@ -29,6 +29,14 @@ ids = st.sampled_from(["o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8"])
 customers = st.sampled_from(["c1", "c2", "c3", "drawn"])  # the last one has no plain rows
 amounts = st.sampled_from(["12.50", "0", "100.00", "99999.99", "1e2", " 7.10 ", "12.500"])
 statuses = st.sampled_from(["delivered", "cancelled", "shipped"])
+item = st.fixed_dictionaries(
+    {
+        "product_id": st.sampled_from(["p1", "p2", "p3", " p1 ", None]),
+        "total": st.sampled_from(["12.50", 7, 0.125, -1]),
+    },
+    optional={"quantity": st.sampled_from([1, 2, "1.5", None])},
+)
+items = st.one_of(st.none(), st.lists(item, max_size=3))
 
 
 def orders_of(day: date, is_day_of_update: bool) -> st.SearchStrategy[list[dict[str, Any]]]:
@@ -46,13 +54,22 @@ def orders_of(day: date, is_day_of_update: bool) -> st.SearchStrategy[list[dict[
             "total_amount": amounts,
             "order_date": st.sampled_from(dates),
             "status": statuses,
-        }
+        },
+        optional={"items": items},
     )
     bad = st.sampled_from(
         [
             {"order_id": "o1", "customer_id": "c1", "total_amount": "abc", "order_date": str(day), "status": "shipped"},
             {"order_id": None, "customer_id": "c1", "total_amount": "1", "order_date": str(day), "status": "shipped"},
             {"order_id": "o2", "customer_id": "c2", "total_amount": "1", "order_date": "today", "status": "shipped"},
+            {
+                "order_id": "o3",
+                "customer_id": "c3",
+                "total_amount": "1",
+                "order_date": str(day),
+                "status": "shipped",
+                "items": [{"product_id": "p1", "quantity": "two", "total": 1}],
+            },
         ]
     )
     return st.lists(st.one_of(good, good, good, bad), max_size=6)
@@ -86,6 +103,7 @@ def with_plain_rows(said: Said) -> Said:
                 "total_amount": n,
                 "order_date": str(day),
                 "status": "x",
+                "items": [{"product_id": f"p{n % 3}", "total": n}, {"product_id": "p1", "quantity": 2, "total": "0.5"}],
             }
             if dataset == "orders"
             else {

@@ -23,7 +23,8 @@ accepted as (
         status,
         not status = any((select settings.non_revenue_statuses from settings)::text[]) as is_revenue,
         total_amount > {{ var('large_order_amount') }} as is_large,
-        _day as logical_date
+        _day as logical_date,
+        items
     from orders
     where
         is_valid

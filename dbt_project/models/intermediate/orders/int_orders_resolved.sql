@@ -12,7 +12,7 @@ touched as (
     select * from {{ ref('int_orders_touched') }}
 ),
 
-{% set columns = 'order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date' %}
+{% set columns = 'order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items' %}
 
 accepted as (
     select {{ columns }} from {{ ref('int_orders_accepted') }}
@@ -31,7 +31,8 @@ accepted_before as (
         former_status as status,
         former_is_revenue as is_revenue,
         former_is_large as is_large,
-        former_logical_date as logical_date
+        former_logical_date as logical_date,
+        former_items as items
     from touched
     where former_order_date is not null
     union all

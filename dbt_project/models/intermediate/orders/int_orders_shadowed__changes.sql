@@ -9,6 +9,7 @@ select
     status,
     is_revenue,
     is_large,
-    logical_date
+    logical_date,
+    items
 from {{ ref('int_orders_resolved') }}
 where not is_current

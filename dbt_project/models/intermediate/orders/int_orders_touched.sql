@@ -44,7 +44,8 @@ with_former_place as (
         former.status as former_status,
         former.is_revenue as former_is_revenue,
         former.is_large as former_is_large,
-        former.logical_date as former_logical_date
+        former.logical_date as former_logical_date,
+        former.items as former_items
     from touched
     -- offset 0 makes it one look-up per order: a join would be planned without statistics, and read the whole history
     left join lateral (
@@ -55,7 +56,8 @@ with_former_place as (
             published.status,
             published.is_revenue,
             published.is_large,
-            coalesce(published.logical_date, published.order_date) as logical_date
+            coalesce(published.logical_date, published.order_date) as logical_date,
+            published.items
         from published
         where touched.order_id = published.order_id
         limit all offset 0  -- noqa: AM09

@@ -1,0 +1,10 @@
+{# What an order sells of each product, of its items as staging writes them. Lines without a product are left out. #}
+{% macro sold_products(items) -%}
+select
+        item.value ->> 'product_id' as product_id,
+        sum((item.value ->> 'quantity')::numeric) as units,
+        sum((item.value ->> 'amount')::numeric) as revenue
+    from jsonb_array_elements({{ items }}::jsonb) as item (value)
+    where item.value ->> 'product_id' is not null
+    group by item.value ->> 'product_id'
+{%- endmacro %}

@@ -1,0 +1,20 @@
+-- One row per item of an accepted order. A view: the items stand in fct_orders, and are published with it.
+{{ config(materialized='published_view') }}
+
+with
+
+items as (
+    select
+        orders.order_id,
+        told.item_number::integer as item_number,
+        told.item ->> 'product_id' as product_id,
+        (told.item ->> 'quantity')::numeric(18, 3) as quantity,
+        (told.item ->> 'amount')::numeric(18, 2) as amount,
+        orders.customer_id,
+        orders.order_date,
+        orders.is_revenue
+    from {{ ref('fct_orders') }} as orders
+    cross join lateral jsonb_array_elements(orders.items::jsonb) with ordinality as told (item, item_number)
+)
+
+select * from items

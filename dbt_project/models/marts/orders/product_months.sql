@@ -1,0 +1,10 @@
+-- One row per product and month with a revenue order: published.
+{{ config(
+    materialized='published',
+    meta={
+        'key': ['order_month', 'product_id'],
+        'touched': 'int_product_months_moved',
+        'fillfactor': 90,
+    },
+) }}
+select * from {{ ref('product_months__changes') }}
