@@ -1,4 +1,4 @@
-"""Your own shop from files: a directory with orders.csv, reviews.csv and order_items.csv, gzipped or not, served day by day.
+"""Your own shop from files: orders.csv, reviews.csv and order_items.csv of a directory, gzipped or not, day by day.
 
 Every value is text and an empty field is null, so that the pipeline sees exactly what the file says. All columns are
 served, the undeclared ones too. Rows are held in memory as ready JSON, about 200 bytes each.
@@ -42,8 +42,8 @@ class CsvShop:
 
     The day of a row is the first ten characters of `day_column` (orders) or `review_date` (reviews); a row without a
     readable day is served on none, and the log says how many there are. Rows keep the order of the file. reviews.csv
-    and order_items.csv may be absent; the rows of the latter are the list `items` of the order with their order_id, unless
-    orders.csv has a column of that name. Files are read on first use.
+    and order_items.csv may be absent; the rows of the latter are the list `items` of the order with their order_id,
+    unless orders.csv has a column of that name. Files are read on first use.
     Raises ConfigurationError, here or on first use, if a file is missing, damaged, or lacks its date column.
     """
 

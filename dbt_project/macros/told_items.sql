@@ -59,13 +59,12 @@ from (
 case when {{ text }} is null then 1 else {{ decimal_value(text) }} end
 {%- endmacro %}
 
-{# False for JSON that may nest so deep that Postgres gives up on the query instead of calling it invalid. #}
+{# False for JSON that may nest so deep that Postgres gives up on the query instead of calling it invalid. Many brackets are
+   fine if few are left of them without texts, and then, three times, without what holds no other bracket. #}
 {% macro is_flat_enough(text) -%}
-case
-    when {{ count_of_brackets(text) }} <= 5000 then true
-    -- many items: without texts, and then without what nests nothing, the brackets of a list of objects are few
-    else {{ count_of_brackets(without(without(text, '"([^"\\\\]|\\\\.)*"'), '[{[][^][{}]*[]}]')) }} <= 5000
-end
+{%- set skeleton = namespace(text=without(text, '"([^"\\\\]|\\\\.)*"')) -%}
+{%- for _ in range(3) -%}{%- set skeleton.text = without(skeleton.text, '[{[][^][{}]*[]}]') -%}{%- endfor -%}
+case when {{ count_of_brackets(text) }} <= 5000 then true else {{ count_of_brackets(skeleton.text) }} <= 5000 end
 {%- endmacro %}
 
 {% macro without(text, pattern) -%}

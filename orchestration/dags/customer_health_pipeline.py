@@ -2,6 +2,7 @@
 ### Customer health, when a day's orders and reviews are both published
 
 Builds and tests what the published orders and reviews change in `customer_health`, and publishes it in one transaction.
+The view `product_performance` is made here, too.
 It asks no shop. A run starts for each day as soon as the second of the two pipelines has published it, in any order
 of theirs, and again when one of them publishes the day again; never for a day that a gate refused.
 

@@ -2,8 +2,8 @@
 ### Orders, every night at 02:00
 
 Loads the orders of the day before from the shop's API, lets the gate judge them, builds and tests what they change in
-`fct_orders`, `customer_ltv`, `daily_sales`, `customer_months` and `customer_cohorts`, and publishes it in one
-transaction. Readers see the whole old day or the whole new one.
+`fct_orders`, `customer_ltv`, `daily_sales`, `customer_months`, `customer_cohorts` and `product_months`, and publishes
+it in one transaction. Readers see the whole old day or the whole new one.
 
 The day of a run is its **partition key**. To load a day again, start a run with that key, or with *day* in the form.
 

@@ -9,9 +9,11 @@ import pytest
 from expectations.dataset_settings import save_settings
 from expectations.rules import COMMON_RULES, DATASET_RULES, rules
 from ingestion.shop_config import STAGED_FIELDS
+from ingestion.shop_dataset import ItemKeys
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT, Settings
 from tests.expectations.staging import OURS, Row, land_rows, order, reasons, review
+from warehouse.connection import connect
 
 DAY = date(2024, 3, 31)  # in Berlin the clocks go forward: it begins at +01:00 and ends at +02:00
 BERLIN = OURS.model_copy(update={"time_zone": "Europe/Berlin", "max_text_bytes": 100})
@@ -55,6 +57,42 @@ AMOUNTS: list[tuple[str | None, list[str]]] = [
     ("9999999999999999.995", ["amount_too_precise"]),
     ("-1", ["amount_negative"]),
     ("-0.001", ["amount_negative", "amount_too_precise"]),
+]
+
+MANY_ITEMS = "[" + ",".join(['{"product":{"sku":"p"},"prices":["1"],"taxes":[{"of":{"a":1}}]}'] * 2000) + "]"
+TOO_DEEP = '[{"a":' * 9000 + "1" + "}]" * 9000
+BRACKETS_IN_TEXTS = '{"}":' * 9000 + "1" + "}" * 9000
+P = '"amount": {}, "quantity": {}, "product_id": {}'
+
+# The text of the field, reasons, and what staging makes of it.
+ITEMS: list[tuple[str | None, list[str], str | None]] = [
+    (None, [], None),
+    (" ", [], None),
+    ("[]", [], None),
+    (
+        '[{"product":{"sku":"p"},"pieces":2,"prices":["1.335"]}]',
+        [],
+        f"[{{{P.format('2.67', '2', chr(34) + 'p' + chr(34))}}}]",
+    ),
+    ('[{"product":{"sku":7},"prices":[0.005]}]', [], f"[{{{P.format('0.01', '1', chr(34) + '7' + chr(34))}}}]"),
+    ('[{"product":{"sku":" "},"pieces":null,"prices":["-1"]}]', [], f"[{{{P.format('-1.00', '1', 'null')}}}]"),
+    ('[{"pieces":" 0.125 ","prices":[8]}]', [], f"[{{{P.format('1.00', '0.125', 'null')}}}]"),
+    ('[{"pieces":0.0125,"prices":[8]}]', ["item_unreadable"], None),
+    ('[{"pieces":"two","prices":[8]}]', ["item_unreadable"], None),
+    ('[{"pieces":1e9,"prices":[8]}]', ["item_unreadable"], None),
+    ('[{"pieces":1,"prices":[1e13]}]', ["item_unreadable"], None),
+    ('[{"pieces":1,"prices":[NaN]}]', ["items_not_a_list"], None),
+    ('[{"prices":[]}]', ["item_unreadable"], None),
+    ('[{"prices":[1]},{"product":{"sku":"p"}}]', ["item_unreadable"], None),
+    ("[null]", ["item_unreadable"], None),
+    ('{"product":{"sku":"p"},"prices":[1]}', ["items_not_a_list"], None),
+    ("two kettles", ["items_not_a_list"], None),
+    ("7", ["items_not_a_list"], None),
+    ('[{"prices":[1]}', ["items_not_a_list"], None),
+    ('[{"prices":[1e999999]}]', ["items_not_a_list"], None),
+    (TOO_DEEP, ["items_not_a_list"], None),
+    (BRACKETS_IN_TEXTS, ["items_not_a_list"], None),
+    (MANY_ITEMS, [], "[" + ", ".join(["{" + P.format("1.00", "1", '"p"') + "}"] * 2000) + "]"),
 ]
 
 ORDER_DATES: list[tuple[str | None, list[str]]] = [
@@ -226,6 +264,22 @@ def test_dates_may_be_written_otherwise(warehouse: Settings, date_format: str) -
 
 
 @pytest.mark.integration
+def test_items_are_judged_and_read(warehouse: Settings) -> None:
+    """By their paths in shop.toml: here a price of one, and a quantity that need not be there."""
+    keys = ItemKeys.model_validate({"product_id": "product.sku", "quantity": "pieces", "price": "prices.0"})
+    orders = OURS.datasets["orders"].model_copy(update={"items": keys})
+    config = BERLIN.model_copy(update={"max_text_bytes": 1_000_000})
+    save_settings(config.model_copy(update={"datasets": {**OURS.datasets, "orders": orders}}))
+    cases = [(order(number, items=text), codes) for number, (text, codes, _) in enumerate(ITEMS)]
+    assert_reasons("orders", cases)
+    with connect() as connection:
+        rows = connection.execute(
+            "select items from staging.stg_shop__orders where _day = %s order by _row_number", [DAY]
+        )
+        assert [row["items"] for row in rows] == [items for *_, items in ITEMS]
+
+
+@pytest.mark.integration
 def test_an_order_may_be_older_than_its_last_change(warehouse: Settings) -> None:
     orders = OURS.datasets["orders"].model_copy(update={"day_is": "updated"})
     save_settings(BERLIN.model_copy(update={"datasets": {**OURS.datasets, "orders": orders}}))
@@ -294,6 +348,9 @@ def test_the_rules_are_those_of_the_staging_model(dataset: str) -> None:
     model = (PROJECT_ROOT / "dbt_project" / "models" / "staging" / f"stg_shop__{dataset}.sql").read_text()
     common = (PROJECT_ROOT / "dbt_project" / "macros" / "judging.sql").read_text()
     codes = r"then\s+'([a-z0-9_]+)'\s+end"
+    if dataset == "orders":
+        told_items = (PROJECT_ROOT / "dbt_project" / "macros" / "told_items.sql").read_text()
+        model += re.sub(r"'\"([a-z_]+)\"'::jsonb", r"'\1' end", told_items)
     assert set(re.findall(codes, model)) == {rule.code for rule in DATASET_RULES[dataset]}
     assert set(re.findall(codes, common)) == {rule.code for rule in COMMON_RULES}
     assert "then 'missing_{{ field }}' end" in common
@@ -305,6 +362,7 @@ def test_every_rule_is_tested(dataset: str) -> None:
     tested = {code for _, codes in cases for code in codes} | {"superseded"}
     if dataset == "orders":
         tested |= {code for _, codes in AMOUNTS + ORDER_DATES + UPDATED_ORDERS for code in codes}
+        tested |= {code for _, codes, _ in ITEMS for code in codes}
     known = {rule.code for rule in rules(dataset, OURS.datasets[dataset].required)}
     assert known - tested <= {"not_an_object"}  # one rule for all datasets, tested with orders
     assert tested <= known

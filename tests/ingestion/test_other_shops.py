@@ -11,16 +11,22 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from expectations.dataset_settings import save_settings
 from ingestion.landing import land, wait_for_shop
+from ingestion.shop_config import shop_config
+from orchestration.staging import ensure_staging
 from pipeline_errors import ConfigurationError, ShopError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
 from tests.ingestion.test_landing import landed
+from warehouse.connection import connect
 
 pytestmark = pytest.mark.integration
 
 SHOPS = PROJECT_ROOT / "ingestion" / "shops"
 DAY = date(2026, 3, 1)
 ORDERS = 7  # on DAY, the first at midnight, the last in the last second; one on the day before and one after
+MEDUSA_ITEM = {"id": "ordli_1", "product_id": "prod_1", "quantity": 1, "unit_price": 30, "total": 30.5}
+SHOPWARE_ITEM = {"productId": "0a1b", "quantity": 2, "unitPrice": 4.2, "totalPrice": 8.4, "type": "product"}
 Answer = Callable[[Request], Response]
 
 
@@ -52,6 +58,7 @@ def woocommerce(request: Request) -> Response:
             "total": "29.35",
             "status": "completed",
             "date_created": at.isoformat(),
+            "line_items": [{"id": 315, "product_id": 93, "quantity": 2, "total": "6.00", "price": 3}],
         }
         for number, moment in orders("Europe/Berlin")
         if after < (at := moment.replace(tzinfo=None)) < before
@@ -79,6 +86,10 @@ def shopify(request: Request) -> Response:
             "total_price": "598.94",
             "created_at": moment.isoformat(),
             "financial_status": "paid",
+            "line_items": [
+                {"id": 466157049, "product_id": 632910392, "quantity": 2, "price": "199.00"},
+                {"id": 518995019, "product_id": None, "quantity": 1, "price": "5.00"},  # typed by hand
+            ],
         }
         for number, moment in orders("America/New_York")
         if datetime.fromisoformat(low) <= moment <= datetime.fromisoformat(high)
@@ -99,6 +110,7 @@ def medusa(request: Request) -> Response:
     found = [
         {"id": f"order_{number:03}", "customer_id": f"cus_{number}", "total": 30.5, "status": "completed"}
         | {"created_at": moment.isoformat().replace("+00:00", ".000Z")}
+        | ({"items": [MEDUSA_ITEM]} if "*items" in request.args["fields"].split(",") else {})
         for number, moment in orders("UTC")
         if low <= moment < high
     ]
@@ -202,6 +214,7 @@ def shopware(request: Request) -> Response:
         {"orderNumber": f"{number:05}", "amountTotal": 29.35, "orderCustomer": {"customerId": f"{number:x}"}}
         | {"orderDateTime": moment.astimezone(UTC).isoformat("T", "milliseconds")}
         | {"stateMachineState": {"technicalName": "completed"}}
+        | ({"lineItems": [SHOPWARE_ITEM]} if "lineItems" in criteria["associations"] else {})
         for number, moment in orders("Europe/Berlin")
         if low <= moment < high
     ]
@@ -221,6 +234,7 @@ def squarespace(request: Request) -> Response:
         begin, low, high = json.loads(bytes.fromhex(cursor))
     found = [
         {"id": f"{number:024x}", "customerEmail": "c@example.org", "fulfillmentStatus": "FULFILLED"}
+        | {"lineItems": [{"productId": "p1", "quantity": 3, "unitPricePaid": {"value": "1.335", "currency": "USD"}}]}
         | {"grandTotal": {"value": "70.77", "currency": "USD"}, "createdOn": ordered.isoformat()}
         for number, changed in orders("America/New_York")
         if datetime.fromisoformat(low) < changed < datetime.fromisoformat(high)
@@ -280,6 +294,15 @@ IMITATIONS: dict[str, tuple[str, Answer, dict[str, str], list[str]]] = {
 }
 
 
+ITEMS = {
+    "woocommerce": [("93", 2, "6.00")],
+    "shopify": [("632910392", 2, "398.00"), (None, 1, "5.00")],
+    "medusa": [("prod_1", 1, "30.50")],
+    "shopware": [("0a1b", 2, "8.40")],
+    "squarespace": [("p1", 3, "4.01")],
+}
+
+
 @pytest.fixture(params=IMITATIONS)
 def connected(
     request: pytest.FixtureRequest,
@@ -316,6 +339,26 @@ def test_a_day_lands_whole_and_no_other(connected: str) -> None:
     assert receipt.undeclared_fields == ()
     assert land("orders", DAY - timedelta(days=1)).rows == 1
     assert land("orders", DAY - timedelta(days=9)).rows == 0
+
+
+@pytest.mark.parametrize("connected", ITEMS, indirect=True)
+def test_what_an_order_consists_of(connected: str) -> None:
+    save_settings(shop_config())
+    ensure_staging()
+    receipt = land("orders", DAY)
+    with connect() as connection:
+        told = connection.execute(
+            """
+            select rejection_reasons, items::jsonb from staging.stg_shop__orders
+            where _day = %s and _load_id = %s and _row_number = 1
+            """,
+            [DAY, receipt.load_id],
+        ).fetchone()
+    assert told
+    assert not told["rejection_reasons"]
+    assert [(item["product_id"], item["quantity"], f"{item['amount']:.2f}") for item in told["items"]] == ITEMS[
+        connected
+    ]
 
 
 @pytest.mark.parametrize("connected", ["shopify"], indirect=True)

@@ -62,7 +62,11 @@ WRONG = [
         "datasets.orders.required lacks order_id, which no mart",
         "required =",
     ),
-    ('"status"]\nreq', '"state"]\nreq', "required names status, which fields does not declare", "required ="),
+    ('"status", "items"]', '"state", "items"]', "required names status, which fields does not declare", "required ="),
+    ('"status", "items"]', '"status"]', "items tells where the parts of the field items stand", "items ="),
+    (', total = "total" }', " }", "datasets.orders.items: one of price and total says", "items ="),
+    ('total = "total" }', 'sum = "total" }', "datasets.orders.items.sum: is unknown", "items ="),
+    ('product_id = "product_id", q', "q", "datasets.orders.items.product_id: Field required", "items ="),
     (', "review_date"]', "]", "datasets.reviews.fields lacks review_date, which staging reads", "fields ="),
     ('fields = ["order_id"', 'fields = ["Order ID", "order_id"', "datasets.orders.fields.0: ", "Order ID"),
     ('fields = ["order_id"', 'fields = ["xmin", "order_id"', "'xmin' is a system column of Postgres", "xmin"),
@@ -181,7 +185,7 @@ def test_keys_say_where_a_field_stands(tmp_path: Path, key: str, path: tuple[obj
         OURS.replace("[datasets.reviews]", f"[datasets.orders.keys]\norder_id = {key}\n\n[datasets.reviews]")
     )
     orders = load_shop_config(file).dataset("orders")
-    assert orders.sources() == (path, ("customer_id",), ("total_amount",), ("order_date",), ("status",))
+    assert orders.sources() == (path, ("customer_id",), ("total_amount",), ("order_date",), ("status",), ("items",))
 
 
 @pytest.mark.parametrize(

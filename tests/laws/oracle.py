@@ -20,6 +20,11 @@ ORDER_FIELDS = ("order_id", "customer_id", "total_amount", "order_date", "status
 REVIEW_FIELDS = ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date")
 
 
+PERFORMANCE_RATINGS = (
+    "review_count", "average_rating", "bayesian_rating", "wilson_lower_bound", "rating_delta", "is_rating_drop",
+)  # fmt: skip
+
+
 class Literal(str):
     """A JSON number, true or false as it was written."""
 
@@ -46,6 +51,7 @@ def judge(
     items: Iterable[bytes],
     required: set[str],
     zone: str = "UTC",
+    *,
     non_revenue: Collection[str] = NON_REVENUE,
     is_day_of_update: bool = False,
     item_keys: Mapping[str, str] | None = None,
@@ -361,10 +367,8 @@ def _product_performance(
             "revenue_share": _four(revenue / total) if total else None,
             "first_sold_month": min(mine, default=None),
             "last_sold_month": max(mine, default=None),
-            **{name: liked.get(name) for name in (
-                "review_count", "average_rating", "bayesian_rating", "wilson_lower_bound", "rating_delta", "is_rating_drop",
-            )},
-        }  # fmt: skip
+            **{name: liked.get(name) for name in PERFORMANCE_RATINGS},
+        }
     return result
 
 

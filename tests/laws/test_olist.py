@@ -34,6 +34,7 @@ def test_a_week_of_a_real_shop(olist: World) -> None:
     olist.run(NOVEMBER[20:27])
     olist.assert_marts_are_right()
     assert len(rows_of("fct_orders")) == 497
+    assert len(rows_of("fct_order_items")) > 497
     for day in random.Random(7).sample(NOVEMBER[20:27], 2):
         olist.run([day])
     olist.assert_marts_are_right()

@@ -49,6 +49,25 @@ def test_values_are_text_empty_is_null_and_the_order_is_the_files(tmp_path: Path
     assert shop.days("reviews") == []
 
 
+def test_the_items_of_an_order_are_a_list_in_it(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    (tmp_path / "order_items.csv").write_text(
+        "order_id,product_id,quantity\no1,p1,2\no9,p9,1\no1,,1\n", encoding="utf-8"
+    )
+    shop = CsvShop(tmp_path)
+    first, *others = rows(shop, "2026-03-01")
+    assert first["items"] == [
+        {"order_id": "o1", "product_id": "p1", "quantity": "2"},
+        {"order_id": "o1", "product_id": None, "quantity": "1"},
+    ]
+    assert [row.get("items") for row in others] == [None, first["items"]]
+    (tmp_path / "orders.csv").write_text("order_id,order_date,items\no1,2026-03-01,[]\n", encoding="utf-8")
+    assert [row["items"] for row in rows(CsvShop(tmp_path), "2026-03-01")] == ["[]"]
+    (tmp_path / "order_items.csv").write_text("order,product_id\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="has no column order_id"):
+        CsvShop(tmp_path)
+
+
 def test_rows_without_a_day_are_counted_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     with caplog.at_level(logging.WARNING):

@@ -60,7 +60,9 @@ def day_of(value: Any) -> date | None:
 def is_order_right(row: Row, day: date) -> bool:
     amount = number(row["total_amount"])
     plain = amount is not None and 0 <= amount < 10**16 and amount == amount.quantize(Decimal("0.01"))
-    return plain and day_of(row["order_date"]) == day
+    listed = row.get("items") or []
+    readable = isinstance(listed, list) and all(number(item.get("quantity", "1")) is not None for item in listed)
+    return plain and day_of(row["order_date"]) == day and readable
 
 
 def is_review_right(row: Row) -> bool:

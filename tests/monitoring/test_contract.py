@@ -1,5 +1,6 @@
 """What breaks a contract and what does not: a shop's answers changed by one thing each, beside a week before."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -253,6 +254,13 @@ HARMLESS_OF_THE_NESTED = {
     "a few more nulls": ("reviews", change("review_text", lambda _: None, 11)),
     "new kinds of products": ("reviews", change("product_id", lambda v: f"PAN-{v[4:]}", 9)),
 }
+ITEMS_BREAK = {
+    "items gone": key_of("items", without),
+    "items without their products": change("items", lambda v: [{**one, "product_id": None} for one in v]),
+    "products of items renamed": change("items", lambda v: [{"sku": one.get("product_id"), "total": 1} for one in v]),
+    "items as an object": change("items", lambda v: {str(n): one for n, one in enumerate(v)}),
+    "items as a number": change("items", len),
+}
 OF_THE_SIMULATED = {
     "dates as timestamps": ("orders", change("order_date", lambda v: f"{v}T10:15:00" if len(v) == 10 else v)),
     "dates as moments": ("orders", change("order_date", lambda v: f"{v} 10:15:00Z" if len(v) == 10 else v)),
@@ -276,6 +284,18 @@ def test_what_breaks_a_contract(name: str, shop: str) -> None:
 def test_what_breaks_a_contract_of_nested_rows(name: str) -> None:
     dataset, changed = OF_THE_NESTED[name]
     assert breaking("nested", dataset, changed("nested"))
+
+
+@pytest.mark.parametrize("name", ITEMS_BREAK)
+def test_what_breaks_a_contract_of_items(name: str) -> None:
+    assert breaking("simulated", "orders", ITEMS_BREAK[name]("simulated"))
+
+
+def test_items_may_be_written_as_text_and_few_may_have_no_product() -> None:
+    as_text = change("items", json.dumps)
+    assert [str(one) for one in differences("simulated", "orders", as_text("simulated")) if one.is_breaking] == []
+    few = change("items", lambda v: [{**one, "product_id": None} for one in v] if isinstance(v, list) else v, 50)
+    assert breaking("simulated", "orders", few("simulated")) == []
 
 
 @pytest.mark.parametrize("shop", OF_BOTH)

@@ -1,4 +1,4 @@
--- One row per product that was sold or reviewed: what it brings beside how it is liked. A view over both, each as published.
+-- One row per product that was sold or reviewed: what it brings beside how it is liked. A view over both as published.
 {{ config(materialized='published_view') }}
 
 with
