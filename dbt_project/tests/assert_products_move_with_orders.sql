@@ -1,5 +1,5 @@
--- One row if this build moves the products' months by another number of units, or another amount, than it moves the items
--- of orders. Costs the touched rows only.
+-- One row if this build moves the products' months by another number of units, or another amount, than it moves the
+-- items of orders. Costs the touched rows only.
 with
 
 is_partial as (

@@ -24,6 +24,7 @@ def order(day: date, number: int, **changed: str) -> Row:
         "total_amount": f"{number}.50",
         "order_date": str(day),
         "status": "shipped",
+        "items": f'[{{"product_id":"p{number % 2}","total":{number}.50}}]',
         **changed,
     }
 
@@ -67,6 +68,7 @@ class Loads:
             [json.dumps(row).encode() for row in rows],
             set(config.required),
             is_day_of_update=config.day_is == "updated",
+            item_keys={name: str(path[-1]) for name, path in config.items or () if path},
         )
         with connect() as connection:
             connection.execute("update ops.loads set scored_at = clock_timestamp() where load_id = %s", [load_id])

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.integration
 
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 WITH_ROOM = [
-    "cohort_months", "customer_health_totals", "customer_months", "customer_order_totals", "product_rating_totals",
+    "cohort_months", "customer_health_totals", "customer_months", "customer_order_totals", "product_months",
+    "product_rating_totals",
 ]  # fmt: skip
 Place = tuple[str, str]  # where a row stands, and the transaction that wrote it
 
@@ -59,7 +60,7 @@ def test_a_replay_writes_no_row(loads: Loads, *, full_refresh: bool) -> None:
     admit_both_days(loads)
     build_and_publish(ORDERS, REVIEWS, HEALTH)
     before = all_places()
-    assert len(before) == 10
+    assert len(before) == 11
     assert all(before.values())
     admit_both_days(loads)
     build_and_publish(ORDERS, REVIEWS, HEALTH, full_refresh=full_refresh)
@@ -88,7 +89,7 @@ def test_only_rows_that_differ_are_written(loads: Loads) -> None:
     assert {key for key, place in after[1].items() if place != before[1][key]} == {"c1"}
     assert rows_published() == {
         "fct_orders": 2, "customer_order_totals": 1, "daily_sales": 1, "int_orders_shadowed": 0,
-        "customer_months": 1, "cohort_months": 1,
+        "customer_months": 1, "cohort_months": 1, "product_months": 0,
     }  # fmt: skip
     assert_marts_are_right(loads)
 
@@ -106,7 +107,7 @@ def test_rows_that_are_no_longer_there_go(loads: Loads) -> None:
     assert set(places("marts.daily_sales", "order_date")) == {FIRST}
     assert rows_published() == {
         "fct_orders": 2, "customer_order_totals": 2, "daily_sales": 2, "int_orders_shadowed": 0,
-        "customer_months": 2, "cohort_months": 1,
+        "customer_months": 2, "cohort_months": 1, "product_months": 2,
     }  # fmt: skip
     assert_marts_are_right(loads)
 

@@ -63,7 +63,7 @@ class World:
             set(config.required),
             non_revenue=config.non_revenue_statuses,
             is_day_of_update=config.day_is == "updated",
-            item_keys={name: path[-1] for name, path in config.items or () if path},
+            item_keys={name: str(path[-1]) for name, path in config.items or () if path},
         )
         is_admitted = not judged.is_refused_above(Decimal(str(config.max_bad_rate)))
         if is_admitted:

@@ -196,7 +196,7 @@ HARMLESS = {
     "a new text": ("orders", row(lambda row, _: {**row, "coupon": "SPRING"})),
     "a new number": ("orders", row(lambda row, n: {**row, "weight": n})),
     "a new object": ("orders", row(lambda row, _: {**row, "shipping": {"city": "Rome", "days": 2}})),
-    "a new list": ("orders", row(lambda row, n: {**row, "items": [{"sku": n}]})),
+    "a new list": ("orders", row(lambda row, n: {**row, "coupons": [{"code": n}]})),
     "a new null": ("reviews", row(lambda row, _: {**row, "reply": None})),
     "a new boolean": ("reviews", row(lambda row, _: {**row, "verified": True})),
     "keys in another order": ("orders", row(lambda row, _: dict(reversed(row.items())))),
