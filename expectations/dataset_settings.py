@@ -7,6 +7,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from ingestion.shop_config import ShopConfig
+from ingestion.told_date import date_pattern
 from pipeline_errors import ConfigurationError
 from warehouse.connection import Connection, connect
 
@@ -26,6 +27,8 @@ class DatasetSettings:
     non_revenue_statuses: list[str]  # as the shop writes them
     date_format: str
     day_is: str  # what the logical day of an order is: its order_date, or the day on which it was updated
+    date_pattern: str | None = None  # of a date_format that is neither ISO 8601 nor Unix time
+    date_rewritten: str | None = None
 
 
 def save_settings(config: ShopConfig) -> None:
@@ -45,7 +48,7 @@ def read_settings(connection: Connection, dataset: str) -> DatasetSettings | Non
     with connection.cursor(row_factory=class_row(DatasetSettings)) as cursor:
         query = """
             select dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-                amount_unit, non_revenue_statuses, date_format, day_is
+                amount_unit, non_revenue_statuses, date_format, day_is, date_pattern, date_rewritten
             from ops.dataset_settings where dataset = %s
         """
         return cursor.execute(query, [dataset]).fetchone()
@@ -65,8 +68,11 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
             non_revenue_statuses=list(dataset.non_revenue_statuses),
             date_format=dataset.date_format,
             day_is=dataset.day_is,
+            date_pattern=dates.pattern if dates else None,
+            date_rewritten=dates.rewritten if dates else None,
         )
         for name, dataset in config.datasets.items()
+        for dates in [date_pattern(dataset.date_format)]
     ]
 
 
@@ -93,9 +99,10 @@ def _write(connection: Connection, wanted: DatasetSettings) -> None:
         """
         insert into ops.dataset_settings
             (dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-            amount_unit, non_revenue_statuses, date_format, day_is)
+            amount_unit, non_revenue_statuses, date_format, day_is, date_pattern, date_rewritten)
         values (%(dataset)s, %(time_zone)s, %(required_fields)s, %(product_id_pattern)s, %(max_text_bytes)s,
-            %(max_bad_rate)s, %(language)s, %(amount_unit)s, %(non_revenue_statuses)s, %(date_format)s, %(day_is)s)
+            %(max_bad_rate)s, %(language)s, %(amount_unit)s, %(non_revenue_statuses)s, %(date_format)s, %(day_is)s,
+            %(date_pattern)s, %(date_rewritten)s)
         on conflict (dataset) do update set
             time_zone = excluded.time_zone,
             required_fields = excluded.required_fields,
@@ -106,7 +113,9 @@ def _write(connection: Connection, wanted: DatasetSettings) -> None:
             amount_unit = excluded.amount_unit,
             non_revenue_statuses = excluded.non_revenue_statuses,
             date_format = excluded.date_format,
-            day_is = excluded.day_is
+            day_is = excluded.day_is,
+            date_pattern = excluded.date_pattern,
+            date_rewritten = excluded.date_rewritten
         """,
         vars(wanted),
     )

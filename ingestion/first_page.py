@@ -16,6 +16,7 @@ from ingestion.item_source import Constant, values_of
 from ingestion.json_text import field_text, json_text
 from ingestion.page_check import PageCheck
 from ingestion.plain_errors import plain_errors
+from ingestion.rows_of_day import RowsOfDay
 from ingestion.shop_access import shop_access, shop_auth
 from ingestion.shop_api import ApiKeyAuth
 from ingestion.shop_config import ShopConfig
@@ -29,13 +30,14 @@ LOAD_ID = "first page"  # of its rows, which no load has
 class FirstPage:
     """`request`: its method, URL without a secret, and body; `first_row`: as the shop sent it, None if there is none.
 
-    `fields`: where each field was looked for, and what it is in the first row.
+    `fields`: where each field was looked for, and what it is in the first row; `skipped`: rows of other days.
     """
 
     request: str
     file: DayFile
     first_row: str | None
     fields: dict[str, tuple[str, str | None]]
+    skipped: int
 
 
 def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path) -> FirstPage:
@@ -47,6 +49,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
     check = PageCheck(declared, config.max_pages)
     asked: list[str] = []
     rows: list[Any] = []
+    kept = RowsOfDay(config, dataset, day)
 
     def look(response: requests.Response) -> None:
         asked.append(f"{response.request.method} {_without_key(str(response.url), config)}")
@@ -64,7 +67,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
         source = shop_source(config, dataset, day, access.base_url, auth, session=session)
         pages = source.resources[f"{dataset}_pages"].add_limit(1, count_rows=False)
         pages.add_map(lambda row: rows.append(row) or row)  # type: ignore[func-returns-value]
-        write_pages(pages, file)
+        write_pages(pages, file, kept)
     found = {}
     for field, source_of_field in zip(declared.fields, declared.sources(), strict=True):
         where = "constant" if isinstance(source_of_field, Constant) else ".".join(map(str, source_of_field))
@@ -75,6 +78,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
         file=file,
         first_row=json_text(rows[0]) if rows else None,
         fields=found,
+        skipped=kept.skipped,
     )
 
 

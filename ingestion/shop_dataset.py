@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ingestion.item_source import Constant, Source
 from ingestion.shop_api import HeaderName, Template, checked_template, filled_body, names_a_moment
 from ingestion.shop_pages import BodyPath, KeyPath, Paginator, ParameterName, RowsSelector, Selector, SinglePage
+from ingestion.told_date import NAMED_FORMATS, date_pattern
 
 # Statuses of orders that bring no revenue, as most shops write them.
 NON_REVENUE_STATUSES = ("canceled", "cancelled", "refunded", "returned", "unavailable", "failed")
@@ -53,6 +54,16 @@ def _templates(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
+def _readable_dates(date_format: str) -> str:
+    if date_format in NAMED_FORMATS:
+        return date_format
+    if "%" not in date_format:
+        raise ValueError(f"{date_format!r} is none of {', '.join(NAMED_FORMATS)}, nor a format such as '%d/%m/%Y'")
+    date_pattern(date_format)
+    return date_format
+
+
+DateFormat = Annotated[str, AfterValidator(_readable_dates)]
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 
@@ -92,7 +103,8 @@ class DatasetConfig(BaseModel):
     required: Annotated[tuple[str, ...], Field(strict=False)]
     product_id_pattern: Annotated[str, AfterValidator(_compiling_pattern)] | None = None
     day_is: Literal["order_date", "updated"] = "order_date"
-    date_format: Literal["iso", "epoch_seconds", "epoch_milliseconds", "rfc_2822"] = "iso"
+    skip_other_days: str | None = None
+    date_format: DateFormat = "iso"
     minor_units: Literal[1, 10, 100, 1000] = 1
     non_revenue_statuses: Annotated[tuple[str, ...], Field(strict=False)] = NON_REVENUE_STATUSES
     time_zone: TimeZone | None = None
@@ -118,14 +130,28 @@ class DatasetConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _days_can_be_told(self) -> Self:
+        if (field := self.skip_other_days) is None:
+            return self
+        if field in self.constants or field not in self.required:
+            raise ValueError(f"skip_other_days names {field}, which must be a field of the shop that is required")
+        if (field == "order_date") != (self.day_is == "order_date") and "order_date" in self.fields:
+            wanted = "order_date" if self.day_is == "order_date" else "a field that says when an order was updated"
+            raise ValueError(f"skip_other_days names {field}, and day_is {self.day_is!r} wants {wanted}")
+        return self
+
+    @model_validator(mode="after")
     def _request_is_whole(self) -> Self:
         if (self.body is not None) != (self.method == "POST"):
             raise ValueError('json is the body of method = "POST", and the one needs the other')
         for key in ("page_size_body_path", "cursor_body_path", "offset_body_path", "page_body_path"):
             if (getattr(self, key, None) or getattr(self.paginator, key, None)) and self.body is None:
                 raise ValueError(f'{key} needs method = "POST" and json')
-        if not names_a_moment(f"{self.path} {self.params} {self.body}"):
-            raise ValueError('neither path nor params names the day: params = { date = "{day}" }')
+        if not self.skip_other_days and not names_a_moment(f"{self.path} {self.params} {self.body}"):
+            raise ValueError(
+                'neither path nor params names the day: params = { date = "{day}" }, or skip_other_days if the shop '
+                "cannot be asked for one"
+            )
         if self.total_selector and self.total_header:
             raise ValueError("both total_selector and total_header say where the total stands: leave one")
         return self

@@ -52,12 +52,16 @@ create table if not exists ops.dataset_settings (
     amount_unit numeric not null default 1,  -- what 1 of the shop's amounts is worth: 0.01 where it counts in cents
     non_revenue_statuses text[] not null default '{}',  -- of orders: filled from shop.toml as soon as it stands
     date_format text not null default 'iso',
-    day_is text not null default 'order_date'  -- or 'updated': the logical day is that of an order's last change
+    day_is text not null default 'order_date',  -- or 'updated': the logical day is that of an order's last change
+    date_pattern text,  -- of a date_format that is neither ISO 8601 nor Unix time, with what its groups are rewritten to
+    date_rewritten text
 );
 alter table ops.dataset_settings add column if not exists amount_unit numeric not null default 1;
 alter table ops.dataset_settings add column if not exists non_revenue_statuses text[] not null default '{}';
 alter table ops.dataset_settings add column if not exists date_format text not null default 'iso';
 alter table ops.dataset_settings add column if not exists day_is text not null default 'order_date';
+alter table ops.dataset_settings add column if not exists date_pattern text;
+alter table ops.dataset_settings add column if not exists date_rewritten text;
 
 -- One row per load that landed whole. A load without a row here is half-landed: invisible, and pruned.
 create table if not exists ops.loads (
@@ -70,8 +74,10 @@ create table if not exists ops.loads (
     fingerprint text not null,
     landed_at timestamptz not null default clock_timestamp(),
     scored_at timestamptz,
-    pruned_at timestamptz
+    pruned_at timestamptz,
+    skipped_count integer not null default 0  -- rows of other days that the shop told too, and that did not land
 );
+alter table ops.loads add column if not exists skipped_count integer not null default 0;
 create index if not exists loads_dataset_day on ops.loads (dataset, day, landed_at);
 
 -- What the fields of a load look like, from a sample of its rows: counts and formats, no ids and no texts.
