@@ -7,6 +7,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from ingestion.shop_config import ShopConfig
+from ingestion.told_amount import PLAIN, amount_pattern
 from ingestion.told_date import date_pattern
 from pipeline_errors import ConfigurationError
 from warehouse.connection import Connection, connect
@@ -29,6 +30,9 @@ class DatasetSettings:
     day_is: str  # what the logical day of an order is: its order_date, or the day on which it was updated
     date_pattern: str | None = None  # of a date_format that is neither ISO 8601 nor Unix time
     date_rewritten: str | None = None
+    amount_format: str = PLAIN
+    amount_pattern: str | None = None
+    amount_signs: str | None = None
 
 
 def save_settings(config: ShopConfig) -> None:
@@ -48,7 +52,8 @@ def read_settings(connection: Connection, dataset: str) -> DatasetSettings | Non
     with connection.cursor(row_factory=class_row(DatasetSettings)) as cursor:
         query = """
             select dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-                amount_unit, non_revenue_statuses, date_format, day_is, date_pattern, date_rewritten
+                amount_unit, non_revenue_statuses, date_format, day_is, date_pattern, date_rewritten,
+                amount_format, amount_pattern, amount_signs
             from ops.dataset_settings where dataset = %s
         """
         return cursor.execute(query, [dataset]).fetchone()
@@ -70,9 +75,12 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
             day_is=dataset.day_is,
             date_pattern=dates.pattern if dates else None,
             date_rewritten=dates.rewritten if dates else None,
+            amount_format=dataset.amount_format,
+            amount_pattern=amounts.pattern if amounts else None,
+            amount_signs=amounts.signs if amounts else None,
         )
         for name, dataset in config.datasets.items()
-        for dates in [date_pattern(dataset.date_format)]
+        for dates, amounts in [(date_pattern(dataset.date_format), amount_pattern(dataset.amount_format))]
     ]
 
 
@@ -99,10 +107,11 @@ def _write(connection: Connection, wanted: DatasetSettings) -> None:
         """
         insert into ops.dataset_settings
             (dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-            amount_unit, non_revenue_statuses, date_format, day_is, date_pattern, date_rewritten)
+            amount_unit, non_revenue_statuses, date_format, day_is, date_pattern, date_rewritten,
+            amount_format, amount_pattern, amount_signs)
         values (%(dataset)s, %(time_zone)s, %(required_fields)s, %(product_id_pattern)s, %(max_text_bytes)s,
             %(max_bad_rate)s, %(language)s, %(amount_unit)s, %(non_revenue_statuses)s, %(date_format)s, %(day_is)s,
-            %(date_pattern)s, %(date_rewritten)s)
+            %(date_pattern)s, %(date_rewritten)s, %(amount_format)s, %(amount_pattern)s, %(amount_signs)s)
         on conflict (dataset) do update set
             time_zone = excluded.time_zone,
             required_fields = excluded.required_fields,
@@ -115,7 +124,10 @@ def _write(connection: Connection, wanted: DatasetSettings) -> None:
             date_format = excluded.date_format,
             day_is = excluded.day_is,
             date_pattern = excluded.date_pattern,
-            date_rewritten = excluded.date_rewritten
+            date_rewritten = excluded.date_rewritten,
+            amount_format = excluded.amount_format,
+            amount_pattern = excluded.amount_pattern,
+            amount_signs = excluded.amount_signs
         """,
         vars(wanted),
     )

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ingestion.item_source import Constant, Source
 from ingestion.shop_api import HeaderName, Template, checked_template, filled_body, names_a_moment
 from ingestion.shop_pages import BodyPath, KeyPath, Paginator, ParameterName, RowsSelector, Selector, SinglePage
+from ingestion.told_amount import PLAIN, amount_pattern
 from ingestion.told_date import NAMED_FORMATS, date_pattern
 
 # Statuses of orders that bring no revenue, as most shops write them.
@@ -63,6 +64,12 @@ def _readable_dates(date_format: str) -> str:
     return date_format
 
 
+def _readable_amounts(amount_format: str) -> str:
+    amount_pattern(amount_format)
+    return amount_format
+
+
+AmountFormat = Annotated[str, AfterValidator(_readable_amounts)]
 DateFormat = Annotated[str, AfterValidator(_readable_dates)]
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
@@ -105,6 +112,7 @@ class DatasetConfig(BaseModel):
     day_is: Literal["order_date", "updated"] = "order_date"
     skip_other_days: str | None = None
     date_format: DateFormat = "iso"
+    amount_format: AmountFormat = PLAIN
     minor_units: Literal[1, 10, 100, 1000] = 1
     non_revenue_statuses: Annotated[tuple[str, ...], Field(strict=False)] = NON_REVENUE_STATUSES
     time_zone: TimeZone | None = None

@@ -54,7 +54,10 @@ create table if not exists ops.dataset_settings (
     date_format text not null default 'iso',
     day_is text not null default 'order_date',  -- or 'updated': the logical day is that of an order's last change
     date_pattern text,  -- of a date_format that is neither ISO 8601 nor Unix time, with what its groups are rewritten to
-    date_rewritten text
+    date_rewritten text,
+    amount_format text not null default '1234.56',  -- this amount as the shop writes it
+    amount_pattern text,  -- of another format than that, with the signs before cents and between thousands
+    amount_signs text
 );
 alter table ops.dataset_settings add column if not exists amount_unit numeric not null default 1;
 alter table ops.dataset_settings add column if not exists non_revenue_statuses text[] not null default '{}';
@@ -62,6 +65,9 @@ alter table ops.dataset_settings add column if not exists date_format text not n
 alter table ops.dataset_settings add column if not exists day_is text not null default 'order_date';
 alter table ops.dataset_settings add column if not exists date_pattern text;
 alter table ops.dataset_settings add column if not exists date_rewritten text;
+alter table ops.dataset_settings add column if not exists amount_format text not null default '1234.56';
+alter table ops.dataset_settings add column if not exists amount_pattern text;
+alter table ops.dataset_settings add column if not exists amount_signs text;
 
 -- One row per load that landed whole. A load without a row here is half-landed: invisible, and pruned.
 create table if not exists ops.loads (

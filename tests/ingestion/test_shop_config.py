@@ -115,6 +115,14 @@ WRONG = [
         "day_is 'updated' wants a field that says when an order was updated",
         "skip_other_days =",
     ),
+    (
+        "max_bad_rate = 0.05",
+        'amount_format = "1.234.56"\nmax_bad_rate = 0',
+        "amount_format: '1.234.56' is not 1234.56 as the shop writes it, such as '1.234,56",
+        "amount_format =",
+    ),
+    ("max_bad_rate = 0.05", 'amount_format = "€"\nmax_bad_rate = 0', "'€' is not 1234.56", "amount_format ="),
+    ("max_bad_rate = 0.10", 'amount_format = "1,234.56"\nmax_bad_rate = 0', "only orders have it", "amount_format ="),
     ("max_bad_rate = 0.05", 'language = "pt"\nmax_bad_rate = 0', "only reviews have it", 'language = "pt"'),
     (
         "max_bad_rate = 0.10",
