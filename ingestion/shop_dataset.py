@@ -101,6 +101,7 @@ class DatasetConfig(BaseModel):
     page_size_param: ParameterName | None = None
     page_size_body_path: BodyPath | None = None
     data_selector: RowsSelector
+    row_key: Annotated[str, Field(min_length=1)] | None = None
     paginator: Paginator = SinglePage()
     total_selector: Selector | None = None
     total_header: HeaderName | None = None
@@ -133,6 +134,8 @@ class DatasetConfig(BaseModel):
         if both := sorted(set(self.keys) & set(self.constants)):
             raise ValueError(f"{', '.join(both)} stands in both keys and constants")
         paths = [source for source in self.sources() if isinstance(source, tuple)]
+        if self.row_key and (self.row_key,) not in paths:
+            raise ValueError(f"row_key names {self.row_key}, which no field takes: keys can name it")
         if len(set(paths)) < len(paths):
             raise ValueError("keys gives two fields the same JSON key")
         return self

@@ -123,6 +123,7 @@ WRONG = [
     ),
     ("max_bad_rate = 0.05", 'amount_format = "€"\nmax_bad_rate = 0', "'€' is not 1234.56", "amount_format ="),
     ("max_bad_rate = 0.10", 'amount_format = "1,234.56"\nmax_bad_rate = 0', "only orders have it", "amount_format ="),
+    ("max_bad_rate = 0.05", 'row_key = "id"\nmax_bad_rate = 0', "row_key names id, which no field takes", "row_key ="),
     ("max_bad_rate = 0.05", 'language = "pt"\nmax_bad_rate = 0', "only reviews have it", 'language = "pt"'),
     (
         "max_bad_rate = 0.10",
