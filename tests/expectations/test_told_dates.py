@@ -144,6 +144,13 @@ def test_dates_of_the_day_in_formats_of_shops(warehouse: Settings, date_format: 
     assert judged(configured(date_format, "Europe/Berlin"), [text]) == {text: []}
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"])
+def test_a_moment_beyond_the_calendar_is_of_another_day(warehouse: Settings, text: str) -> None:
+    rows = RowsOfDay(configured("iso", "UTC"), "orders", DAY)
+    assert rows.kept([{"order_date": text}]) == []
+    assert judged(configured("iso", "UTC"), [text]) == {text: ["order_date_not_the_day"]}
+
+
 @pytest.mark.parametrize("text", ["31/02/2024", "03/31/2024", "31/03/24", "31.03.2024", "31/03/2024 1:00", "1/1/0000"])
 def test_what_is_not_in_the_format_is_unreadable(warehouse: Settings, text: str) -> None:
     assert judged(configured("%d/%m/%Y", "UTC"), [text]) == {text: ["order_date_unreadable"]}
