@@ -48,9 +48,9 @@ def amount_pattern(amount_format: str) -> AmountPattern | None:
 
 
 def amount_reader(amount_format: str) -> AmountReader:
-    """What gives the plain decimal literal of an amount in this format, or None if it is in another.
+    """What gives the decimal literal of an amount in this format, or None if it is in another.
 
-    Of plain numbers it is the text itself, which may be no number.
+    Of plain numbers it is the text itself. It may still be no number, as `+-5` is none.
     """
     if (format_ := amount_pattern(amount_format)) is None:
         return lambda text: text
@@ -59,8 +59,7 @@ def amount_reader(amount_format: str) -> AmountReader:
 
     def read(text: str) -> str | None:
         match = pattern.fullmatch(text.strip())
-        plain = "".join(match.groups()).translate(signs) if match else ""
-        return plain if plain[1:2] not in ("+", "-") and plain else None
+        return "".join(match.groups()).translate(signs) if match else None
 
     return read
 

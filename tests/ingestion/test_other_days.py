@@ -117,15 +117,20 @@ def test_the_ledger_and_the_days_story_tell_of_them(undated: Shop, warehouse: Se
     assert f"{ORDERS - 4} rows of other days were skipped" in " ".join(said.split())
 
 
-def test_the_doctor_tells_of_them(undated: Shop, warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_reads_on_to_the_first_row_of_the_day(
+    undated: Shop, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    said = CliRunner().invoke(app, ["doctor", "--day", str(undated.day)]).output
-    assert "3 rows on the first page; 3 of them are of other days, and skipped" in said
-    assert "None is of the day. Later pages may have some." in said
+    doctor = ["doctor", "--day", str(undated.day)]
+    said = CliRunner().invoke(app, doctor).output
+    assert "21 rows on the first 7 pages; 20 of them are of other days, and skipped; the first, as it came:" in said
+    assert "0 of 1 rows would be rejected" in said
     undated.configure(undated.config_file.read_text(), page_size=25)
-    said = CliRunner().invoke(app, ["doctor", "--day", str(undated.day)]).output
+    said = CliRunner().invoke(app, doctor).output
     assert "25 rows on the first page; 21 of them are of other days, and skipped; the first, as it came:" in said
-    assert "0 of 4 rows would be rejected" in said
+    said = CliRunner().invoke(app, ["doctor", "--day", "2020-01-01"]).output
+    assert "40 rows on the first 2 pages; 40 of them are of other days, and skipped; the first" in said
+    assert "None is of the day." in said
 
 
 def test_without_the_setting_they_are_the_gates(undated: Shop, warehouse: Settings, tmp_path: Path) -> None:
