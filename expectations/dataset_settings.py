@@ -1,9 +1,10 @@
 """What of shop.toml rows are judged by, kept in the warehouse: the staging views and the gate read it there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import class_row
 
 from ingestion.shop_config import ShopConfig
@@ -35,6 +36,9 @@ class DatasetSettings:
     amount_signs: str | None = None
 
 
+COLUMNS = [field.name for field in fields(DatasetSettings)]
+
+
 def save_settings(config: ShopConfig) -> None:
     """Bring ops.dataset_settings in line with shop.toml. Writes nothing, and waits for nobody, if they agree already.
 
@@ -50,12 +54,7 @@ def save_settings(config: ShopConfig) -> None:
 def read_settings(connection: Connection, dataset: str) -> DatasetSettings | None:
     """The settings of a dataset, None before they were saved."""
     with connection.cursor(row_factory=class_row(DatasetSettings)) as cursor:
-        query = """
-            select dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-                amount_unit, non_revenue_statuses, date_format, day_is, date_pattern, date_rewritten,
-                amount_format, amount_pattern, amount_signs
-            from ops.dataset_settings where dataset = %s
-        """
+        query = sql.SQL("select {} from ops.dataset_settings where dataset = %s").format(_listed(COLUMNS))
         return cursor.execute(query, [dataset]).fetchone()
 
 
@@ -103,31 +102,14 @@ def _require_usable(connection: Connection, wanted: DatasetSettings) -> None:
 
 
 def _write(connection: Connection, wanted: DatasetSettings) -> None:
-    connection.execute(
-        """
-        insert into ops.dataset_settings
-            (dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-            amount_unit, non_revenue_statuses, date_format, day_is, date_pattern, date_rewritten,
-            amount_format, amount_pattern, amount_signs)
-        values (%(dataset)s, %(time_zone)s, %(required_fields)s, %(product_id_pattern)s, %(max_text_bytes)s,
-            %(max_bad_rate)s, %(language)s, %(amount_unit)s, %(non_revenue_statuses)s, %(date_format)s, %(day_is)s,
-            %(date_pattern)s, %(date_rewritten)s, %(amount_format)s, %(amount_pattern)s, %(amount_signs)s)
-        on conflict (dataset) do update set
-            time_zone = excluded.time_zone,
-            required_fields = excluded.required_fields,
-            product_id_pattern = excluded.product_id_pattern,
-            max_text_bytes = excluded.max_text_bytes,
-            max_bad_rate = excluded.max_bad_rate,
-            language = excluded.language,
-            amount_unit = excluded.amount_unit,
-            non_revenue_statuses = excluded.non_revenue_statuses,
-            date_format = excluded.date_format,
-            day_is = excluded.day_is,
-            date_pattern = excluded.date_pattern,
-            date_rewritten = excluded.date_rewritten,
-            amount_format = excluded.amount_format,
-            amount_pattern = excluded.amount_pattern,
-            amount_signs = excluded.amount_signs
-        """,
-        vars(wanted),
-    )
+    changed = [
+        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in COLUMNS if column != "dataset"
+    ]
+    statement = sql.SQL(
+        "insert into ops.dataset_settings ({}) values ({}) on conflict (dataset) do update set {}"
+    ).format(_listed(COLUMNS), sql.SQL(", ").join(map(sql.Placeholder, COLUMNS)), sql.SQL(", ").join(changed))
+    connection.execute(statement, vars(wanted))
+
+
+def _listed(columns: list[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
