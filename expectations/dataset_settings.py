@@ -1,13 +1,16 @@
 """What of shop.toml rows are judged by, kept in the warehouse: the staging views and the gate read it there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import class_row
 
 from ingestion.shop_config import ShopConfig
 from ingestion.shop_dataset import ItemKeys
+from ingestion.told_amount import PLAIN, amount_pattern
+from ingestion.told_date import date_pattern
 from pipeline_errors import ConfigurationError
 from warehouse.connection import Connection, connect
 
@@ -31,6 +34,14 @@ class DatasetSettings:
     item_quantity: list[str] | None = None
     item_price: list[str] | None = None
     item_total: list[str] | None = None
+    date_pattern: str | None = None  # of a date_format that is neither ISO 8601 nor Unix time
+    date_rewritten: str | None = None
+    amount_format: str = PLAIN
+    amount_pattern: str | None = None
+    amount_signs: str | None = None
+
+
+COLUMNS = [field.name for field in fields(DatasetSettings)]
 
 
 def save_settings(config: ShopConfig) -> None:
@@ -48,12 +59,7 @@ def save_settings(config: ShopConfig) -> None:
 def read_settings(connection: Connection, dataset: str) -> DatasetSettings | None:
     """The settings of a dataset, None before they were saved."""
     with connection.cursor(row_factory=class_row(DatasetSettings)) as cursor:
-        query = """
-            select dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-                amount_unit, non_revenue_statuses, date_format, day_is,
-                item_product_id, item_quantity, item_price, item_total
-            from ops.dataset_settings where dataset = %s
-        """
+        query = sql.SQL("select {} from ops.dataset_settings where dataset = %s").format(_listed(COLUMNS))
         return cursor.execute(query, [dataset]).fetchone()
 
 
@@ -72,8 +78,14 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
             date_format=dataset.date_format,
             day_is=dataset.day_is,
             **{f"item_{name}": path for name, path in _item_paths(dataset.items).items()},
+            date_pattern=dates.pattern if dates else None,
+            date_rewritten=dates.rewritten if dates else None,
+            amount_format=dataset.amount_format,
+            amount_pattern=amounts.pattern if amounts else None,
+            amount_signs=amounts.signs if amounts else None,
         )
         for name, dataset in config.datasets.items()
+        for dates, amounts in [(date_pattern(dataset.date_format), amount_pattern(dataset.amount_format))]
     ]
 
 
@@ -102,30 +114,14 @@ def _require_usable(connection: Connection, wanted: DatasetSettings) -> None:
 
 
 def _write(connection: Connection, wanted: DatasetSettings) -> None:
-    connection.execute(
-        """
-        insert into ops.dataset_settings
-            (dataset, time_zone, required_fields, product_id_pattern, max_text_bytes, max_bad_rate, language,
-            amount_unit, non_revenue_statuses, date_format, day_is,
-            item_product_id, item_quantity, item_price, item_total)
-        values (%(dataset)s, %(time_zone)s, %(required_fields)s, %(product_id_pattern)s, %(max_text_bytes)s,
-            %(max_bad_rate)s, %(language)s, %(amount_unit)s, %(non_revenue_statuses)s, %(date_format)s, %(day_is)s,
-            %(item_product_id)s, %(item_quantity)s, %(item_price)s, %(item_total)s)
-        on conflict (dataset) do update set
-            time_zone = excluded.time_zone,
-            required_fields = excluded.required_fields,
-            product_id_pattern = excluded.product_id_pattern,
-            max_text_bytes = excluded.max_text_bytes,
-            max_bad_rate = excluded.max_bad_rate,
-            language = excluded.language,
-            amount_unit = excluded.amount_unit,
-            non_revenue_statuses = excluded.non_revenue_statuses,
-            date_format = excluded.date_format,
-            day_is = excluded.day_is,
-            item_product_id = excluded.item_product_id,
-            item_quantity = excluded.item_quantity,
-            item_price = excluded.item_price,
-            item_total = excluded.item_total
-        """,
-        vars(wanted),
-    )
+    changed = [
+        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in COLUMNS if column != "dataset"
+    ]
+    statement = sql.SQL(
+        "insert into ops.dataset_settings ({}) values ({}) on conflict (dataset) do update set {}"
+    ).format(_listed(COLUMNS), sql.SQL(", ").join(map(sql.Placeholder, COLUMNS)), sql.SQL(", ").join(changed))
+    connection.execute(statement, vars(wanted))
+
+
+def _listed(columns: list[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))

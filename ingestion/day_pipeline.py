@@ -15,6 +15,7 @@ from dlt.extract import DltResource
 from ingestion import dlt_settings
 from ingestion.day_file import DayFile
 from ingestion.raw_tables import RAW
+from ingestion.rows_of_day import RowsOfDay
 from pipeline_settings import Settings
 from warehouse.connection import ALIVE, session_options
 
@@ -49,19 +50,24 @@ def day_pipeline(name: str, directory: Path, warehouse: Settings) -> dlt.Pipelin
     )
 
 
-def write_pages(pages: DltResource, file: DayFile) -> None:
-    """Pull the pages of a source and write each into the file."""
+def write_pages(pages: DltResource, file: DayFile, rows: RowsOfDay, *, until_a_row: bool = False) -> None:
+    """Pull the pages of a source and write each into the file, but for rows of other days that are to be skipped.
+
+    `until_a_row`: no further page is pulled when the file has a row.
+    """
 
     # A transformer sees a page as a whole, where add_map, or a loop over the resource, would take it row by row.
     @dlt.transformer(name=f"{pages.name}_written")
-    def written(page: list[Any]) -> None:
-        file.write(page)
+    def written(page: list[Any]) -> int:
+        file.write(rows.kept(page))
         page.clear()
         gc.collect(0)
+        return file.row_count
 
     with _collections_paused():
-        for _ in pages | written:
-            pass
+        for row_count in pages | written:
+            if row_count and until_a_row:
+                break
 
 
 @contextmanager

@@ -13,13 +13,13 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from statistics import median
 from typing import Any, Self
-from zoneinfo import ZoneInfo
 
 from ingestion.item_source import Constant
 from ingestion.json_text import ABSENT, Number, found
 from ingestion.shop_config import ShopConfig
 from ingestion.undeclared_fields import undeclared_types
-from ingestion.value_format import FORMATS, items_structure, number_value, structure
+from ingestion.value_format import items_structure, number_value, structure
+from ingestion.value_reading import ValueReading
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,8 @@ def profile_of(rows: Sequence[Any], config: ShopConfig, dataset: str, day: date)
     """The profile of a day's sampled items, as json_text parses them."""
     declared = config.dataset(dataset)
     items = [row for row in rows if type(row) is dict]
-    zone, pattern = ZoneInfo(config.time_zone), re.compile(declared.product_id_pattern or "")
+    reading = ValueReading.of(config, dataset, day)
+    pattern = re.compile(declared.product_id_pattern or "")
     fields, taken = {}, set()
     for name, source in zip(declared.fields, declared.sources(), strict=True):
         if isinstance(source, Constant):
@@ -107,8 +108,8 @@ def profile_of(rows: Sequence[Any], config: ShopConfig, dataset: str, day: date)
         structure_of = (
             partial(items_structure, declared.items.product_id) if name == "items" and declared.items else structure
         )
-        texts, counted = _counted([found(item, source) for item in items], role, structure_of)
-        counted |= OF_ROLE[role](texts, declared.minor_units, zone, day) if role in OF_ROLE else {}
+        texts, counted = _counted([found(item, source) for item in items], reading.format_of(role), structure_of)
+        counted |= OF_ROLE[role](texts, reading) if role in OF_ROLE else {}
         if name == "product_id":
             counted["off_pattern"] = sum(count for text, count in texts.items() if not pattern.search(text))
         fields[name] = FieldProfile(**counted)
@@ -125,10 +126,10 @@ def profile_as_json(rows: Sequence[Any], config: ShopConfig, dataset: str, day: 
 
 
 def _counted(
-    values: Sequence[Any], role: str, structure_of: Callable[[Any], str | None]
+    values: Sequence[Any], format_of: Callable[[str], str], structure_of: Callable[[Any], str | None]
 ) -> tuple[Counter[str], dict[str, Any]]:
     """How often each text stands, and what every field is counted by."""
-    format_of, formats = FORMATS[role], Counter[str]()
+    formats = Counter[str]()
     scalars = Counter((type(value), value) for value in values if isinstance(value, str))
     texts, blank = Counter[str](), 0
     for (kind, text), count in scalars.items():
@@ -164,8 +165,8 @@ def _stars(texts: Counter[str], *_: Any) -> dict[str, Any]:
     return {"values": dict(stars)}
 
 
-def _money(texts: Counter[str], minor_units: int, *_: Any) -> dict[str, Any]:
-    amounts = [value / minor_units for text in texts.elements() if (value := number_value(text)) is not None]
+def _money(texts: Counter[str], reading: ValueReading) -> dict[str, Any]:
+    amounts = [value for text in texts.elements() if (value := reading.amount(text)) is not None]
     plain = [amount for amount in amounts if amount.copy_abs() < 10**16]
     return {
         "median": float(median(plain)) if plain else None,
@@ -182,19 +183,21 @@ def _prefixes(texts: Counter[str], *_: Any) -> dict[str, Any]:
     return {"prefixes": kept | ({REST: rest} if rest else {})}
 
 
-def _moments(texts: Counter[str], _: int, zone: ZoneInfo, day: date) -> dict[str, Any]:
+def _moments(texts: Counter[str], reading: ValueReading) -> dict[str, Any]:
     offsets: Counter[str] = Counter()
     in_zone = off_day = 0
     for text, count in texts.items():
+        if (local := reading.date_of(text)) is None:
+            continue
+        off_day += count * (local != reading.day)
         try:
             moment = datetime.fromisoformat(text.strip())
-            offset, local = moment.utcoffset(), moment.astimezone(zone) if moment.tzinfo else moment
+            offset, usual = moment.utcoffset(), moment.astimezone(reading.zone).utcoffset()
         except (ValueError, OverflowError):
             continue
-        off_day += count * (local.date() != day)
         if offset is not None:
             offsets[_offset_text(offset)] += count
-            in_zone += count * (offset == local.utcoffset())
+            in_zone += count * (offset == usual)
     return {"offsets": _most_common(offsets), "in_zone": in_zone, "off_day": off_day}
 
 

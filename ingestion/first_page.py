@@ -16,6 +16,7 @@ from ingestion.item_source import Constant, values_of
 from ingestion.json_text import field_text, json_text
 from ingestion.page_check import PageCheck
 from ingestion.plain_errors import plain_errors
+from ingestion.rows_of_day import RowsOfDay
 from ingestion.shop_access import shop_access, shop_auth
 from ingestion.shop_api import ApiKeyAuth
 from ingestion.shop_config import ShopConfig
@@ -29,24 +30,34 @@ LOAD_ID = "first page"  # of its rows, which no load has
 class FirstPage:
     """`request`: its method, URL without a secret, and body; `first_row`: as the shop sent it, None if there is none.
 
-    `fields`: where each field was looked for, and what it is in the first row.
+    `fields`: where each field was looked for, and what it is in the first row; `skipped`: rows of other days, on all
+    `pages` that were read.
     """
 
     request: str
     file: DayFile
     first_row: str | None
     fields: dict[str, tuple[str, str | None]]
+    skipped: int
+    pages: int
 
 
 def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path) -> FirstPage:
     """Ask the shop for a day's first page, and write its rows into a file in the directory, as if they were landed.
 
+    Where rows of other days are skipped, it is the first page with a row of the day, and those before it.
     Raises ShopError if there is no such page, ConfigurationError if settings or shop.toml are wrong.
     """
     declared, access = config.dataset(dataset), shop_access(config)
     check = PageCheck(declared, config.max_pages)
     asked: list[str] = []
     rows: list[Any] = []
+    kept = RowsOfDay(config, dataset, day)
+
+    def first_kept(row: Any) -> Any:
+        if not rows:
+            rows.append(row)
+        return row
 
     def look(response: requests.Response) -> None:
         asked.append(f"{response.request.method} {_without_key(str(response.url), config)}")
@@ -62,19 +73,23 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
     ):
         auth = shop_auth(config, access, deadline)
         source = shop_source(config, dataset, day, access.base_url, auth, session=session)
-        pages = source.resources[f"{dataset}_pages"].add_limit(1, count_rows=False)
-        pages.add_map(lambda row: rows.append(row) or row)  # type: ignore[func-returns-value]
-        write_pages(pages, file)
+        pages = source.resources[f"{dataset}_pages"]
+        if not declared.skip_other_days:
+            pages.add_limit(1, count_rows=False)
+        pages.add_map(first_kept)
+        write_pages(pages, file, kept, until_a_row=True)
     found = {}
     for field, source_of_field in zip(declared.fields, declared.sources(), strict=True):
         where = "constant" if isinstance(source_of_field, Constant) else ".".join(map(str, source_of_field))
-        values = values_of([row if isinstance(row, dict) else {} for row in rows[:1]], source_of_field)
+        values = values_of([row if isinstance(row, dict) else {} for row in rows], source_of_field)
         found[field] = (where, field_text(values[0]) if values else None)
     return FirstPage(
         request=asked[0],
         file=file,
         first_row=json_text(rows[0]) if rows else None,
         fields=found,
+        skipped=kept.skipped,
+        pages=check.pages,
     )
 
 

@@ -20,6 +20,7 @@ from ingestion.load_directory import load_directory
 from ingestion.page_check import PageCheck
 from ingestion.plain_errors import plain_errors
 from ingestion.raw_tables import prepared_table, require_row_count, take_back
+from ingestion.rows_of_day import RowsOfDay
 from ingestion.shop_access import shop_access, shop_auth
 from ingestion.shop_config import shop_config
 from ingestion.shop_session import ShopSession
@@ -41,7 +42,7 @@ class LoadReceipt:
     """What landed: a load of a dataset's day. It stands in raw whole, and nobody sees it before the ledger says so.
 
     `fingerprint` is equal for loads with equal rows in equal order; `undeclared_fields` went to _extra. `profile`: what
-    the fields look like, as it is stored; none if that could not be told.
+    the fields look like, as it is stored; none if that could not be told. `skipped`: rows of other days that came too.
     """
 
     dataset: str
@@ -53,6 +54,7 @@ class LoadReceipt:
     fingerprint: str
     undeclared_fields: tuple[str, ...]
     profile: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    skipped: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class _DayRead:
     pages: int
     seconds: float
     profile: Mapping[str, Any] | None
+    skipped: int
 
     def receipt(self, dataset: str, seconds_to_load: float) -> LoadReceipt:
         return LoadReceipt(
@@ -77,6 +80,7 @@ class _DayRead:
             fingerprint=self.file.fingerprint(),
             undeclared_fields=self.file.undeclared_fields,
             profile=self.profile,
+            skipped=self.skipped,
         )
 
 
@@ -106,8 +110,9 @@ def land_days(dataset: str, days: Sequence[date], on_day: OnDay = lambda _: None
     receipts = [one.receipt(dataset, share) for one in read]
     for receipt in receipts:
         logger.info(
-            "%s of %s: %d rows landed in %.2f s as %s",
+            "%s of %s: %d rows landed in %.2f s as %s%s",
             *(dataset, receipt.day, receipt.rows, receipt.seconds, receipt.load_id),
+            f", {receipt.skipped} of other days skipped" if receipt.skipped else "",
         )
     return receipts
 
@@ -146,7 +151,7 @@ def _read_days(dataset: str, days: Sequence[date], directory: Path, on_day: OnDa
         load_id = new_load_id()
         try:
             with plain_errors(directory):
-                file, pages = _read_day(dataset, day, load_id, directory / f"{day}.csv")
+                file, pages, skipped = _read_day(dataset, day, load_id, directory / f"{day}.csv")
         except DaybreakError as error:
             if number == 0:
                 raise
@@ -154,31 +159,35 @@ def _read_days(dataset: str, days: Sequence[date], directory: Path, on_day: OnDa
             return
         profile = profile_as_json(file.sample.rows, shop_config(), dataset, day)
         file.sample.rows.clear()
-        yield _DayRead(day, load_id, file, pages, time.monotonic() - started, profile)
+        yield _DayRead(day, load_id, file, pages, time.monotonic() - started, profile, skipped)
         rows += file.row_count
 
 
-def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFile, int]:
-    """The day in a file, and how many pages it was; read once more if the rows are not as many as the shop says."""
+def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFile, int, int]:
+    """The day in a file, and how many pages were read and rows skipped.
+
+    It is read once more if the rows are not as many as the shop says.
+    """
     config = shop_config()
     declared = config.dataset(dataset)
     access = shop_access(config)
     with Deadline(config.deadline_seconds) as deadline:
         auth = shop_auth(config, access, deadline)
         for _ in range(READINGS):
-            check = PageCheck(declared, config.max_pages)
+            check, rows = PageCheck(declared, config.max_pages), RowsOfDay(config, dataset, day)
             with (
                 ShopSession(access.base_url, config, deadline, check.check) as session,
                 DayFile(path, load_id, day, declared.fields, declared.sources()) as file,
             ):
                 source = shop_source(config, dataset, day, access.base_url, auth, session=session)
-                write_pages(source.resources[f"{dataset}_pages"], file)
-            told = check.totals_differ_from(file.row_count)
+                write_pages(source.resources[f"{dataset}_pages"], file, rows)
+            came = file.row_count + rows.skipped
+            told = check.totals_differ_from(came)
             if not told:
-                return file, check.pages
-            logger.warning("%s of %s: %d rows came, the shop tells %s", dataset, day, file.row_count, told)
+                return file, check.pages, rows.skipped
+            logger.warning("%s of %s: %d rows came, the shop tells %s", dataset, day, came, told)
     raise ShopError(
-        f"The shop tells a total of {told} rows, and gave {file.row_count} in {check.pages} pages, twice",
+        f"The shop tells a total of {told} rows, and gave {came} in {check.pages} pages, twice",
         "Run again when the day no longer changes; if the total means something else, drop total_selector.",
     )
 

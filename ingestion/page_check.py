@@ -6,6 +6,7 @@ from typing import Any
 import requests
 
 from ingestion.json_text import ABSENT, found, parse_json
+from ingestion.keyed_rows import with_rows_listed
 from ingestion.paginators import WRONG_SHAPE, kind, told_total
 from ingestion.shop_dataset import DatasetConfig
 from ingestion.shop_pages import Offset, PageNumber
@@ -34,6 +35,8 @@ class PageCheck:
         where = readable(response.url)
         self._count(response, where)
         body = [] if response.status_code == NO_CONTENT else _parse(response.content, where)
+        if self._dataset.row_key:
+            body = with_rows_listed(body, self._dataset.data_selector, self._dataset.row_key)
         rows = self._require_rows(body, where)
         if rows and isinstance(self._dataset.paginator, Offset | PageNumber):
             self._require_news(response.content, where)
@@ -83,6 +86,11 @@ class PageCheck:
         said_of_rows = (
             f"has no list {selector!r}" if rows is ABSENT else f"has {kind(rows)} as {selector!r}, not a list"
         )
+        if isinstance(rows, dict) and rows and all(isinstance(row, dict) for row in rows.values()):
+            raise ShopError(
+                f"{where} {said_of_rows}, but an object of objects",
+                "If its keys are ids of rows, row_key in shop.toml takes them.",
+            )
         if not isinstance(body, dict):
             raise ShopError(f"{where} {said_of_rows}: its body is {kind(body)}", WRONG_SHAPE)
         said = _said(body)

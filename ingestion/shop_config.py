@@ -28,6 +28,7 @@ NEEDED_FIELDS = {
 # What only one dataset can be told.
 OWN_KEYS = {
     "items": "orders",
+    "amount_format": "orders",
     "day_is": "orders",
     "minor_units": "orders",
     "non_revenue_statuses": "orders",

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ingestion.item_source import Constant, Source
 from ingestion.shop_api import STRICT, HeaderName, Template, checked_template, filled_body, names_a_moment
 from ingestion.shop_pages import BodyPath, KeyPath, Paginator, ParameterName, RowsSelector, Selector, SinglePage
+from ingestion.told_amount import PLAIN, amount_pattern
+from ingestion.told_date import NAMED_FORMATS, date_pattern
 
 # Statuses of orders that bring no revenue, as most shops write them.
 NON_REVENUE_STATUSES = ("canceled", "cancelled", "refunded", "returned", "unavailable", "failed")
@@ -53,6 +55,22 @@ def _templates(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
+def _readable_dates(date_format: str) -> str:
+    if date_format in NAMED_FORMATS:
+        return date_format
+    if "%" not in date_format:
+        raise ValueError(f"{date_format!r} is none of {', '.join(NAMED_FORMATS)}, nor a format such as '%d/%m/%Y'")
+    date_pattern(date_format)
+    return date_format
+
+
+def _readable_amounts(amount_format: str) -> str:
+    amount_pattern(amount_format)
+    return amount_format
+
+
+AmountFormat = Annotated[str, AfterValidator(_readable_amounts)]
+DateFormat = Annotated[str, AfterValidator(_readable_dates)]
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 
@@ -103,6 +121,7 @@ class DatasetConfig(BaseModel):
     page_size_param: ParameterName | None = None
     page_size_body_path: BodyPath | None = None
     data_selector: RowsSelector
+    row_key: Annotated[str, Field(min_length=1)] | None = None
     paginator: Paginator = SinglePage()
     total_selector: Selector | None = None
     total_header: HeaderName | None = None
@@ -113,7 +132,9 @@ class DatasetConfig(BaseModel):
     items: ItemKeys | None = None
     product_id_pattern: Annotated[str, AfterValidator(_compiling_pattern)] | None = None
     day_is: Literal["order_date", "updated"] = "order_date"
-    date_format: Literal["iso", "epoch_seconds", "epoch_milliseconds", "rfc_2822"] = "iso"
+    skip_other_days: str | None = None
+    date_format: DateFormat = "iso"
+    amount_format: AmountFormat = PLAIN
     minor_units: Literal[1, 10, 100, 1000] = 1
     non_revenue_statuses: Annotated[tuple[str, ...], Field(strict=False)] = NON_REVENUE_STATUSES
     time_zone: TimeZone | None = None
@@ -136,8 +157,21 @@ class DatasetConfig(BaseModel):
         if self.items and "items" not in self.fields:
             raise ValueError("items tells where the parts of the field items stand, which fields does not declare")
         paths = [source for source in self.sources() if isinstance(source, tuple)]
+        if self.row_key and (self.row_key,) not in paths:
+            raise ValueError(f"row_key names {self.row_key}, which no field takes: keys can name it")
         if len(set(paths)) < len(paths):
             raise ValueError("keys gives two fields the same JSON key")
+        return self
+
+    @model_validator(mode="after")
+    def _days_can_be_told(self) -> Self:
+        if (field := self.skip_other_days) is None:
+            return self
+        if field in self.constants or field not in self.required:
+            raise ValueError(f"skip_other_days names {field}, which must be a field of the shop that is required")
+        if (field == "order_date") != (self.day_is == "order_date") and "order_date" in self.fields:
+            wanted = "order_date" if self.day_is == "order_date" else "a field that says when an order was updated"
+            raise ValueError(f"skip_other_days names {field}, and day_is {self.day_is!r} wants {wanted}")
         return self
 
     @model_validator(mode="after")
@@ -147,8 +181,11 @@ class DatasetConfig(BaseModel):
         for key in ("page_size_body_path", "cursor_body_path", "offset_body_path", "page_body_path"):
             if (getattr(self, key, None) or getattr(self.paginator, key, None)) and self.body is None:
                 raise ValueError(f'{key} needs method = "POST" and json')
-        if not names_a_moment(f"{self.path} {self.params} {self.body}"):
-            raise ValueError('neither path nor params names the day: params = { date = "{day}" }')
+        if not self.skip_other_days and not names_a_moment(f"{self.path} {self.params} {self.body}"):
+            raise ValueError(
+                'neither path nor params names the day: params = { date = "{day}" }, or skip_other_days if the shop '
+                "cannot be asked for one"
+            )
         if self.total_selector and self.total_header:
             raise ValueError("both total_selector and total_header say where the total stands: leave one")
         return self

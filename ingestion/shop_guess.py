@@ -7,12 +7,16 @@ from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ingestion.json_text import Number
+from ingestion.format_guess import guessed_amount_format, guessed_date_format
+from ingestion.json_text import Number, found
 from ingestion.shop_config import NEEDED_FIELDS, STAGED_FIELDS
+from ingestion.shop_pages import path_of
+from ingestion.told_date import date_reader
 
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:([T ])(\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?")
 KEY = re.compile(r"[^\s.\[\]*'\"\\]+")  # what a path in shop.toml can name
 LOOKED_AT = 20  # rows
+ROW_KEY = "id"
 DEEPEST = 3  # keys on the way to a value
 
 # Names as shops use them, without case and punctuation, the likeliest first.
@@ -61,57 +65,74 @@ class Guess:
     page_size: int | None
 
 
-def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str]) -> Guess:
-    """What the answer to this URL says of a dataset. Raises ValueError if it names no day, or holds no list of rows."""
+def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone: str = "UTC") -> Guess:
+    """What the answer to this URL says of a dataset. Raises ValueError if it holds no rows, or no day can be told.
+
+    Dates are read in the time zone. A URL that names no day, or rows of many days, make a draft that skips other days.
+    """
     parts = urlsplit(url)
     said = parse_qsl(parts.query, keep_blank_values=True)
     query = {name: [value for other, value in said if other == name] for name, _ in said}
-    day = _day_of([parts.path, *(value for _, value in said)])
-    rows, selector = _rows(body)
+    asked = _day_of([parts.path, *(value for _, value in said)])
+    rows, selector, row_key = _rows(body)
     size = next((name for name in query if _is_number(query, name, SIZE_PARAMS)), None)
     page_size = int(query.pop(size)[0]) if size else None
     paginator = _paginator(query, body, headers)
     total = _total(body, len(rows))
-    found = {field: path for field in STAGED_FIELDS[dataset] if (path := _path_to(field, rows))}
+    places = {field: path for field in STAGED_FIELDS[dataset] if (path := _path_to(field, rows))}
+    dated = "order_date" if dataset == "orders" else "review_date"
+    dates = _texts(rows, places.get(dated))
+    date_format = guessed_date_format(dates, asked, zone)
+    told = [date_reader(date_format, zone)(text) or date.min for text in dates] if date_format else []
+    if (day := asked or next(iter(told), None)) is None:
+        raise ValueError("The URL names no day, as in …?date=2026-03-01, and its rows tell none")
+    is_of_many = asked is None or any(abs(one - day) > timedelta(days=1) for one in told)
+    required = [*NEEDED_FIELDS[dataset]]
     declared: dict[str, Any] = {
-        "path": _template(parts.path.lstrip("/"), day),
+        "path": _template(parts.path.lstrip("/"), asked),
         "params": {
-            name: _template(values[0], day) if len(values) == 1 else [_template(value, day) for value in values]
+            name: _template(values[0], asked) if len(values) == 1 else [_template(value, asked) for value in values]
             for name, values in query.items()
         },
         "page_size_param": size,
         "data_selector": selector,
+        "row_key": row_key,
         "paginator": paginator,
         "total_selector": total,
         "total_header": None if total else next((name for name in TOTAL_HEADERS if name in headers), None),
         "fields": list(STAGED_FIELDS[dataset]),
-        "keys": {field: path for field, path in found.items() if path != field},
-        "required": list(NEEDED_FIELDS[dataset]),
+        "keys": {field: path for field, path in places.items() if path != field},
+        "required": required + [dated] * (is_of_many and dated not in required),
+        "skip_other_days": dated if is_of_many else None,
+        "date_format": date_format if date_format != "iso" else None,
+        "amount_format": guessed_amount_format(_texts(rows, places.get("total_amount"))),
         "max_bad_rate": MAX_BAD_RATE[dataset],
     }
     first = dict(_leaves(rows[0])) if rows else {}
     return Guess(
         declared={key: value for key, value in declared.items() if value not in (None, {})},
         day=day,
-        sample={field: str(first[path]) for field, path in found.items() if path in first},
-        missing=tuple(field for field in NEEDED_FIELDS[dataset] if field not in found),
+        sample={field: str(first[path]) for field, path in places.items() if path in first},
+        missing=tuple(field for field in NEEDED_FIELDS[dataset] if field not in places),
         page_size=page_size,
     )
 
 
-def _day_of(texts: Sequence[str]) -> date:
-    """The day that a URL asks for: the one of its first moment, or the next if that is a last second."""
+def _day_of(texts: Sequence[str]) -> date | None:
+    """The day that a URL asks for, if any: the one of its first moment, or the next if that is a last second."""
     moments = sorted((match[1], match[3] or "") for text in texts for match in MOMENT.finditer(text))
     if not moments:
-        raise ValueError("The URL names no day, as in …?date=2026-03-01")
+        return None
     day, time = moments[0]
     return date.fromisoformat(day) + timedelta(days=time == "23:59:59" and len(moments) > 1)
 
 
-def _template(text: str, day: date) -> str:
+def _template(text: str, day: date | None) -> str:
     """The text with names in the place of the day's moments."""
 
     def name(match: re.Match[str]) -> str:
+        if day is None:
+            return match[0]
         distance, clock = (date.fromisoformat(match[1]) - day).days, match[3]
         if clock is None:
             known = {0: "day", 1: "next_day"}.get(distance)
@@ -131,15 +152,36 @@ def _template(text: str, day: date) -> str:
     return MOMENT.sub(name, text.replace("{", "{{").replace("}", "}}"))
 
 
-def _rows(body: Any) -> tuple[list[Any], str]:
-    """The longest list of objects, or an empty list, and where it stands."""
+def _texts(rows: Sequence[Any], path: str | None) -> list[str]:
+    """What stands there in the rows, where it is a text or a number."""
+    values = [found(row, path_of(path)) for row in rows] if path else []
+    return [value for value in values if isinstance(value, str) and value.strip()]
+
+
+def _rows(body: Any) -> tuple[list[Any], str, str | None]:
+    """The longest list of objects, or an empty list, and where it stands; of rows by their ids a key for them, too."""
     if isinstance(body, list):
-        return body, "$"
+        return body, "$", None
+    keyed = [(value, path) for path, value in (("$", body), *_values(body)) if _is_rows_by_id(value)]
+    if keyed:
+        objects, path = keyed[0]
+        return [{ROW_KEY: key} | row for key, row in objects.items()], path, ROW_KEY
     lists = [(value, path) for path, value in _values(body) if isinstance(value, list)]
     lists = [(value, path) for value, path in lists if not value or isinstance(value[0], dict)]
     if not lists:
         raise ValueError("The answer holds no list of objects")
-    return max(lists, key=lambda found: len(found[0]))
+    return *max(lists, key=lambda one: len(one[0])), None
+
+
+def _is_rows_by_id(value: Any) -> bool:
+    """Whether these are objects that are all alike, two of them at least: else their keys may be names."""
+    if (
+        not isinstance(value, dict)
+        or len(value) < 2
+        or not all(isinstance(row, dict) and row for row in value.values())
+    ):
+        return False
+    return len({frozenset(row) for row in value.values()}) == 1
 
 
 def _values(body: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

@@ -50,7 +50,7 @@ def amount_format(text: str) -> str:
     """`number` for an amount that staging takes; any other says why it would not."""
     value = number_value(text)
     if value is None:
-        return _no_number(text)
+        return no_number(text)
     if value.copy_abs() >= MOST_AN_AMOUNT:
         return "number too large"
     return "negative number" if value < 0 else "number" if _has_cents_at_most(value) else "more than two decimals"
@@ -60,7 +60,7 @@ def rating_format(text: str) -> str:
     """`1 to 5` for a rating that staging takes."""
     value = number_value(text)
     if value is None:
-        return _no_number(text)
+        return no_number(text)
     if value > 5 or value < 1:
         return "above 5" if value > 5 else "below 1"
     return "1 to 5" if value == value.to_integral_value() else "part of a star"
@@ -135,8 +135,11 @@ def _drawn(token: list[str]) -> list[str]:
     return ["xX" if {"a", "A"} <= set(token) else "X" if "A" in token else "x"]
 
 
-def _no_number(text: str) -> str:
+def no_number(text: str) -> str:
+    """How a number is written that is not written as declared."""
     stripped = text.strip()
+    if number_value(stripped) is not None:
+        return "plain number"
     if GROUPED.fullmatch(stripped):
         return "digits in groups"
     if DECIMAL_COMMA.fullmatch(stripped):

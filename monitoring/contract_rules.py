@@ -6,6 +6,7 @@ from math import log10
 from statistics import median
 
 from ingestion.field_profile import REST, FieldProfile
+from ingestion.value_reading import UNREADABLE
 from monitoring.contract_usual import CHANCE, Difference, FieldHistory, at_least, percent
 
 LEAST = {"required": 0.03, "optional": 0.10}  # more rows than usually without the field (share)
@@ -23,6 +24,7 @@ VALID = {
     "items": {"list"},
     "date": {"date", "timestamp", "timestamp with offset"},
 }
+FORMAT_KEYS = {"amount": "amount_format", "date": "date_format"}
 STRUCTURES = {"object", "list", "boolean"}
 # What staging reads alike: a day may be told with more of it.
 WIDENED = {"date": {"timestamp", "timestamp with offset"}, "timestamp": {"timestamp with offset"}}
@@ -50,7 +52,9 @@ def formats(seen: FieldHistory) -> Iterator[Difference]:
     valid = VALID.get(seen.role) if seen.role != "date" or seen.is_iso else None
     now = seen.now.formats
     if not seen.is_known:
-        odd = {name for name in now if (name not in valid if valid else name in STRUCTURES)}
+        odd = {
+            name for name in now if (name not in valid if valid else name in STRUCTURES or name.startswith(UNREADABLE))
+        }
         if sum(now[name] for name in odd) <= seen.max_bad_rate * seen.rows:
             return
         usual = " or ".join(sorted(valid)) if valid else "text or number"
@@ -173,7 +177,7 @@ def moments(seen: FieldHistory) -> Iterator[Difference]:
     is_more = (
         seen.has_more(lambda field: field.off_day, _present, LEAST["required" if seen.is_required else "optional"])
         if seen.is_known
-        else seen.is_iso and seen.is_required and share > seen.max_bad_rate
+        else seen.is_required and share > seen.max_bad_rate
     )
     if is_more:
         told = f"on other days in {percent(share)}"
@@ -238,6 +242,8 @@ def _format_hint(seen: FieldHistory, odd: set[str]) -> str:
         return "without an offset it is read in the shop's time zone"
     if "object" in odd or "list" in odd:
         return "keys of shop.toml can name a place within it"
+    if seen.role in FORMAT_KEYS and odd - {"text", "word"}:
+        return f"{FORMAT_KEYS[seen.role]} of shop.toml says how it is written"
     return ""
 
 

@@ -19,7 +19,7 @@ STATES = """
 LOADS = """
     select
         loads.dataset, loads.day, loads.load_id, loads.landed_at, loads.row_count, loads.page_count, loads.seconds,
-        loads.pruned_at, loads.load_id = ledger.admitted_load_id as is_admitted,
+        loads.pruned_at, loads.skipped_count, loads.load_id = ledger.admitted_load_id as is_admitted,
         loads.load_id = ledger.published_load_id as is_published, results.decision, results.accepted, results.rejected,
         results.identical_copies, results.rejected_by_reason, results.bad_rate, results.max_bad_rate, results.decided_at
     from ops.loads as loads

@@ -39,8 +39,8 @@ def record_load(connection: Connection, receipt: "LoadReceipt") -> None:
     require_day(connection, receipt.dataset, receipt.day)
     connection.execute(
         """
-        insert into ops.loads (load_id, dataset, day, row_count, page_count, seconds, fingerprint)
-        values (%s, %s, %s, %s, %s, %s, %s)
+        insert into ops.loads (load_id, dataset, day, row_count, page_count, seconds, fingerprint, skipped_count)
+        values (%s, %s, %s, %s, %s, %s, %s, %s)
         """,
         [
             receipt.load_id,
@@ -50,6 +50,7 @@ def record_load(connection: Connection, receipt: "LoadReceipt") -> None:
             receipt.pages,
             round(receipt.seconds, 3),
             receipt.fingerprint,
+            receipt.skipped,
         ],
     )
     if receipt.profile:

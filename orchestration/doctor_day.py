@@ -50,11 +50,16 @@ def _print_dataset(dataset: str, day: date, directory: Path, console: Console) -
     if page.first_row is None:
         console.print("It has no rows. If the day has some, see path and params in shop.toml.")
         return
-    console.print(Text(f"{page.file.row_count} rows on the first page; the first, as it came:"))
+    pages = "the first page" if page.pages == 1 else f"the first {page.pages} pages"
+    skipped = f"; {page.skipped} of them are of other days, and skipped" if page.skipped else ""
+    console.print(Text(f"{page.file.row_count + page.skipped} rows on {pages}{skipped}; the first, as it came:"))
     console.print(Text(page.first_row[:LONGEST_ROW]), style="dim")
     console.print(_mapping(page.fields, declared))
     if page.file.undeclared_fields:
         console.print(Text(f"Undeclared, kept in _extra: {', '.join(page.file.undeclared_fields)}"))
+    if not page.file.row_count:
+        console.print("None is of the day.")
+        return
     reasons, rejected = _judged(dataset, day, page.file.path)
     share = rejected / page.file.row_count
     console.print(

@@ -20,7 +20,9 @@ AUTHS = {"bearer": {"type": "bearer"}, "http_basic": {"type": "http_basic"}}
 
 
 def init(
-    orders: Annotated[str, typer.Argument(metavar="ORDERS_URL", help="Gives the orders of a day, which it names.")],
+    orders: Annotated[
+        str, typer.Argument(metavar="ORDERS_URL", help="Gives the orders of a day, which it names, or all.")
+    ],
     reviews: Annotated[str | None, typer.Argument(metavar="REVIEWS_URL", help="The same for reviews.")] = None,
     out: Annotated[Path, typer.Option(help="The file to write; it must not be there yet.")] = Path("shop.toml"),
     auth: Annotated[str, typer.Option(help="bearer, http_basic, header:NAME or query:NAME.")] = "bearer",
@@ -95,7 +97,7 @@ def _look(dataset: str, url: str, top: dict[str, Any]) -> "Guess":
         access = shop_access(config, url)
         response = session.get(url, auth=shop_auth(config, access, deadline))
         try:
-            return guessed(dataset, url, parse_json(response.content), response.headers)
+            return guessed(dataset, url, parse_json(response.content), response.headers, top["time_zone"])
         except ValueError as error:
             raise ConfigurationError(
                 f"{readable(url)} cannot be used: {error}", "Give the URL of a day's rows."

@@ -82,7 +82,8 @@ def _load_events(load: Row) -> Iterator[Event]:
     standing = [word for word in ("admitted", "published") if load[f"is_{word}"]]
     standing += [f"no longer in raw since {minute(load['pruned_at'])}"] if load["pruned_at"] else []
     notes = f" ({' and '.join(standing)})" if standing else ""
-    text = f"{load['load_id']}: {load['row_count']:,} rows on {pages} in {load['seconds']:.1f} s{notes}"
+    skipped = f", {load['skipped_count']:,} rows of other days were skipped" if load["skipped_count"] else ""
+    text = f"{load['load_id']}: {load['row_count']:,} rows on {pages} in {load['seconds']:.1f} s{skipped}{notes}"
     yield Event(load["landed_at"], "landed", escape(text))
     if load["decided_at"]:
         colour = {"refused": "red", "empty": "yellow"}.get(load["decision"], "green")

@@ -54,11 +54,16 @@ create table if not exists ops.dataset_settings (
     amount_unit numeric not null default 1,  -- what 1 of the shop's amounts is worth: 0.01 where it counts in cents
     non_revenue_statuses text[] not null default '{}',  -- of orders: filled from shop.toml as soon as it stands
     date_format text not null default 'iso',
+    day_is text not null default 'order_date',  -- or 'updated': the logical day is that of an order's last change
+    date_pattern text,  -- of a date_format that is neither ISO 8601 nor Unix time, with what its groups are rewritten to
+    date_rewritten text,
+    amount_format text not null default '1234.56',  -- this amount as the shop writes it
+    amount_pattern text,  -- of another format than that, with the signs before cents and between thousands
+    amount_signs text,
     item_product_id text[],  -- where it stands in an item of an order; null: the shop tells no items
     item_quantity text[],
     item_price text[],  -- of one
-    item_total text[],  -- of the whole line
-    day_is text not null default 'order_date'  -- or 'updated': the logical day is that of an order's last change
+    item_total text[]  -- of the whole line
 );
 alter table ops.dataset_settings add column if not exists amount_unit numeric not null default 1;
 alter table ops.dataset_settings add column if not exists non_revenue_statuses text[] not null default '{}';
@@ -68,6 +73,11 @@ alter table ops.dataset_settings add column if not exists item_product_id text[]
 alter table ops.dataset_settings add column if not exists item_quantity text[];
 alter table ops.dataset_settings add column if not exists item_price text[];
 alter table ops.dataset_settings add column if not exists item_total text[];
+alter table ops.dataset_settings add column if not exists date_pattern text;
+alter table ops.dataset_settings add column if not exists date_rewritten text;
+alter table ops.dataset_settings add column if not exists amount_format text not null default '1234.56';
+alter table ops.dataset_settings add column if not exists amount_pattern text;
+alter table ops.dataset_settings add column if not exists amount_signs text;
 
 -- One row per load that landed whole. A load without a row here is half-landed: invisible, and pruned.
 create table if not exists ops.loads (
@@ -80,8 +90,10 @@ create table if not exists ops.loads (
     fingerprint text not null,
     landed_at timestamptz not null default clock_timestamp(),
     scored_at timestamptz,
-    pruned_at timestamptz
+    pruned_at timestamptz,
+    skipped_count integer not null default 0  -- rows of other days that the shop told too, and that did not land
 );
+alter table ops.loads add column if not exists skipped_count integer not null default 0;
 create index if not exists loads_dataset_day on ops.loads (dataset, day, landed_at);
 
 -- What the fields of a load look like, from a sample of its rows: counts and formats, no ids and no texts.

@@ -1,31 +1,34 @@
 {#
     The date of a field as the shop writes it (`date_format` in shop.toml), in the dataset's time zone; else null. Reads a row
-    of ops.dataset_settings as `settings`. Most shops write ISO 8601, which comes first.
+    of ops.dataset_settings as `settings`. Most shops write ISO 8601, which comes first. ingestion/told_date.py reads alike.
 #}
 {% macro told_date(text, usual) -%}
 case settings.date_format
                 when 'iso' then {{ date_value(text, 'settings.time_zone', usual) }}
                 when 'epoch_seconds' then {{ epoch_date(text, 1) }}
                 when 'epoch_milliseconds' then {{ epoch_date(text, 1000) }}
-                when 'rfc_2822' then {{ rfc_2822_date(text) }}
+                else {{ rewritten_date(text) }}
             end
 {%- endmacro %}
 
-{# The date of a Unix time, of which `per_second` make a second: what a date can hold, the years 1 to 9999. #}
+{#
+    The date of a Unix time, of which `per_second` make a second: what a date can hold, the years 1 to 9999. Fractions are cut
+    first: a quotient may be rounded up.
+#}
 {% macro epoch_date(text, per_second) -%}
 case
-                        when {{ decimal_value(text) }} / {{ per_second }} between -62135596800 and 253402214400
-                            then (to_timestamp(floor({{ decimal_value(text) }} / {{ per_second }})) at time zone settings.time_zone)::date
+                        when {{ decimal_value(text) }} between -62135596800::numeric * {{ per_second }} and 253402214400::numeric * {{ per_second }}
+                            then (to_timestamp(floor(floor({{ decimal_value(text) }}) / {{ per_second }})) at time zone settings.time_zone)::date
                     end
 {%- endmacro %}
 
-{# The date of `Sun, 01 Mar 2026 10:00:00 +0000`; the name of the weekday may be missing. #}
-{% macro rfc_2822_date(text) -%}
+{# The date of a text that the shop's pattern makes an ISO date of, or a timestamp with an offset. #}
+{% macro rewritten_date(text) -%}
 {%- set value = trimmed(text) -%}
+{%- set rewritten = "regexp_replace(" ~ value ~ ", settings.date_pattern, settings.date_rewritten)" -%}
 case
-                        when
-                            {{ value }} ~ '^([A-Z][a-z][a-z], )?[0-9][0-9]? [A-Z][a-z][a-z] [0-9][0-9][0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9] ([+-][0-9][0-9][0-9][0-9]|GMT|UTC)$'
-                            and pg_input_is_valid({{ value }}, 'timestamptz')
-                            then ({{ value }}::timestamptz at time zone settings.time_zone)::date
+                        when not {{ value }} ~ settings.date_pattern or not pg_input_is_valid({{ rewritten }}, 'timestamptz') then null
+                        when settings.date_rewritten like '%:%' then ({{ rewritten }}::timestamptz at time zone settings.time_zone)::date
+                        else {{ rewritten }}::date
                     end
 {%- endmacro %}

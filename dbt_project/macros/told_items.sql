@@ -37,8 +37,8 @@ from (
         nullif({{ trimmed('item #>> settings.item_product_id') }}, '') as product_id,
         {{ quantity_value('told_quantity') }} as quantity,
         case
-            when settings.item_total is null then {{ decimal_value('told_price') }} * {{ quantity_value('told_quantity') }}
-            else {{ decimal_value('told_total') }}
+            when settings.item_total is null then {{ told_amount('told_price') }} * {{ quantity_value('told_quantity') }}
+            else {{ told_amount('told_total') }}
         end * settings.amount_unit as amount
     from (
         select

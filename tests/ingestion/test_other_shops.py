@@ -1,10 +1,12 @@
 """Other shops are configuration: the files of ingestion/shops against imitations of what those shops' manuals say."""
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -245,6 +247,89 @@ def squarespace(request: Request) -> Response:
     return json_response({"result": found[begin : begin + 3], "pagination": {"nextPageUrl": url}})
 
 
+def saleor(request: Request) -> Response:
+    """https://docs.saleor.io/api-usage/pagination: a cursor in the last page too; days of UTC."""
+    if request.headers.get("Authorization") != "Bearer secret":
+        return json_response({"errors": [{"message": "You need MANAGE_ORDERS"}], "data": {"orders": None}})
+    asked = request.get_json()
+    assert request.method == "POST"
+    assert asked["query"].startswith("query ($on: DateRangeInput, $first: Int, $after: String) {\n")
+    of = asked["variables"]
+    found = [
+        {"number": str(number), "userEmail": f"c{number}@example.org", "total": {"gross": {"amount": 29.35}}}
+        | {"created": moment.isoformat(), "status": "FULFILLED"}
+        for number, moment in orders("UTC")
+        if of["on"]["gte"] <= str(moment.date()) <= of["on"]["lte"]
+    ]
+    begin = int(of.get("after") or 0)
+    end = min(begin + of["first"], len(found))
+    connection = {
+        "totalCount": len(found),
+        "pageInfo": {"endCursor": str(end) if found else None, "hasNextPage": end < len(found)},
+        "edges": [{"node": row} for row in found[begin:end]],
+    }
+    return json_response({"data": {"orders": connection}})
+
+
+def sylius(request: Request) -> Response:
+    """https://docs.sylius.com/the-book/api: Hydra as API Platform writes it, links without a host, amounts in cents."""
+    if request.headers.get("Authorization") != "Bearer secret":
+        return Response(json.dumps({"code": 401, "message": "JWT Token not found"}), 401)
+    low, high = (
+        datetime.fromisoformat(request.args[f"checkoutCompletedAt[{bound}]"]) for bound in ("after", "strictly_before")
+    )
+    found = [
+        {"number": f"{number:09}", "customer": f"/api/v2/admin/customers/{number}", "total": 2935, "state": "new"}
+        | {"checkoutCompletedAt": str(moment.replace(tzinfo=None))}
+        for number, moment in orders("UTC")
+        if low <= moment < high
+    ]
+    page, size = int(request.args.get("page", 1)), int(request.args["itemsPerPage"])
+    view = {"@id": request.full_path, "@type": "hydra:PartialCollectionView"}
+    if page * size < len(found):
+        view["hydra:next"] = f"{request.path}?{urlencode(request.args.to_dict() | {'page': page + 1})}"
+    rows = found[(page - 1) * size : page * size]
+    return json_response({"hydra:member": rows, "hydra:totalItems": len(found), "hydra:view": view})
+
+
+def spree(request: Request) -> Response:
+    """https://spreecommerce.org/docs/api-reference/platform/orders: the last page names itself as the next."""
+    if request.path == "/spree_oauth/token":
+        asked = [request.form[name] for name in ("client_id", "client_secret", "scope")]
+        known = asked == ["key", "secret", "admin"]
+        return json_response({"access_token": "token", "expires_in": 600}) if known else Response("{}", 401)
+    if request.headers.get("Authorization") != "Bearer token":
+        return Response(json.dumps({"error": "The access token is invalid"}), 401)
+    low, high = (datetime.fromisoformat(request.args[f"filter[completed_at_{bound}]"]) for bound in ("gteq", "lt"))
+    found = [
+        {"number": f"R{number:09}", "email": f"c{number}@example.org", "total": "110.0", "state": "complete"}
+        | {"completed_at": moment.isoformat().replace("+00:00", ".000Z")}
+        for number, moment in orders("UTC")
+        if low <= moment < high
+    ]
+    page, size = int(request.args["page"]), int(request.args["per_page"])
+    last = max(1, -(-len(found) // size))
+    links = {"next": f"{request.base_url}?page={min(page + 1, last)}"}
+    shown = [{"attributes": row} for row in found[(page - 1) * size : page * size]]
+    return json_response({"data": shown, "meta": {"count": len(shown), "total_count": len(found)}, "links": links})
+
+
+def socrata(request: Request) -> Response:
+    """https://dev.socrata.com/docs/queries: SoQL in a parameter, timestamps without an offset, no total."""
+    if request.headers.get("X-App-Token") != "secret":
+        return Response(json.dumps({"code": "permission_denied", "message": "Invalid app_token specified"}), 403)
+    bounds = re.fullmatch(r"order_date >= '(.+)' AND order_date < '(.+)'", request.args["$where"])
+    assert bounds is not None
+    assert request.args["$order"] == ":id"
+    found = [
+        {"order_id": str(number), "customer_id": "7", "total_amount": "12.5", "order_date": at, "status": "paid"}
+        for number, moment in orders("America/Chicago")
+        if bounds[1] <= (at := moment.replace(tzinfo=None).isoformat("T", "milliseconds")) < bounds[2]
+    ]
+    begin, size = int(request.args["$offset"]), int(request.args["$limit"])
+    return json_response(found[begin : begin + size])
+
+
 IMITATIONS: dict[str, tuple[str, Answer, dict[str, str], list[str]]] = {
     "woocommerce": (
         "/wp-json/wc/v3/orders",
@@ -291,6 +376,30 @@ IMITATIONS: dict[str, tuple[str, Answer, dict[str, str], list[str]]] = {
         {"SHOP_API_USER": "key", "SHOP_API_TOKEN": "secret"},
         ["00002", "2", "29.35", "2026-02-28T23:00:00.000+00:00", "completed"],
     ),
+    "saleor": (
+        "/graphql/",
+        saleor,
+        {"SHOP_API_TOKEN": "secret"},
+        ["2", "c2@example.org", "29.35", "2026-03-01T00:00:00+00:00", "FULFILLED"],
+    ),
+    "sylius": (
+        "/api/v2/admin/orders",
+        sylius,
+        {"SHOP_API_TOKEN": "secret"},
+        ["000000002", "/api/v2/admin/customers/2", "2935", "2026-03-01 00:00:00", "new"],
+    ),
+    "spree": (
+        "/api/v2/platform/orders",
+        spree,
+        {"SHOP_API_USER": "key", "SHOP_API_TOKEN": "secret"},
+        ["R000000002", "c2@example.org", "110.0", "2026-03-01T00:00:00.000Z", "complete"],
+    ),
+    "socrata": (
+        "/resource/abcd-1234.json",
+        socrata,
+        {"SHOP_API_TOKEN": "secret"},
+        ["2", "7", "12.5", "2026-03-01T00:00:00.000", "paid"],
+    ),
 }
 
 
@@ -320,6 +429,7 @@ def connected(
     config.write_text(text.replace(size, "page_size = 3").replace('url = "https://shop.example', f'url = "{url}'))
     httpserver.expect_request(path).respond_with_handler(answer)
     httpserver.expect_request("/api/oauth/token").respond_with_handler(shopware)
+    httpserver.expect_request("/spree_oauth/token").respond_with_handler(spree)
     monkeypatch.setenv("SHOP_API_URL", httpserver.url_for("").rstrip("/"))
     monkeypatch.setenv("SHOP_CONFIG", str(config))
     for name, value in environment.items():

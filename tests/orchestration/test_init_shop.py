@@ -1,5 +1,6 @@
 """A newcomer gives the URL of a day, and gets a shop.toml that lands it."""
 
+import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -138,7 +139,7 @@ def test_a_draft_of_our_own_shop_is_our_own_file(warehouse: Settings, tmp_path: 
 @pytest.mark.parametrize(
     ("url", "body", "said"),
     [
-        ("/orders?limit=5", "[]", "names no day"),
+        ("/orders?limit=5", "[]", "names no day, as in …?date=2026-03-01, and its rows tell none"),
         ("/orders?date=2026-03-01", '{"error": "none"}', "holds no list of objects"),
         ("/orders?date=2026-03-01", "<html>", "cannot be used"),
         ("/missing?date=2026-03-01", "[]", "answered 500"),
@@ -193,3 +194,87 @@ def test_how_pages_follow_each_other(
     ).declared
     assert (declared["paginator"]["type"], declared["data_selector"]) == (paginator, selector)
     assert set(declared["params"]) == {"d"}
+
+
+def drafted(body: str, query: str = "?d=2026-03-01", dataset: str = "orders", zone: str = "UTC") -> dict[str, Any]:
+    return guessed(dataset, f"https://shop.example/api{query}", parse_json(body.encode()), {}, zone).declared
+
+
+@pytest.mark.parametrize(
+    ("dates", "date_format"),
+    [
+        (["2026-03-01", "2026-03-01T10:00:00Z"], None),
+        ([1772323200, 1772326800], "epoch_seconds"),
+        ([1772323200000], "epoch_milliseconds"),
+        (["Sun, 01 Mar 2026 10:00:00 +0000"], "rfc_2822"),
+        (["20260301"], "%Y%m%d"),
+        (["2026/03/01"], "%Y/%m/%d"),
+        (["01.03.26 10:00"], "%d.%m.%y %H:%M"),
+        (["01/03/2026, 9:05:01"], "%d/%m/%Y, %H:%M:%S"),
+        (["3/1/2026 10:05 PM"], "%m/%d/%Y %I:%M %p"),
+        (["01-03-2026 10:00:00.5 +0000"], "%d-%m-%Y %H:%M:%S.%f %z"),
+        (["01/03/2026", "yesterday"], None),
+        ([], None),
+    ],
+)
+def test_how_dates_are_written(dates: list[Any], date_format: str | None) -> None:
+    rows = [{"id": number, "created_at": written} for number, written in enumerate(dates)] or [{"id": 1}]
+    declared = drafted(json.dumps(rows))
+    assert declared.get("date_format") == date_format
+    assert "skip_other_days" not in declared
+
+
+@pytest.mark.parametrize(
+    ("amounts", "amount_format"),
+    [
+        ([12.5, "3"], None),
+        (["1.234,56 €", "5,00 €"], "1.234,56 €"),
+        (["$5.00", "$1,000.00"], "$1,234.56"),
+        (["1\u00a0000,00 kr"], "1 234,56 kr"),
+        (["EUR 12.50"], "EUR 1,234.56"),
+        (["12,50 €", "12.50 $"], None),
+        (["free"], None),
+    ],
+)
+def test_how_amounts_are_written(amounts: list[Any], amount_format: str | None) -> None:
+    rows = [{"id": number, "total": written} for number, written in enumerate(amounts)]
+    assert drafted(json.dumps(rows)).get("amount_format") == amount_format
+
+
+@pytest.mark.parametrize(
+    ("body", "selector"),
+    [
+        ('{"o1": {"total": 1, "items": [{"id": 5}, {}, {}]}, "o2": {"total": 2, "items": []}}', "$"),
+        ('{"orders": {"7": {"total": 1}, "8": {"total": 2}}, "count": 2}', "orders"),
+    ],
+)
+def test_rows_by_their_ids(body: str, selector: str) -> None:
+    declared = drafted(body)
+    assert (declared["data_selector"], declared["row_key"], declared["keys"]["order_id"]) == (selector, "id", "id")
+    assert "row_key" not in drafted('{"orders": {"list": [{"id": 1}]}, "paging": {"next": "x"}}')
+
+
+@pytest.mark.parametrize(("query", "is_day"), [("?d=2026-03-01", False), ("?since=2026-02-20", True), ("", True)])
+def test_rows_of_many_days_are_to_be_skipped(query: str, is_day: bool) -> None:
+    dates = ["2026-03-01", "2026-03-02" if query == "?d=2026-03-01" else "2026-03-09"]
+    rows = json.dumps([{"id": number, "created_at": at} for number, at in enumerate(dates)])
+    assert drafted(rows, query).get("skip_other_days") == ("order_date" if is_day else None)
+    assert drafted(rows, query, "reviews").get("skip_other_days") == ("review_date" if is_day else None)
+    assert ("review_date" in drafted(rows, query, "reviews")["required"]) == is_day
+
+
+def test_a_draft_of_a_shop_that_knows_no_days_lands_one(
+    warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    row = {"user": {"id": 3}, "total": "$1,200.00", "status": "paid"}
+    rows = {f"o{number}": row | {"date": f"3/{number}/2026 10:05 PM"} for number in range(1, 31)}
+    httpserver.expect_request("/orders.json").respond_with_json({"orders": rows})
+    out = tmp_path / "mine.toml"
+    code, said = daybreak("init", httpserver.url_for("/orders.json"), "--out", str(out), "--yes")
+    assert (code, "doctor --day 2026-03-01" in said) == (0, True), said
+    monkeypatch.setenv("SHOP_CONFIG", str(out))
+    monkeypatch.setenv("SHOP_API_URL", httpserver.url_for("").rstrip("/"))
+    settings.cache_clear()
+    receipt = land("orders", DAY)
+    assert (receipt.rows, receipt.skipped) == (1, 29)
+    assert [landed()[0][field] for field in ("order_id", "customer_id", "total_amount")] == ["o1", "3", "$1,200.00"]

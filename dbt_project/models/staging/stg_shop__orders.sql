@@ -24,7 +24,7 @@ parsed as (
     -- offset 0 keeps Postgres from pasting these expressions into every rule below
     cross join lateral (  -- noqa: ST05
         select
-            {{ decimal_value('source.total_amount') }} * settings.amount_unit as amount,
+            {{ told_amount('source.total_amount') }} * settings.amount_unit as amount,
             {{ told_date('source.order_date', 'source._day') }} as local_order_date,
             {{ told_items('source.items') }} as told_items,
             {{ is_no_object('source._extra') }} as is_item_no_object,
