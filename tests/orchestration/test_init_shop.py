@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
-from werkzeug import Response
+from werkzeug import Request, Response
 
 from ingestion.json_text import parse_json
 from ingestion.landing import land
@@ -109,8 +109,10 @@ def test_what_was_not_found_by_name_is_asked_for(
     IMITATIONS["json_server"].serve(httpserver)
     monkeypatch.setattr("orchestration.init_shop.somebody_is_there", lambda: True)
     out = tmp_path / "mine.toml"
-    typed = "\n\namounts.0\n\n{}\n"  # the third and the fifth are not proposed
     url = httpserver.url_for("/orders?day=2026-03-01&_page=1&_limit=3")
+    code, said = daybreak("init", url, "--out", str(out), "--yes")
+    assert (code, NOT_FOUND["json_server"] in said) == (2, True)
+    typed = "\n\namounts.0\n\n{}\n"  # the third and the fifth are not proposed
     code, said = daybreak("init", url, "--out", str(out), typed=typed.format("day"))
     assert (code, out.exists()) == (2, False)
     assert "keys gives two fields the same JSON key" in said
@@ -151,6 +153,25 @@ def test_what_cannot_be_used_is_said(httpserver: HTTPServer, tmp_path: Path, url
     assert code in (2, 3)
     assert said in output
     assert not out.exists()
+
+
+def test_a_key_goes_where_auth_says(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    keys = []
+
+    def answer(request: Request) -> Response:
+        keys.append(request.args.get("key"))
+        return IMITATIONS["datasette"].answer(request)
+
+    httpserver.expect_request("/shop/orders.json").respond_with_handler(answer)
+    monkeypatch.setenv("SHOP_API_TOKEN", "secret")
+    settings.cache_clear()
+    url, out = httpserver.url_for("/shop/orders.json?order_date=2026-03-01&_size=3"), tmp_path / "mine.toml"
+    assert daybreak("init", url, "--auth", "query:key", "--out", str(out))[0] == 0
+    assert keys == ["secret"]
+    assert load_shop_config(out).auth.model_dump() == {"type": "api_key", "name": "key", "location": "query"}
+    for auth in ("magic", "header:"):
+        code, said = daybreak("init", url, "--auth", auth, "--out", str(tmp_path / "other.toml"))
+        assert (code, f"--auth {auth} is unknown" in said) == (2, True)
 
 
 def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
