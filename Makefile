@@ -1,6 +1,6 @@
 # Everything that people and CI run. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test check slim new-model format airflow docs report bench chaos clean
+.PHONY: help setup lock demo test check slim new-model new-source format airflow docs report bench chaos clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -52,6 +52,9 @@ slim: setup ## dbt models that differ from BASE=main, and what depends on them: 
 
 new-model: setup ## a mart to begin with, with its contract and tests: make new-model NAME=weekly_sales
 	@$(BIN)/python -m orchestration.new_model "$(NAME)"
+
+new-source: setup ## another shop to begin with, with an imitation to test it by: make new-source NAME=my_shop
+	@$(BIN)/python -m orchestration.new_source "$(NAME)"
 
 format: setup ## format Python and SQL
 	$(BIN)/ruff check --fix-only .

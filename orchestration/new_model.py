@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from orchestration.logs import configure
 from orchestration.terminal import errors_as_exit_codes
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT
@@ -84,6 +85,7 @@ def write_model(name: str, project: Path = PROJECT_ROOT / "dbt_project") -> list
 
 def main(name: Annotated[str, typer.Argument(help="Such as weekly_sales.")]) -> None:
     """Write a mart to begin with."""
+    configure(is_verbose=False)
     with errors_as_exit_codes():
         files = write_model(name)
         typer.echo(NEXT.format(files=" and ".join(str(file.relative_to(PROJECT_ROOT)) for file in files), name=name))

@@ -1,18 +1,21 @@
 """`make slim`: what a change of the dbt project touches is built and tested beside the readers' marts, on a few days.
 
-The models that differ from those of a commit, what depends on them, and all that is needed to compute these, from the
-newest published days as if there were no others, with unit tests and data tests. Nothing is published; `daybreak diff`
-says what the change does to all days.
+The models that differ from those of a commit, by a var's value as well, what depends on them, and all that is needed
+to compute these, from the newest published days as if there were no others, with unit tests and data tests. Nothing is
+published; `daybreak diff` says what the change does to all days.
 """
 
 import io
+import re
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import yaml  # type: ignore[import-untyped]  # comes with dbt
 
 from orchestration import dbt_runner, steps
 from orchestration.day_loading import Say
@@ -39,10 +42,37 @@ def build_changed(base: str, say: Say = lambda _: None, *, project: Path | None 
         manifest.writable_manifest().write(str(Path(folder) / "manifest.json"))
         say("reading the project")
         manifest = dbt_runner.invoke(["parse", "--target", "dev"], state="dbt-slim", project=project)
+        changed = ["state:modified", *nodes_naming(_changed_vars(before, project or dbt_runner.PROJECT), manifest)]
         # cautious: a test that also reads a model which is not selected would find none
-        selection = ["--select", "@state:modified", "--state", folder, "--indirect-selection", "cautious"]
-        results = run_dev(["build", *selection, *_newest(days)], PREFIX, manifest, say).results
+        selection = ["--select", *(f"@{node}" for node in changed), "--indirect-selection", "cautious"]
+        results = run_dev(["build", *selection, "--state", folder, *_newest(days)], PREFIX, manifest, say).results
     return [result.node.name for result in results]
+
+
+def nodes_naming(variables: Collection[str], manifest: Any) -> list[str]:
+    """The models and data tests that name one of these vars, or call a macro that does.
+
+    To dbt a model with another value of a var is the same as before: its code is.
+    """
+    name = re.compile(rf"\bvar\(\s*['\"]({'|'.join(map(re.escape, variables))})['\"]")
+    found: set[str] = set()
+    calling = {macro.unique_id for macro in manifest.macros.values() if name.search(macro.macro_sql)}
+    while calling - found:
+        found |= calling
+        calling = {macro.unique_id for macro in manifest.macros.values() if found & set(macro.depends_on.macros)}
+    nodes = [node for node in manifest.nodes.values() if node.resource_type in ("model", "test")]
+    return [
+        node.name
+        for node in nodes
+        if found & set(node.depends_on.macros)
+        or name.search(f"{node.raw_code} {node.unrendered_config} {getattr(node, 'test_metadata', '')}")
+    ]
+
+
+def _changed_vars(before: Path, after: Path) -> set[str]:
+    """The vars of dbt_project.yml that have another value, or are there only before or after."""
+    old, new = (yaml.safe_load((folder / "dbt_project.yml").read_text())["vars"] for folder in (before, after))
+    return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
 
 
 def _project_of(commit: str, folder: Path) -> Path:

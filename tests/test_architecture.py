@@ -61,13 +61,23 @@ def test_readme_prints_the_tree() -> None:
     assert folders <= named
 
 
-@pytest.mark.parametrize("file", ["README.md", "ARCHITECTURE.md"])
+@pytest.mark.parametrize("file", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])
 def test_what_the_docs_name_exists(file: str) -> None:
     text = (ROOT / file).read_text()
     for path in re.findall(r"`((?:\w+/)+\w+\.(?:py|sql|toml|yml))`", text) + re.findall(r"\]\((\w[^):]*)\)", text):
         assert (ROOT / path).exists(), path
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"make (\w+)", text)) - {"lists"} <= targets
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make ([\w-]+)", text)) - {"lists"} <= targets
+
+
+def test_readme_names_every_shop_that_has_a_file() -> None:
+    named = re.findall(r"^\| .*\]\(ingestion/shops/(\w+)\.toml\)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(file.stem for file in (ROOT / "ingestion" / "shops").glob("*.toml"))
+
+
+def test_readme_names_every_dag() -> None:
+    named = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert {file.stem for file in (ROOT / "orchestration" / "dags").glob("*.py")} <= named
 
 
 def test_commands_in_readme_exist() -> None:

@@ -13,6 +13,7 @@ from dbt.cli.main import dbtRunner
 
 from orchestration.dbt_runner import name_flags_quickly
 from pipeline_settings import PROJECT_ROOT, Settings
+from tests.conftest import DATABASE
 from tests.dbt_project.loads import Loads
 from tests.laws.conftest import world
 
@@ -36,6 +37,15 @@ Dbt = Callable[..., Result]
 def dbt_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One target path for the whole run: the project is parsed once."""
     return tmp_path_factory.mktemp("dbt")
+
+
+@pytest.fixture(scope="module")
+def project(dbt_state: Path) -> Any:
+    """The parsed project, the same as that of the tests that build it; parsing asks no server."""
+    with pytest.MonkeyPatch.context() as variables:
+        variables.setenv("PGHOST", "127.0.0.1")
+        variables.setenv("PGDATABASE", DATABASE)
+        return parsed_project(dbt_state)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The dbt docs site: nothing without a description, no hole in the lineage, and texts that tell the truth."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,19 +9,9 @@ import yaml  # type: ignore[import-untyped]
 from expectations.rules import COMMON_RULES, DATASET_RULES
 from orchestration.pipelines import PIPELINES
 from pipeline_settings import PROJECT_ROOT
-from tests.conftest import DATABASE
-from tests.dbt_project.conftest import Dbt, parsed_project
+from tests.dbt_project.conftest import Dbt
 from tests.dbt_project.loads import FIRST, Loads, orders, reviews
 from warehouse.connection import connect
-
-
-@pytest.fixture(scope="module")
-def project(dbt_state: Path) -> Any:
-    """The parsed project, the same as that of the tests that build it; parsing asks no server."""
-    with pytest.MonkeyPatch.context() as variables:
-        variables.setenv("PGHOST", "127.0.0.1")
-        variables.setenv("PGDATABASE", DATABASE)
-        return parsed_project(dbt_state)
 
 
 def ours(nodes: dict[str, Any]) -> list[Any]:

@@ -1,6 +1,7 @@
 """What examples/ shows works: a page from Redis, a notebook on the marts."""
 
 import importlib.util
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -14,24 +15,36 @@ from tests.laws.conftest import rows_of
 
 pytestmark = pytest.mark.integration
 
+LATER = FIRST + timedelta(40)
+
 
 def test_a_page_from_redis_and_a_notebook_on_the_marts(dbt: Dbt, loads: Loads, cache: "redis.Redis") -> None:
-    loads.admit("orders", FIRST, orders(FIRST))
-    loads.admit("reviews", FIRST, reviews(FIRST))
+    for day in (FIRST, LATER):
+        loads.admit("orders", day, orders(day))
+        # of two products, p1 is rated lower of late
+        loads.admit("reviews", day, [row | {"rating": rating(row["product_id"], day)} for row in reviews(day, 24)])
     assert dbt("build").succeeded
-    steps.update_cache(FIRST, "a run")
+    steps.update_cache(LATER, "a run")
     shop = example("product_page").app.test_client()
-    page = shop.get("/product/p1")
-    assert page.status_code == 200
-    (product,) = [row for row in rows_of("product_metrics") if row["product_id"] == "p1"]
-    assert f"{product['average_rating']} of 5 stars from {product['review_count']} reviews, as of {FIRST}" in page.text
     assert shop.get("/product/nobody").status_code == 404
+    for product in rows_of("product_metrics"):
+        page = shop.get(f"/product/{product['product_id']}")
+        assert page.status_code == 200
+        assert (
+            f"{product['average_rating']} of 5 stars from {product['review_count']} reviews, as of {LATER}" in page.text
+        )
+        assert ("Rated lower of late" in page.text) == (product["product_id"] == "p1")
 
     _, found = example("sales_notebook").app.run()
-    assert [row["revenue"] for row in found["week"]] == [row["revenue"] for row in rows_of("daily_sales")]
-    assert found["drops"] == []
+    assert [row["order_date"] for row in found["week"]] == [LATER, FIRST]
+    assert [row["revenue"] for row in found["week"]] == [row["revenue"] for row in reversed(rows_of("daily_sales"))]
+    assert [row["product_id"] for row in found["drops"]] == ["p1"]
     with pytest.raises(Exception, match="permission denied"):
         found["read"]("select * from raw.orders")
+
+
+def rating(product_id: str, day: date) -> str:
+    return "1" if (product_id, day) == ("p1", LATER) else "5"
 
 
 def example(name: str) -> Any:

@@ -67,3 +67,16 @@ def reasons(dataset: str, day: date, load_id: str) -> list[tuple[bool, list[str]
     for row in rows:
         assert row["is_valid"] == (not row["is_identical_copy"] and not row["rejection_reasons"])
     return [(row["is_identical_copy"], row["rejection_reasons"]) for row in rows]
+
+
+def items_of(day: date, load_id: str) -> list[Any]:
+    """What staging makes of the items of each valid order of a load, in API order; None if it has none."""
+    with connect() as connection:
+        rows = connection.execute(
+            """
+            select items::jsonb as items from staging.stg_shop__orders
+            where _day = %s and _load_id = %s and rejection_reasons = '{}' order by _row_number
+            """,
+            [day, load_id],
+        ).fetchall()
+    return [row["items"] for row in rows]

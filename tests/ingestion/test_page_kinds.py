@@ -15,8 +15,8 @@ from ingestion.landing import land
 from pipeline_errors import ShopError
 from pipeline_settings import Settings, settings
 from tests.ingestion.conftest import Shop
+from tests.ingestion.imitation import DAY, ORDERS, json_response, orders
 from tests.ingestion.test_landing import landed
-from tests.ingestion.test_other_shops import DAY, ORDERS, json_response, orders
 
 pytestmark = pytest.mark.integration
 

@@ -11,7 +11,8 @@ from werkzeug import Response
 
 from orchestration.cli import app
 from pipeline_settings import Settings, settings
-from tests.ingestion.test_other_shops import DAY, SHOPS, shopify
+from tests.ingestion.imitation import DAY
+from tests.ingestion.test_other_shops import IMITATIONS, SHOPS
 from warehouse.connection import connect
 
 pytestmark = pytest.mark.integration
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.integration
 def shop(warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> HTTPServer:
     """The imitation of Shopify, which has no reviews."""
     httpserver.expect_request("/admin/api/2025-07/shop.json").respond_with_data("{}")
-    httpserver.expect_request("/admin/api/2025-07/orders.json").respond_with_handler(shopify)
+    IMITATIONS["shopify"].serve(httpserver)
     monkeypatch.setenv("SHOP_API_URL", httpserver.url_for("").rstrip("/"))
     monkeypatch.setenv("SHOP_API_TOKEN", "secret")
     config = tmp_path / "shop.toml"

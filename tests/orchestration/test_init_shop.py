@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
-from werkzeug import Response
+from werkzeug import Request, Response
 
 from ingestion.json_text import parse_json
 from ingestion.landing import land
@@ -18,8 +18,9 @@ from local.shop_server import ShopServer
 from local.simulated_shop import SimulatedShop
 from orchestration.cli import app
 from pipeline_settings import Settings, settings
+from tests.ingestion.imitation import DAY, ORDERS
 from tests.ingestion.test_landing import landed
-from tests.ingestion.test_other_shops import DAY, IMITATIONS, ORDERS
+from tests.ingestion.test_other_shops import FIELDS, IMITATIONS
 
 pytestmark = pytest.mark.integration
 
@@ -78,14 +79,14 @@ def daybreak(*arguments: str, typed: str | None = None) -> tuple[int, str]:
 def test_a_draft_lands_the_day_that_it_was_made_of(
     name: str, warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    path, answer, environment, first_row = IMITATIONS[name]
-    httpserver.expect_request(path).respond_with_handler(answer)
-    for variable, value in environment.items():
+    imitation = IMITATIONS[name]
+    imitation.serve(httpserver)
+    for variable, value in imitation.environment.items():
         monkeypatch.setenv(variable, value)
     settings.cache_clear()
     query, options = TYPED[name]
     out = tmp_path / "mine.toml"
-    url = httpserver.url_for(path)
+    url = httpserver.url_for(imitation.path)
     code, said = daybreak("init", f"{url}?{urlencode(query, doseq=True)}", *options, "--out", str(out))
     if name in NOT_FOUND:
         assert (code, NOT_FOUND[name] in said, out.exists()) == (2, True, False)
@@ -95,23 +96,24 @@ def test_a_draft_lands_the_day_that_it_was_made_of(
     assert "secret" not in said + out.read_text()
     assert load_shop_config(out).page_size == 3
     monkeypatch.setenv("SHOP_CONFIG", str(out))
-    monkeypatch.setenv("SHOP_API_URL", url.removesuffix(path))
+    monkeypatch.setenv("SHOP_API_URL", url.removesuffix(imitation.path))
     settings.cache_clear()
     receipt = land("orders", DAY)
     rows = landed(load_id=receipt.load_id)
     assert (receipt.rows, len({row["order_id"] for row in rows}), receipt.pages > 2) == (ORDERS, ORDERS, True)
-    fields = ("order_id", "customer_id", "total_amount", "order_date", "status")
-    assert [rows[0][field] for field in fields] == first_row
+    assert [rows[0][field] for field in FIELDS] == imitation.first_row
 
 
 def test_what_was_not_found_by_name_is_asked_for(
     warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    httpserver.expect_request("/orders").respond_with_handler(IMITATIONS["json_server"][1])
+    IMITATIONS["json_server"].serve(httpserver)
     monkeypatch.setattr("orchestration.init_shop.somebody_is_there", lambda: True)
     out = tmp_path / "mine.toml"
-    typed = "\n\namounts.0\n\n{}\n"  # the third and the fifth are not proposed
     url = httpserver.url_for("/orders?day=2026-03-01&_page=1&_limit=3")
+    code, said = daybreak("init", url, "--out", str(out), "--yes")
+    assert (code, NOT_FOUND["json_server"] in said) == (2, True)
+    typed = "\n\namounts.0\n\n{}\n"  # the third and the fifth are not proposed
     code, said = daybreak("init", url, "--out", str(out), typed=typed.format("day"))
     assert (code, out.exists()) == (2, False)
     assert "keys gives two fields the same JSON key" in said
@@ -152,6 +154,25 @@ def test_what_cannot_be_used_is_said(httpserver: HTTPServer, tmp_path: Path, url
     assert code in (2, 3)
     assert said in output
     assert not out.exists()
+
+
+def test_a_key_goes_where_auth_says(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    keys = []
+
+    def answer(request: Request) -> Response:
+        keys.append(request.args.get("key"))
+        return IMITATIONS["datasette"].answer(request)
+
+    httpserver.expect_request("/shop/orders.json").respond_with_handler(answer)
+    monkeypatch.setenv("SHOP_API_TOKEN", "secret")
+    settings.cache_clear()
+    url, out = httpserver.url_for("/shop/orders.json?order_date=2026-03-01&_size=3"), tmp_path / "mine.toml"
+    assert daybreak("init", url, "--auth", "query:key", "--out", str(out))[0] == 0
+    assert keys == ["secret"]
+    assert load_shop_config(out).auth.model_dump() == {"type": "api_key", "name": "key", "location": "query"}
+    for auth in ("magic", "header:"):
+        code, said = daybreak("init", url, "--auth", auth, "--out", str(tmp_path / "other.toml"))
+        assert (code, f"--auth {auth} is unknown" in said) == (2, True)
 
 
 def test_a_file_is_not_overwritten(tmp_path: Path) -> None:

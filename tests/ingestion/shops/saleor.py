@@ -1,0 +1,36 @@
+"""https://docs.saleor.io/api-usage/pagination: a cursor in the last page too; days of UTC."""
+
+from werkzeug import Request, Response
+
+from tests.ingestion.imitation import Imitation, json_response, orders
+
+
+def answer(request: Request) -> Response:
+    if request.headers.get("Authorization") != "Bearer secret":
+        return json_response({"errors": [{"message": "You need MANAGE_ORDERS"}], "data": {"orders": None}})
+    asked = request.get_json()
+    assert request.method == "POST"
+    assert asked["query"].startswith("query ($on: DateRangeInput, $first: Int, $after: String) {\n")
+    of = asked["variables"]
+    found = [
+        {"number": str(number), "userEmail": f"c{number}@example.org", "total": {"gross": {"amount": 29.35}}}
+        | {"created": moment.isoformat(), "status": "FULFILLED"}
+        for number, moment in orders("UTC")
+        if of["on"]["gte"] <= str(moment.date()) <= of["on"]["lte"]
+    ]
+    begin = int(of.get("after") or 0)
+    end = min(begin + of["first"], len(found))
+    connection = {
+        "totalCount": len(found),
+        "pageInfo": {"endCursor": str(end) if found else None, "hasNextPage": end < len(found)},
+        "edges": [{"node": row} for row in found[begin:end]],
+    }
+    return json_response({"data": {"orders": connection}})
+
+
+IMITATION = Imitation(
+    "/graphql/",
+    answer,
+    {"SHOP_API_TOKEN": "secret"},
+    ["2", "c2@example.org", "29.35", "2026-03-01T00:00:00+00:00", "FULFILLED"],
+)

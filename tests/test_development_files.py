@@ -1,0 +1,54 @@
+"""What people's editors and commits start is what `make check` runs, on a Python that the project supports."""
+
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+from packaging.specifiers import SpecifierSet
+
+ROOT = Path(__file__).resolve().parent.parent
+HOOKS: list[dict[str, Any]] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+CONTAINER: dict[str, Any] = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+VERBS = {"check", "format", "lint", "parse"}
+# On files that others name, in place; or on all of them, into a folder of its own.
+OF_A_HOOK, OF_MAKE = {"--force-exclude"}, {"--check", "--target-path", "--log-path"}
+
+
+def commands(lines: list[str]) -> dict[tuple[str, ...], set[str]]:
+    """Programs of .venv with their verbs, and the options of each."""
+    called = [line.partition(".venv/bin/")[2].split() for line in lines if ".venv/bin/" in line]
+    return {
+        (words[0], *(word for word in words if word in VERBS)): {word for word in words if word.startswith("--")}
+        for words in called
+    }
+
+
+def recipe() -> list[str]:
+    """The lines of `make check`."""
+    command = ["make", "--dry-run", "check", "BIN=.venv/bin"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.splitlines()
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
+def test_a_commit_hears_what_make_check_says(hook: dict[str, Any]) -> None:
+    ((command, options),) = commands([hook["entry"]]).items()
+    assert options - OF_A_HOOK == commands(recipe())[command] - OF_MAKE
+
+
+def test_only_what_looks_at_everything_waits_for_make_check() -> None:
+    left = commands(recipe()).keys() - commands([hook["entry"] for hook in HOOKS]).keys()
+    assert left == {("mypy",), ("python",)}
+
+
+def test_an_editors_container_sets_up_what_make_does() -> None:
+    supported = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    image = re.fullmatch(r"python:(3\.\d+)", CONTAINER["image"])  # with git and make, which the slim one has not
+    assert image
+    assert image[1] in SpecifierSet(supported)
+    target = CONTAINER["postCreateCommand"].removeprefix("make ")
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
