@@ -19,7 +19,8 @@ ENOUGH = 20  # rows
 MAGNITUDE, MAGNITUDE_OF_FEW = 8, 30  # times the usual median; with fewer rows than ENOUGH
 LEAST_AMOUNTS = 5
 VALID = {
-    "amount": {"number"}, "rating": {"1 to 5"}, "items": {"list"}, "date": {"date", "timestamp", "timestamp with offset"},
+    "amount": {"number"}, "rating": {"1 to 5"}, "items": {"list"},
+    "date": {"date", "timestamp", "timestamp with offset"},
 }  # fmt: skip
 FORMAT_KEYS = {"amount": "amount_format", "date": "date_format"}
 STRUCTURES = {"object", "list", "boolean"}
