@@ -37,7 +37,7 @@ def paginator_of(dataset: DatasetConfig, page_size: int) -> BasePaginator:
         return CursorPaginator(declared)
     if isinstance(declared, Offset | PageNumber):
         return CountingPaginator(declared, dataset, page_size)
-    return SinglePagePaginator()
+    return OnlyPagePaginator(dataset, page_size)
 
 
 def told_total(response: requests.Response, dataset: DatasetConfig) -> int | None:
@@ -56,6 +56,24 @@ def told_total(response: requests.Response, dataset: DatasetConfig) -> int | Non
     if not (isinstance(total, str) and total.isdecimal() and len(total) < 19):
         raise ShopError(f"{_where(response)} tells a total of rows that is no count ({kind(total)})", WRONG_SHAPE)
     return int(total)
+
+
+class OnlyPagePaginator(SinglePagePaginator):
+    """A day is one page; a full one may be the first of many, unless it has as many rows as the shop says."""
+
+    def __init__(self, dataset: DatasetConfig, page_size: int) -> None:
+        super().__init__()
+        self._dataset = dataset
+        self._most = page_size if dataset.page_size_param or dataset.page_size_body_path else None
+
+    def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
+        """End. Raises ShopError after a full page."""
+        super().update_state(response, data)
+        if self._most is not None and len(data or []) >= self._most and told_total(response, self._dataset) is None:
+            raise ShopError(
+                f"{_where(response)} gave a full page, {self._most:,} rows, and shop.toml says that a day is one page",
+                "Declare the paginator, a total_selector or total_header, or a larger page_size.",
+            )
 
 
 class NextUrlPaginator(BaseNextUrlPaginator):

@@ -1,7 +1,7 @@
 """A dataset of shop.toml as guessed from the URL that gives a day of it, and from what stands there."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -9,44 +9,22 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ingestion.format_guess import guessed_amount_format, guessed_date_format
 from ingestion.json_text import Number, found
+from ingestion.name_guess import guessed_items, leaves, path_to, plain, values
 from ingestion.shop_config import NEEDED_FIELDS, STAGED_FIELDS
 from ingestion.shop_pages import path_of
 from ingestion.told_date import date_reader
 
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:([T ])(\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?")
-KEY = re.compile(r"[^\s.\[\]*'\"\\]+")  # what a path in shop.toml can name
-LOOKED_AT = 20  # rows
 ROW_KEY = "id"
-DEEPEST = 3  # keys on the way to a value
 
-# Names as shops use them, without case and punctuation, the likeliest first.
-NAMES = {
-    "order_id": ("orderid", "ordernumber", "incrementid", "id", "number", "uuid"),
-    "customer_id": (
-        "customerid",
-        "userid",
-        "buyerid",
-        "clientid",
-        "customernumber",
-        "customer",
-        "user",
-        "email",
-        "customeremail",
-    ),
-    "total_amount": ("totalamount", "grandtotal", "basegrandtotal", "totalprice", "total", "amount", "price"),
-    "order_date": ("orderdate", "orderedat", "createdat", "datecreated", "created", "date", "day", "placedat"),
-    "status": ("status", "orderstatus", "financialstatus", "state", "paymentstatus"),
-    "review_id": ("reviewid", "id", "uuid"),
-    "product_id": ("productid", "product", "sku", "itemid"),
-    "rating": ("rating", "stars", "score"),
-    "review_text": ("reviewtext", "review", "text", "body", "content", "comment", "message"),
-    "review_date": ("reviewdate", "createdat", "datecreated", "created", "date", "day"),
-}
 PAGE_PARAMS = ("page", "pagenumber", "currentpage", "p")
 OFFSET_PARAMS = ("offset", "skip", "start", "fromrow")
 SIZE_PARAMS = ("limit", "perpage", "pagesize", "size", "itemsperpage", "take")
 NEXT_KEYS = ("next", "nexturl", "nextpage", "nextpageurl", "nextlink", "href")
-TOTAL_KEYS = ("total", "totalcount", "totalitems", "totalresults", "count")
+TOTAL_KEYS = (
+    "total", "totalcount", "totalitems", "totalresults", "totalelements", "totalrecords", "filtercount", "numfound",
+    "count",
+)  # fmt: skip
 TOTAL_HEADERS = ("X-Total-Count", "X-WP-Total", "Content-Range")
 MAX_BAD_RATE = {"orders": 0.05, "reviews": 0.10}
 
@@ -56,6 +34,7 @@ class Guess:
     """`declared`: the keys of [datasets.…]. `sample`: the first row's value of each field that was found.
 
     `page_size` is what the URL asks for; `missing` are fields that were not found and without which no row is valid.
+    `is_cut_off`: there are more rows than these, and nothing says how they are asked for.
     """
 
     declared: dict[str, Any]
@@ -63,6 +42,7 @@ class Guess:
     sample: dict[str, str]
     missing: tuple[str, ...]
     page_size: int | None
+    is_cut_off: bool
 
 
 def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone: str = "UTC") -> Guess:
@@ -78,8 +58,8 @@ def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone:
     size = next((name for name in query if _is_number(query, name, SIZE_PARAMS)), None)
     page_size = int(query.pop(size)[0]) if size else None
     paginator = _paginator(query, body, headers)
-    total = _total(body, len(rows))
-    places = {field: path for field in STAGED_FIELDS[dataset] if (path := _path_to(field, rows))}
+    total = _total(body, selector, len(rows))
+    places = {field: path for field in STAGED_FIELDS[dataset] if (path := path_to(field, rows))}
     dated = "order_date" if dataset == "orders" else "review_date"
     dates = _texts(rows, places.get(dated))
     date_format = guessed_date_format(dates, asked, zone)
@@ -108,13 +88,18 @@ def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone:
         "amount_format": guessed_amount_format(_texts(rows, places.get("total_amount"))),
         "max_bad_rate": MAX_BAD_RATE[dataset],
     }
-    first = dict(_leaves(rows[0])) if rows else {}
+    if dataset == "orders" and (items := guessed_items(rows)):
+        declared["fields"].append("items")
+        declared["keys"] |= {"items": items[0]} if items[0] != "items" else {}
+        declared["items"] = items[1]
+    first = dict(leaves(rows[0])) if rows else {}
     return Guess(
         declared={key: value for key, value in declared.items() if value not in (None, {})},
         day=day,
         sample={field: str(first[path]) for field, path in places.items() if path in first},
         missing=tuple(field for field in NEEDED_FIELDS[dataset] if field not in places),
         page_size=page_size,
+        is_cut_off=paginator["type"] == "single_page" and (len(rows) == page_size or _is_more(body, total, len(rows))),
     )
 
 
@@ -162,11 +147,11 @@ def _rows(body: Any) -> tuple[list[Any], str, str | None]:
     """The longest list of objects, or an empty list, and where it stands; of rows by their ids a key for them, too."""
     if isinstance(body, list):
         return body, "$", None
-    keyed = [(value, path) for path, value in (("$", body), *_values(body)) if _is_rows_by_id(value)]
+    keyed = [(value, path) for path, value in (("$", body), *values(body)) if _is_rows_by_id(value)]
     if keyed:
         objects, path = keyed[0]
         return [{ROW_KEY: key} | row for key, row in objects.items()], path, ROW_KEY
-    lists = [(value, path) for path, value in _values(body) if isinstance(value, list)]
+    lists = [(value, path) for path, value in values(body) if isinstance(value, list)]
     lists = [(value, path) for value, path in lists if not value or isinstance(value[0], dict)]
     if not lists:
         raise ValueError("The answer holds no list of objects")
@@ -184,43 +169,10 @@ def _is_rows_by_id(value: Any) -> bool:
     return len({frozenset(row) for row in value.values()}) == 1
 
 
-def _values(body: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """What stands under the keys of objects within objects, by selector."""
-    if isinstance(body, dict) and depth < DEEPEST:
-        for key, value in body.items():
-            if KEY.fullmatch(key):
-                here = f"{path}.{key}" if path else key
-                yield here, value
-                yield from _values(value, here, depth + 1)
-
-
-def _leaves(row: Any) -> Iterator[tuple[str, Any]]:
-    for path, value in _values(row):
-        if not isinstance(value, dict | list) and value is not None:
-            yield path, value
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower().rpartition(":")[2])
-
-
-def _path_to(field: str, rows: Sequence[Any]) -> str | None:
-    """Where a field stands: the likeliest name, rather as a whole path than as its end, and the shallowest of them."""
-    paths = list(dict.fromkeys(path for row in rows[:LOOKED_AT] for path, _ in _leaves(row)))
-    for is_whole in (True, False):
-        for name in NAMES[field]:
-            matching = [path for path in paths if _plain(path if is_whole else path.rpartition(".")[2]) == name]
-            if matching and (is_whole or name != "id"):  # the id of something within a row is not the row's
-                return min(matching, key=lambda path: path.count("."))
-    if field in ("order_id", "review_id"):
-        return next((path for path in paths if path.rpartition(".")[2] == "id"), None)
-    return None
-
-
 def _is_number(query: Mapping[str, Sequence[str]], name: str, known: Sequence[str]) -> bool:
     """Whether a parameter holds one number, and has a known name, as a whole or in its last brackets: `page[size]`."""
     last = re.split(r"[\[.]", name.rstrip("]"))[-1]
-    return {_plain(name), _plain(last)} & set(known) != set() and len(query[name]) == 1 and query[name][0].isdecimal()
+    return {plain(name), plain(last)} & set(known) != set() and len(query[name]) == 1 and query[name][0].isdecimal()
 
 
 def _paginator(query: dict[str, list[str]], body: Any, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -233,18 +185,24 @@ def _paginator(query: dict[str, list[str]], body: Any, headers: Mapping[str, str
             return {"type": "offset", "offset_param": name}
     if 'rel="next"' in headers.get("Link", ""):
         return {"type": "header_link"}
-    for path, value in _values(body):
+    for path, value in values(body):
         is_url = value is None or (isinstance(value, str) and value.startswith(("http://", "https://", "/", "?")))
-        if _plain(path.rpartition(".")[2]) in NEXT_KEYS and is_url and "prev" not in path:
+        if plain(path.rpartition(".")[2]) in NEXT_KEYS and is_url and "prev" not in path:
             return {"type": "json_link", "next_url_path": path}
     return {"type": "single_page"}
 
 
-def _total(body: Any, rows: int) -> str | None:
-    """Where the number of the day's rows stands; a `count` may be the page's, unless it is more."""
-    for path, value in _values(body):
-        name = _plain(path.rpartition(".")[2])
+def _total(body: Any, selector: str, rows: int) -> str | None:
+    """Where the number of the day's rows stands, outside of them; a `count` may be the page's, unless it is more."""
+    for path, value in values(body):
+        if selector == "$" or path.startswith(f"{selector}."):
+            continue
+        name = plain(path.rpartition(".")[2])
         is_number = isinstance(value, Number) and value.isdecimal()
         if name in TOTAL_KEYS and is_number and int(value) >= rows + (name == "count"):
             return path
     return None
+
+
+def _is_more(body: Any, total: str | None, rows: int) -> bool:
+    return total is not None and int(found(body, path_of(total))) > rows

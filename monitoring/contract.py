@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from ingestion.field_profile import ROLES, FieldProfile, Profile
+from ingestion.name_guess import NAMES
 from ingestion.shop_dataset import DatasetConfig
-from ingestion.shop_guess import NAMES
 from monitoring.contract_rules import RULES
 from monitoring.contract_usual import Difference, FieldHistory, percent
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 TOP = {"language": "en", "max_text_bytes": 1_000_000}
 PATIENCE = {"max_attempts": 2, "deadline_seconds": 60}  # of the one request that is made for each dataset
+CUT_OFF = (
+    "But the page of {dataset} is full, and nothing in it says how the next one is asked for. Correct its paginator, or"
+    " give the URL with the parameter that does: …&page=1 or …&offset=0."
+)
 AUTHS = {"bearer": {"type": "bearer"}, "http_basic": {"type": "http_basic"}}
 
 
@@ -45,6 +49,8 @@ def init(
         base, day = f"{urlsplit(orders).scheme}://{urlsplit(orders).netloc}", guesses["orders"].day
         typer.echo(f"{out} is written: a first draft, by the names of fields. See what it makes of the day:")
         typer.echo(f"  export SHOP_API_URL={base} SHOP_CONFIG={out.resolve()}\n  daybreak doctor --day {day}")
+        for dataset in (name for name, guess in guesses.items() if guess.is_cut_off):
+            typer.echo(CUT_OFF.format(dataset=dataset))
 
 
 def _write(out: Path, text: str) -> None:

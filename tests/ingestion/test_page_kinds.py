@@ -36,6 +36,16 @@ constants = { customer_id = "c", total_amount = "1", status = "paid" }
 """
 
 
+ONE_PAGE = (
+    TOP.replace('path = "orders"', 'path = "api/v1/orders"')
+    + """
+params = { date = "{day}" }
+page_size_param = "limit"
+data_selector = "orders"
+"""
+)
+
+
 def rows(low: datetime, high: datetime, date_of: Callable[[datetime], Any] = str) -> list[dict[str, Any]]:
     """Orders from low to before high."""
     return [{"id": f"o{number}", "at": date_of(at)} for number, at in orders("UTC") if low <= at < high]
@@ -250,3 +260,17 @@ def test_a_posted_page_that_names_itself_ends(
     httpserver.expect_request("/orders").respond_with_json({"data": {"orders": page}})
     with pytest.raises(ShopError, match=r"next page although it was read before \(page 3\)"):
         land("orders", date(2026, 3, 1))
+
+
+def test_a_full_page_is_not_taken_for_a_whole_day(shop: Shop, warehouse: Settings) -> None:
+    shop.configure(ONE_PAGE)
+    shop.serve(json.dumps({"orders": [{}] * 3}))
+    with pytest.raises(
+        ShopError, match=r"gave a full page, 3 rows, and shop.toml says that a day is one page\. Declare"
+    ):
+        shop.land()
+    shop.serve(json.dumps({"orders": [{}] * 2}))
+    assert shop.land().rows == 2
+    shop.configure(ONE_PAGE + 'total_selector = "total"\n')
+    shop.serve(json.dumps({"orders": [{}] * 3, "total": 3}))
+    assert shop.land().rows == 3

@@ -299,3 +299,49 @@ def test_a_draft_of_a_shop_that_knows_no_days_lands_one(
     receipt = land("orders", DAY)
     assert (receipt.rows, receipt.skipped) == (1, 29)
     assert [landed()[0][field] for field in ("order_id", "customer_id", "total_amount")] == ["o1", "3", "$1,200.00"]
+
+
+ITEM = {"product": {"id": "p1"}, "quantity": 2, "unit_price": "5.00", "weight": 3}
+ORDER = {"id": 1, "customer": "c", "total": 12.5, "created_at": str(DAY), "status": "paid"}
+
+
+@pytest.mark.parametrize(
+    ("body", "drafted"),
+    [
+        (
+            {"line_items": [ITEM]},
+            ("line_items", {"product_id": "product.id", "quantity": "quantity", "price": "unit_price"}),
+        ),
+        (
+            {"lines": {"data": [{"sku": "s", "row_total": 1, "price": 2}]}},
+            ("lines.data", {"product_id": "sku", "total": "row_total"}),
+        ),
+        ({"tags": ["new"], "notes": [{"product": "p"}], "items": []}, (None, None)),
+    ],
+)
+def test_the_items_of_an_order_are_drafted(
+    body: dict[str, Any], drafted: tuple[str | None, dict[str, str] | None]
+) -> None:
+    answer = parse_json(json.dumps({"orders": [ORDER, ORDER | body]}).encode())
+    declared = guessed("orders", f"https://shop.example/orders?day={DAY}", answer, {}).declared
+    assert (declared["keys"].get("items"), declared.get("items")) == drafted
+    assert ("items" in declared["fields"]) == (drafted[0] is not None)
+
+
+@pytest.mark.parametrize(
+    ("query", "more", "is_said"),
+    [
+        ("limit=2", {}, True),
+        ("limit=9", {"filter_count": 7}, True),
+        ("limit=9", {"total": 2}, False),
+        ("limit=2&page=1", {}, False),
+    ],
+)
+def test_a_page_that_may_not_be_the_only_one_is_told(
+    query: str, more: dict[str, int], is_said: bool, warehouse: Settings, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    httpserver.expect_request("/orders").respond_with_json({"orders": [ORDER, ORDER], **more})
+    code, said = daybreak(
+        "init", httpserver.url_for(f"/orders?day={DAY}&{query}"), "--yes", "--out", str(tmp_path / "s.toml")
+    )
+    assert (code, "But the page of orders is full" in said) == (0, is_said), said

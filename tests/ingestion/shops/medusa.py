@@ -16,7 +16,7 @@ def answer(request: Request) -> Response:
     found = [
         {"id": f"order_{number:03}", "customer_id": f"cus_{number}", "total": 30.5, "status": "completed"}
         | {"created_at": moment.isoformat().replace("+00:00", ".000Z")}
-        | ({"items": [MEDUSA_ITEM]} if "*items" in request.args["fields"].split(",") else {})
+        | ({"items": [MEDUSA_ITEM]} if "*items" in request.args.get("fields", "*items").split(",") else {})
         for number, moment in orders("UTC")
         if low <= moment < high
     ]
