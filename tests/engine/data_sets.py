@@ -24,8 +24,11 @@ amounts = st.sampled_from(["0", "0.01", "33.33", "12.50", "0.05", EIGHTEEN_DIGIT
 statuses = st.sampled_from(["shipped", "shipped", "cancelled", "it's"])
 order_ids = st.sampled_from([f"o{number}" for number in range(8)] + ['o"1', "o,\n1", "ö"])
 customer_ids = st.sampled_from(["c0", "c1", "c2", "c,3"])
+items = st.sampled_from(
+    [None, "[]", '[{"product_id":"p,1","quantity":2,"total":"0.05"},{"product_id":"ö\\n","total":7}]']
+)
 orders = st.fixed_dictionaries(
-    {"order_id": order_ids, "customer_id": customer_ids, "total_amount": amounts, "status": statuses}
+    {"order_id": order_ids, "customer_id": customer_ids, "total_amount": amounts, "status": statuses, "items": items}
 )
 
 
