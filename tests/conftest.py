@@ -47,7 +47,7 @@ def environment(home: Path) -> Iterator[None]:
     Nor what else outlives a test in this process: levels of logging, which the command line sets, and kept messages.
     """
     before = dict(os.environ)
-    loggers = [logging.getLogger(name) for name in (*OWN_PACKAGES, "monitoring.run_log")]
+    loggers = [logging.getLogger(name) for name in (None, *OWN_PACKAGES, "monitoring.run_log")]
     levels = [logger.level for logger in loggers]
     _clear_environment(home)
     yield

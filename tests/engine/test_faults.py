@@ -40,6 +40,7 @@ def shop_in_use(world: Callable[[Shop], World]) -> World:
     return known
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_not_there_is_told_and_nothing_changes(
     shop_in_use: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

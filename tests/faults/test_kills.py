@@ -50,7 +50,8 @@ def kill_at_random_moments(
 
 
 @pytest.mark.fault(32)
-@pytest.mark.parametrize("kills", [3, pytest.param(KILLS, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [3, KILLS])
 def test_runs_killed_at_random_moments_are_put_right_by_the_same_run(
     world: Callable[[ListedShop], World], cache: "redis.Redis", forker: Forker, kills: int
 ) -> None:

@@ -182,7 +182,7 @@ def test_datasets_take_turns_in_one_process(shop: Shop, warehouse: Settings) -> 
 def test_further_fields_become_columns(shop: Shop, warehouse: Settings) -> None:
     shop.serve_rows(order(channel="web", coupon=1.50))
     assert shop.land().undeclared_fields == ("channel", "coupon")
-    declared = shop.config_file.read_text().replace('"status"]\nreq', '"status", "channel", "coupon"]\nreq')
+    declared = shop.config_file.read_text().replace('"status", "items"]', '"status", "items", "channel", "coupon"]')
     shop.configure(declared)
     assert shop.land().undeclared_fields == ()
     before, after = landed()

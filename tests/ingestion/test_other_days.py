@@ -99,7 +99,8 @@ def test_the_day_of_a_change_is_told_by_a_field_of_its_own(undated: Shop, wareho
     text = undated.config_file.read_text().replace(
         'skip_other_days = "order_date"', 'skip_other_days = "changed_at"', 1
     )
-    text = text.replace('"order_date", "status"]', '"order_date", "status", "changed_at"]', 2)
+    text = text.replace('"status", "items"]', '"status", "items", "changed_at"]', 1)
+    text = text.replace('"order_date", "status"]', '"order_date", "status", "changed_at"]', 1)
     undated.configure(text.replace("max_bad_rate", 'day_is = "updated"\ntime_zone = "Asia/Tokyo"\nmax_bad_rate', 1))
     ends = [f"{undated.day - timedelta(days=1)}T15:00:00Z", f"{undated.day}T15:00:00Z"]  # midnights of Tokyo
     rows = ",".join(order(order_id=at, order_date="2020-01-01", changed_at=at) for at in ends)
