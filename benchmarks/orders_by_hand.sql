@@ -112,7 +112,8 @@ select
     status,
     status <> all((select non_revenue_statuses from ops.dataset_settings where dataset = 'orders')::text[]) as is_revenue,
     total_amount > %(large_order_amount)s as is_large,
-    order_date as logical_date
+    order_date as logical_date,
+    null::text as items
 from judged
 where not is_identical_copy and reasons = '{}';
 analyze accepted;
@@ -144,8 +145,8 @@ from (
 analyze candidates;
 
 delete from marts.fct_orders using replaced where fct_orders.order_id = replaced.order_id;
-insert into marts.fct_orders (order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date)
-select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date from candidates where is_current;
+insert into marts.fct_orders (order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items)
+select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items from candidates where is_current;
 
 delete from ops.int_orders_shadowed
 where
@@ -153,9 +154,9 @@ where
     or order_id in (select order_id from accepted)
     or order_id in (select order_id from replaced);
 insert into ops.int_orders_shadowed (
-    order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date
+    order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items
 )
-select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date from candidates where not is_current;
+select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items from candidates where not is_current;
 
 create temp table customers on commit drop as
 select customer_id from replaced
