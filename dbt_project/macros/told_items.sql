@@ -30,15 +30,21 @@ select
     product_id,
     quantity,
     round(amount, 2) as amount,
-    coalesce(quantity = round(quantity, 3) and abs(quantity) < 1e9 and abs(amount) < 1e13, false) as is_readable
+    coalesce(
+        quantity = round(quantity, 3) and abs(quantity) < 1e9 and abs(amount) < 1e13
+        and coalesce(octet_length(product_id), 0) <= 1000,  -- more than an index can hold
+        false
+    ) as is_readable
 from (
     select
         item_number,
         nullif({{ trimmed('item #>> settings.item_product_id') }}, '') as product_id,
         {{ quantity_value('told_quantity') }} as quantity,
         case
-            when settings.item_total is null then {{ told_amount('told_price') }} * {{ quantity_value('told_quantity') }}
-            else {{ told_amount('told_total') }}
+            when settings.item_total is not null then {{ told_amount('told_total') }}
+            -- numbers that are both huge have a product that no numeric can hold
+            when abs({{ quantity_value('told_quantity') }}) < 1e9
+                then {{ told_amount('told_price') }} * {{ quantity_value('told_quantity') }}
         end * settings.amount_unit as amount
     from (
         select

@@ -80,6 +80,8 @@ ITEMS: list[tuple[str | None, list[str], str | None]] = [
     ('[{"pieces":0.0125,"prices":[8]}]', ["item_unreadable"], None),
     ('[{"pieces":"two","prices":[8]}]', ["item_unreadable"], None),
     ('[{"pieces":1e9,"prices":[8]}]', ["item_unreadable"], None),
+    ('[{"pieces":1e100000,"prices":[1e100000]}]', ["item_unreadable"], None),
+    (f'[{{"product":{{"sku":"{"x" * 1001}"}},"prices":[1]}}]', ["item_unreadable"], None),
     ('[{"pieces":1,"prices":[1e13]}]', ["item_unreadable"], None),
     ('[{"pieces":1,"prices":[NaN]}]', ["items_not_a_list"], None),
     ('[{"prices":[]}]', ["item_unreadable"], None),
