@@ -34,7 +34,7 @@ DATASET_RULES = {
         Rule("order_date_not_the_day", "order_date is not the logical day in the shop's time zone."),
         Rule("order_date_after_the_day", "order_date is later than the day on which the shop updated the order."),
         Rule("items_not_a_list", "items is no list of JSON."),
-        Rule("item_unreadable", "An item has a quantity or amount that is no number, unfit or too precise, or too long an id."),
+        Rule("item_unreadable", "An item has a quantity or amount that does not fit, or an id that is too long."),
     ),
     "reviews": (
         Rule("rating_not_a_number", "rating is no plain decimal number."),
