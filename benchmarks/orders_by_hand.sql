@@ -64,6 +64,7 @@ select
                 octet_length(order_date), octet_length(status)) > longest
                 then 'text_too_long'
         end,
+        case when octet_length(order_id) > 1000 or octet_length(customer_id) > 1000 then 'id_too_long' end,
         case when not is_last_of_id and btrim(order_id) <> '' then 'superseded' end,
         case when amount is null and btrim(total_amount) <> '' then 'amount_not_a_number' end,
         case when amount < 0 then 'amount_negative' end,

@@ -21,6 +21,7 @@ COMMON_RULES = (
     Rule("not_an_object", "The item in the API's list is no JSON object."),
     Rule("unstorable_text", "A declared field holds NUL or a lone surrogate, which Postgres cannot store."),
     Rule("text_too_long", "A declared field is longer than max_text_bytes in shop.toml."),
+    Rule("id_too_long", "An id has more than 1,000 bytes."),
     Rule("superseded", "A later row of the same load has the same id and says something else; that one counts."),
 )
 

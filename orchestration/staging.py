@@ -29,8 +29,8 @@ def _fingerprint(connection: Connection) -> str:
     project = PROJECT_ROOT / "dbt_project"
     files = sorted([*project.glob("models/staging/*.sql"), *project.glob("models/quarantine/*.sql")])
     digest = hashlib.sha256()
-    names = ("judging", "told_amount", "told_date", "told_items", "duplicates", "rejected_rows")
-    macros = [project / "macros" / f"{name}.sql" for name in names]
+    names = ("judging", "common_reasons", "told_*", "flat_json", "duplicates", "rejected_rows")
+    macros = [file for name in names for file in sorted(project.glob(f"macros/{name}.sql"))]
     for file in [*files, *macros, *sorted(project.glob("seeds/*"))]:
         digest.update(file.read_bytes())
     columns = connection.execute(

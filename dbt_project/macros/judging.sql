@@ -57,23 +57,3 @@ end
 {% macro is_no_object(extra) -%}
 coalesce(left({{ extra }}, 1) <> '{', false)
 {%- endmacro %}
-
-{% macro longest_text_bytes(relation, row_alias) -%}
-greatest(
-    {%- for field in declared_fields(relation) %}
-    octet_length({{ row_alias }}.{{ field }}),
-    {%- endfor %}
-    0
-)
-{%- endmacro %}
-
-{# Reasons that every dataset shares, as elements of the array of reasons. #}
-{% macro common_reasons(relation, id) -%}
-case when is_item_no_object then 'not_an_object' end,
-            {%- for field in declared_fields(relation) %}
-            case when {{ is_missing(field) }} and '{{ field }}' = any(required_fields) then 'missing_{{ field }}' end,
-            {%- endfor %}
-            case when _escaped is not null then 'unstorable_text' end,
-            case when longest_text_bytes > max_text_bytes then 'text_too_long' end,
-            case when not is_last_of_id and not {{ is_missing(id) }} then 'superseded' end
-{%- endmacro %}

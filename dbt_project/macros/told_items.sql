@@ -32,7 +32,7 @@ select
     round(amount, 2) as amount,
     coalesce(
         quantity = round(quantity, 3) and abs(quantity) < 1e9 and abs(amount) < 1e13
-        and coalesce(octet_length(product_id), 0) <= 1000,  -- more than an index can hold
+        and not {{ is_too_long('product_id') }},
         false
     ) as is_readable
 from (
@@ -42,7 +42,7 @@ from (
         {{ quantity_value('told_quantity') }} as quantity,
         case
             when settings.item_total is not null then {{ told_amount('told_total') }}
-            -- numbers that are both huge have a product that no numeric can hold
+            -- the product of two huge numbers is more than any numeric can hold
             when abs({{ quantity_value('told_quantity') }}) < 1e9
                 then {{ told_amount('told_price') }} * {{ quantity_value('told_quantity') }}
         end * settings.amount_unit as amount
@@ -63,20 +63,4 @@ from (
 {# How many of the product: 1 where the shop does not tell. #}
 {% macro quantity_value(text) -%}
 case when {{ text }} is null then 1 else {{ decimal_value(text) }} end
-{%- endmacro %}
-
-{# False for JSON that may nest so deep that Postgres gives up on the query instead of calling it invalid. Many brackets are
-   fine if few are left of them without texts, and then, three times, without what holds no other bracket. #}
-{% macro is_flat_enough(text) -%}
-{%- set skeleton = namespace(text=without(text, '"([^"\\\\]|\\\\.)*"')) -%}
-{%- for _ in range(3) -%}{%- set skeleton.text = without(skeleton.text, '[{[][^][{}]*[]}]') -%}{%- endfor -%}
-case when {{ count_of_brackets(text) }} <= 5000 then true else {{ count_of_brackets(skeleton.text) }} <= 5000 end
-{%- endmacro %}
-
-{% macro without(text, pattern) -%}
-regexp_replace({{ text }}, '{{ pattern }}', '', 'g')
-{%- endmacro %}
-
-{% macro count_of_brackets(text) -%}
-octet_length({{ text }}) - octet_length(translate({{ text }}, '[{', ''))
 {%- endmacro %}

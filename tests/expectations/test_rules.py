@@ -198,6 +198,8 @@ OTHER_ORDERS: list[tuple[Row, list[str]]] = [
     (order(9, _escaped="status"), ["unstorable_text"]),
     (order(10, status="x" * 100), []),
     (order(11, status="é" * 51), ["text_too_long"]),
+    (order(12, order_id="é" * 501), ["id_too_long", "text_too_long"]),
+    (order(13, customer_id="x" * 1001), ["id_too_long", "text_too_long"]),
     ({"_extra": "[1]"}, ["not_an_object", *(f"missing_{field}" for field in STAGED_FIELDS["orders"])]),
     ({"_extra": '"{"'}, ["not_an_object", *(f"missing_{field}" for field in STAGED_FIELDS["orders"])]),
 ]
@@ -222,6 +224,7 @@ REVIEWS: list[tuple[Row, list[str]]] = [
     (review(17, customer_id=None), ["missing_customer_id"]),
     (review(18, review_text="  "), ["missing_review_text"]),
     (review(19, review_text="é" * 51), ["text_too_long"]),
+    (review(24, product_id="x" * 1001), ["id_too_long", "text_too_long"]),
     (review(20, review_date=None), []),
     (review(21, review_date="31/03/2024"), []),
     (review(22, review_date="2023-01-01"), []),
@@ -348,7 +351,7 @@ def test_of_rows_with_one_id_the_last_stays(
 @pytest.mark.parametrize("dataset", ["orders", "reviews"])
 def test_the_rules_are_those_of_the_staging_model(dataset: str) -> None:
     model = (PROJECT_ROOT / "dbt_project" / "models" / "staging" / f"stg_shop__{dataset}.sql").read_text()
-    common = (PROJECT_ROOT / "dbt_project" / "macros" / "judging.sql").read_text()
+    common = (PROJECT_ROOT / "dbt_project" / "macros" / "common_reasons.sql").read_text()
     codes = r"then\s+'([a-z0-9_]+)'\s+end"
     if dataset == "orders":
         told_items = (PROJECT_ROOT / "dbt_project" / "macros" / "told_items.sql").read_text()

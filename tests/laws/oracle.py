@@ -149,6 +149,10 @@ def _decimal(text: str) -> Decimal | None:
     return value if value is not None and value.is_finite() else None
 
 
+def _is_too_long(identifier: str | None) -> bool:
+    return len((identifier or "").encode()) > 1000
+
+
 def _date(text: str, zone: str) -> date | None:
     text = text.strip()
     try:
@@ -178,6 +182,8 @@ def _accept(
             or len(text.encode()) > 1_000_000
         ):
             return None
+    if any(_is_too_long(text) for name, text in row.items() if name.endswith("_id")):
+        return None
     if dataset == "orders":
         return _accept_order(row, day, zone, is_day_of_update)
     return _accept_review(row, day, zone)
@@ -211,10 +217,11 @@ def _lines(told: Any, keys: Mapping[str, str]) -> list[dict[str, Any]] | None:
         read = {name: _text(item.get(key)) if isinstance(item, dict) else None for name, key in keys.items()}
         quantity = Decimal(1) if read.get("quantity") is None else _decimal(read["quantity"] or "")
         amount = _decimal(read["total" if "total" in keys else "price"] or "")
-        if quantity is None or amount is None or quantity != _rounded(quantity, "0.001"):
+        product = (read["product_id"] or "").strip() or None
+        if quantity is None or amount is None or quantity != _rounded(quantity, "0.001") or _is_too_long(product):
             return None
         line = cents(amount if "total" in keys else amount * quantity)
-        lines.append({"product_id": (read["product_id"] or "").strip() or None, "quantity": quantity, "amount": line})
+        lines.append({"product_id": product, "quantity": quantity, "amount": line})
     return lines
 
 

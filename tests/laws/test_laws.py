@@ -239,6 +239,21 @@ def test_a_day_that_is_run_again_unchanged_changes_nothing(world: Callable[[Shop
     assert contents() == seen
 
 
+@pytest.mark.parametrize("letters", [1_000, 1_001, 5_000])
+def test_no_id_is_too_long_for_its_day(world: Callable[[Shop], World], letters: int) -> None:
+    """Above some 2,700 bytes none fits an index, unless it can be compressed."""
+    said = with_plain_rows({(dataset, FIRST): [] for dataset in ("orders", "reviews")})
+    long = random.Random(letters).randbytes(letters).hex()[:letters]
+    for field, order in zip(("order_id", "customer_id"), said["orders", FIRST], strict=False):
+        order[field] = f"{long[1:]}é"[-letters + 1 :]  # which has two bytes
+    said["orders", FIRST][2]["items"] = [{"product_id": long, "total": 1}]
+    for field, review in zip(("review_id", "product_id", "customer_id"), said["reviews", FIRST], strict=False):
+        review[field] = long
+    here = world(ListedShop(said))
+    assert {day.state for day in here.run([FIRST]).days} == {"admitted"}
+    here.assert_marts_are_right()
+
+
 @pytest.mark.fault(16, 17)
 def test_a_vanished_order_gives_way_to_the_earlier_day(world: Callable[[Shop], World]) -> None:
     def order(day: date, amount: str) -> dict[str, Any]:

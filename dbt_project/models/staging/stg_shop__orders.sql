@@ -41,7 +41,7 @@ judged as (
     cross join lateral (  -- noqa: ST05
         select
             array_remove(array[
-                {{ common_reasons(raw_orders, 'order_id') }},
+                {{ common_reasons(raw_orders, ['order_id', 'customer_id']) }},
                 case when amount is null and not {{ is_missing('total_amount') }} then 'amount_not_a_number' end,
                 case when amount < 0 then 'amount_negative' end,
                 case when amount <> round(amount, 2) then 'amount_too_precise' end,

@@ -40,7 +40,7 @@ judged as (
     cross join lateral (  -- noqa: ST05
         select
             array_remove(array[
-                {{ common_reasons(raw_reviews, 'review_id') }},
+                {{ common_reasons(raw_reviews, ['review_id', 'product_id', 'customer_id']) }},
                 case when rating_value is null and not {{ is_missing('rating') }} then 'rating_not_a_number' end,
                 case when rating_value not in (1, 2, 3, 4, 5) then 'rating_not_1_to_5' end,
                 case

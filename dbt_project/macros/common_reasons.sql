@@ -1,0 +1,29 @@
+{# The rules that are those of every dataset: what no row may have, whatever it tells. #}
+
+{% macro longest_text_bytes(relation, row_alias) -%}
+greatest(
+    {%- for field in declared_fields(relation) %}
+    octet_length({{ row_alias }}.{{ field }}),
+    {%- endfor %}
+    0
+)
+{%- endmacro %}
+
+{# True for an id that no index could hold: its limit is 2,704 bytes, of two ids where they are a key together. #}
+{% macro is_too_long(id) -%}
+coalesce(octet_length({{ id }}) > 1000, false)
+{%- endmacro %}
+
+{# Reasons that every dataset shares, as elements of the array of reasons. The first of the ids is that of the row. #}
+{% macro common_reasons(relation, ids) -%}
+case when is_item_no_object then 'not_an_object' end,
+            {%- for field in declared_fields(relation) %}
+            case when {{ is_missing(field) }} and '{{ field }}' = any(required_fields) then 'missing_{{ field }}' end,
+            {%- endfor %}
+            case when _escaped is not null then 'unstorable_text' end,
+            case when longest_text_bytes > max_text_bytes then 'text_too_long' end,
+            case
+                when {% for id in ids %}{{ is_too_long(id) }}{{ ' or ' if not loop.last }}{% endfor %} then 'id_too_long'
+            end,
+            case when not is_last_of_id and not {{ is_missing(ids[0]) }} then 'superseded' end
+{%- endmacro %}
