@@ -188,10 +188,6 @@ inner join dates using (order_date)
 where is_revenue
 group by order_date;
 
-insert into ops.customer_changes (customer_id, build_id)
-select customer_id, 'by hand' from customers
-on conflict (customer_id) do update set build_id = excluded.build_id;
-
 insert into ops.day_ledger (dataset, day, admitted_load_id, admitted_at, published_load_id, published_at)
 values ('orders', %(day)s, %(load)s, clock_timestamp(), %(load)s, clock_timestamp())
 on conflict (dataset, day) do update set

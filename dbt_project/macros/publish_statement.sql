@@ -5,6 +5,7 @@ declare
     rows_published jsonb := '{}';
     rows_deleted bigint;
     rows_merged bigint;
+    is_noted boolean;
     publication bigint;
 begin
     {{ wait_briefly_for_locks() }}
@@ -33,13 +34,9 @@ begin
     from {{ relation_of(pipeline.worklist) }} as days
     where ledger.dataset = '{{ pipeline.dataset }}' and ledger.day = days.day;
 
-    insert into {{ source('ops', 'customer_changes') }} (customer_id, build_id)
-    select customer_id, '{{ build.build_id }}' from {{ relation_of(pipeline.customers) }}
-    on conflict (customer_id) do update set build_id = excluded.build_id;
+    {{ note_touched_customers(pipeline, build) }}
     {%- else %}
-    delete from {{ source('ops', 'customer_changes') }} as changes
-    using {{ relation_of('int_health_customers_touched') }} as seen
-    where changes.customer_id = seen.customer_id and changes.build_id = any(seen.build_ids);
+    {{ cross_off_touched_customers() }}
     {%- endif %}
 
     insert into {{ source('ops', 'publications') }} (pipeline, build_id, as_of_date, day_count, rows_published)

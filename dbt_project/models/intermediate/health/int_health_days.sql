@@ -1,5 +1,7 @@
 -- One row, or none: the newest day that both pipelines have published, if customer_health is behind it.
 -- In a build that publishes orders or reviews too, their days count as published: health then waits for their publish.
+{{ config(pre_hook='{{ let_unnoted_publishes_end() }}') }}
+
 with
 
 orders_worklist as (

@@ -1,0 +1,87 @@
+"""Whose health may have changed: noted by each publish, from the first build of health on, and nobody is forgotten."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from orchestration import dbt_runner
+from tests.dbt_project.conftest import Dbt
+from tests.dbt_project.loads import FIRST, SECOND, Loads, order, orders, reviews
+from tests.dbt_project.readers import assert_marts_are_right
+from warehouse.connection import connect
+
+pytestmark = pytest.mark.integration
+
+ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
+
+
+def build_and_publish(*pipelines: str) -> None:
+    dbt_runner.build(list(pipelines))
+    dbt_runner.publish(list(pipelines))
+
+
+def noted() -> list[str]:
+    with connect() as connection:
+        rows = connection.execute("select customer_id from ops.customer_changes order by 1").fetchall()
+    return [row["customer_id"] for row in rows]
+
+
+def test_without_reviews_nobody_is_noted(dbt: Dbt, loads: Loads) -> None:
+    loads.admit("orders", FIRST, orders(FIRST))
+    build_and_publish(ORDERS)
+    assert noted() == []
+    loads.admit("orders", SECOND, orders(SECOND))
+    assert dbt("build").succeeded  # of everything, as people type it: health has no day yet
+    assert noted() == []
+    loads.admit("reviews", SECOND, reviews(SECOND))
+    build_and_publish(REVIEWS)
+    build_and_publish(HEALTH)
+    assert_marts_are_right(loads)
+    loads.admit("orders", SECOND, [order(SECOND, 1)])
+    build_and_publish(ORDERS)
+    assert noted() == ["c0", "c1", "c2"]
+    build_and_publish(HEALTH)
+    assert noted() == []
+    assert_marts_are_right(loads)
+
+
+def test_what_is_published_while_health_is_built_first_is_noted(loads: Loads) -> None:
+    loads.admit("orders", FIRST, orders(FIRST))
+    loads.admit("reviews", FIRST, reviews(FIRST))
+    build_and_publish(ORDERS, REVIEWS)
+    dbt_runner.build([HEALTH])
+    loads.admit("orders", FIRST, [order(FIRST, 1)])
+    build_and_publish(ORDERS)
+    dbt_runner.publish([HEALTH])  # as of what it was built from
+    build_and_publish(HEALTH)
+    assert_marts_are_right(loads)
+
+
+def test_health_is_not_built_first_while_others_publish(dbt_process: Dbt, loads: Loads) -> None:
+    loads.admit("orders", FIRST, orders(FIRST))
+    loads.admit("reviews", FIRST, reviews(FIRST))
+    build_and_publish(ORDERS, REVIEWS)
+    loads.admit("orders", FIRST, [order(FIRST, 1)])
+    dbt_runner.build([ORDERS])
+    with connect() as other, ThreadPoolExecutor() as threads:
+        other.execute("lock table ops.publication_days in share mode")  # where a publish ends
+        publishing = threads.submit(dbt_process, "run-operation", "publish", "--args", f"{{names: [{ORDERS}]}}")
+        wait_until_one_waits_for("relation")
+        building = threads.submit(dbt_process, "build", "--select", f"tag:{HEALTH}")
+        wait_until_one_waits_for("advisory")
+        other.rollback()
+    assert publishing.result().succeeded
+    assert building.result().succeeded
+    assert_marts_are_right(loads)
+
+
+def wait_until_one_waits_for(kind: str) -> None:
+    """For a lock of this kind."""
+    deadline = time.monotonic() + 25  # a publish waits for 30 s
+    with connect(autocommit=True) as connection:
+        while not connection.execute(
+            "select from pg_stat_activity where datname = current_database() and wait_event = %s", [kind]
+        ).fetchall():
+            assert time.monotonic() < deadline, f"nobody waits for a lock of kind {kind}"
+            time.sleep(0.05)
