@@ -65,6 +65,7 @@ def _counted(metric: str, day: date) -> float | None:
     revenue = [row for row in rows_of("fct_orders") if row["is_revenue"] and row["order_date"] == day]
     before = [row for row in rows_of("fct_orders") if row["is_revenue"] and row["order_date"] == day - timedelta(7)]
     customers = [row for row in rows_of("customer_ltv") if row["first_order_date"] == day]
+    sold = [row for row in rows_of("fct_order_items") if row["is_revenue"] and row["order_date"] == day]
     told = [row for row in rows_of("fct_reviews") if row["review_date"] == day]
     active, positive = [row["is_active"] for row in customers], [row["sentiment"] == "positive" for row in told]
     value: dict[str, Any] = {
@@ -75,6 +76,9 @@ def _counted(metric: str, day: date) -> float | None:
         "revenue_growth": _ratio(
             _sum(revenue, "total_amount") - _sum(before, "total_amount"), _sum(before, "total_amount")
         ),
+        "item_revenue": _sum(sold, "amount") if sold else None,
+        "units_sold": _sum(sold, "quantity") if sold else None,
+        "units_per_order": _ratio(_sum(sold, "quantity"), len(revenue)),
         "new_customers": len(customers) or None,
         "active_customers": sum(active) if customers else None,
         "active_share": _ratio(sum(active), len(customers)),
