@@ -2,9 +2,9 @@
 
 For each size a database of its own is filled with that many orders, and published by the product; what is older than a
 month of days of 10,000 comes in days of a million. Then days of 10,000 orders are judged, built, tested and published
-one after the other, each after a checkpoint: the median is told. Then a day of 1,000,000 orders once, after the same work was done by hand in
-one transaction (orders_by_hand.sql) and rolled back; both must leave the same marts, row for row. Needs a warehouse to
-make databases in (PGHOST …).
+one after the other, each after a checkpoint: the median is told. Then a day of 1,000,000 orders once, after the same
+work was done by hand in one transaction (orders_by_hand.sql) and rolled back; both must leave the same marts, row for
+row. Needs a warehouse to make databases in (PGHOST …).
 """
 
 import os
@@ -153,7 +153,7 @@ def measure(history: int) -> HistoryCost:
     for number in range(WARM_UP_DAYS + DAYS):
         day = first + timedelta(days=number)
         load_id = land(day, DAY_SIZE, customers)
-        _checkpoint()  # between two nights there are many: the first change of each page is written as a whole page
+        _checkpoint()  # as between two nights: the first change of each page is then logged as a whole page
         parts.append(_day_parts(day, load_id))
     gate, transform, publish = (statistics.median(part) for part in zip(*parts[WARM_UP_DAYS:], strict=True))
 
