@@ -185,6 +185,19 @@ def test_the_guide_tells_every_setting_and_only_variables_that_are_read() -> Non
     assert told <= settings | given | asked | set(read_env_file()) | set(built_environment())
 
 
+def test_compose_hands_on_every_setting_that_is_not_its_own() -> None:
+    settings = {name.upper() for name in Settings.model_fields}
+    settings |= {f"ANOMALY_{name.upper()}" for name in AnomalyLimits.model_fields}
+    of_its_servers = {"PGPORT", "PGSSLMODE"}
+    assert settings - set(COMPOSE["x-airflow"]["environment"]) - of_its_servers <= set(built_environment())
+
+
+def test_the_readme_tells_every_setting() -> None:
+    told = set(re.findall(r"`(\w+)`", (ROOT / "README.md").read_text()))
+    assert {name.upper() for name in Settings.model_fields} <= told
+    assert {f"ANOMALY_{name.upper()}" for name in AnomalyLimits.model_fields} <= told
+
+
 def test_the_guides_defaults_are_the_codes() -> None:
     told = variables_told()
     for name, field in Settings.model_fields.items():

@@ -1,13 +1,15 @@
 """The limits of anomalies: one place, a reason each, replaced by the environment, and refused before a run if wrong."""
 
+import re
 from datetime import date
 
 import pytest
 
+from monitoring.anomalies import REMEDIES
 from monitoring.limits import AnomalyLimits, anomaly_limits
 from orchestration import steps
 from pipeline_errors import ConfigurationError
-from pipeline_settings import Settings
+from pipeline_settings import PROJECT_ROOT, Settings
 from tests.monitoring.judged_days import judge, kinds, measure
 
 DAY = date(2026, 6, 3)
@@ -15,6 +17,16 @@ DAY = date(2026, 6, 3)
 
 def test_each_limit_says_why() -> None:
     assert [name for name, field in AnomalyLimits.model_fields.items() if not field.description] == []
+
+
+def test_each_kind_has_a_remedy_and_a_row_in_the_documentation() -> None:
+    schema, text = (PROJECT_ROOT / file for file in ("warehouse/schema.sql", "ARCHITECTURE.md"))
+    check = schema.read_text().split("anomalies_kind_check check (kind in (")[1].split("))")[0]
+    kinds = set(re.findall(r"'(\w+)'", check))
+    table = text.read_text().split("## Anomalies")[1].split("\n\n")[2]
+    rows = [row.split("|")[1] for row in table.splitlines()[2:]]
+    assert kinds - set(REMEDIES) == {"volume_history"}  # information: nobody is told
+    assert set(re.findall(r"`(\w+)`", " ".join(rows))) == kinds
 
 
 @pytest.mark.integration
