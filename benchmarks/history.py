@@ -37,13 +37,13 @@ WARM_UP_DAYS, DAYS = 1, 5
 FIRST = date(2000, 1, 1)
 BY_HAND = Path(__file__).with_name("orders_by_hand.sql")
 
-# One row in ten is a timestamp, some are bad, repeated or superseded, and some stood on an earlier day already.
+# One row in ten is a timestamp, some are bad, repeated or superseded, and some stood on a day of the last month before.
 LAND = """
 insert into raw.orders (_load_id, _day, _row_number, order_id, customer_id, total_amount, order_date, status)
 select
     %(load)s, %(day)s, n,
     case
-        when n %% 500 = 11 then %(first)s::date + n %% %(days)s || '-' || (n * 7 + 1) %% %(earlier)s
+        when n %% 500 = 11 then %(day)s::date - 1 - (n / 500) %% %(days)s || '-' || (n * 7 + 1) %% %(earlier)s
         else %(day)s || '-' || said
     end,
     case
@@ -94,7 +94,8 @@ class HistoryCost:
 def land(day: date, rows: int, customers: int) -> str:
     """Put a day's load into raw and the ledger of loads; returns its id."""
     load_id = f"{day}-{time.time_ns()}"
-    values = {"first": FIRST, "days": max((day - FIRST).days, 1), "earlier": DAY_SIZE, "seed": day.toordinal()}
+    days = min(max((day - FIRST).days, 1), USUAL_DAYS)
+    values = {"days": days, "earlier": DAY_SIZE, "seed": day.toordinal()}
     with connect() as connection:
         connection.execute(LAND, {"load": load_id, "day": day, "rows": rows, "customers": customers, **values})
         connection.execute(
