@@ -117,9 +117,9 @@ def configure(place: Path, port: int, account: Account) -> None:
 
 
 def _shared_buffers() -> int:
-    """An eighth of this machine's memory in MB, at most 2 GB: pages count against us only once they are used."""
+    """A quarter of this machine's memory in MB, at most 4 GB: pages count against us only once they are used."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
-    return max(128, min(memory // 8, 2048))
+    return max(128, min(memory // 4, 4096))
 
 
 def noted_pid(data: Path) -> int | None:
