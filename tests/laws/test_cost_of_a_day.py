@@ -78,7 +78,7 @@ def rows_read() -> dict[str, tuple[int, int]]:
                 schemaname || '.' || relname as name,
                 n_live_tup as rows,
                 seq_tup_read + coalesce(
-                    (select sum(idx_tup_read) from pg_stat_user_indexes as indexes where indexes.relid = tables.relid), 0
+                    (select sum(idx_tup_read) from pg_stat_user_indexes as found where found.relid = tables.relid), 0
                 ) as read
             from pg_stat_user_tables as tables
             where schemaname in ('raw', 'marts', 'ops')
