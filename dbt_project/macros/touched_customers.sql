@@ -1,11 +1,13 @@
 {#
     Whose health may have changed is noted by each publish of orders or reviews, and crossed off by that of health. The
     first build of health takes everybody: what was published before it begins is not noted, so a shop without reviews
-    notes nobody. No publish may be under way at that moment, unaware of it: hence the lock, which each of them shares.
+    notes nobody. No publish may be under way at that moment, unaware of it: hence the lock, which each of them shares,
+    or notes its customers in any case if health is about to begin.
 #}
 {% macro note_touched_customers(pipeline, build) %}
-    perform pg_advisory_xact_lock_shared({{ start_of_health() }});
-    is_noted := {{ newest_publication('customer_health_pipeline') }} is not null;
+    is_noted :=
+        not pg_try_advisory_xact_lock_shared({{ start_of_health() }})
+        or {{ newest_publication('customer_health_pipeline') }} is not null;
     -- apart from the line above, as the worklist need not be there
     if not is_noted and to_regclass('{{ relation_of('int_health_days') }}') is not null then
         is_noted := exists (select from {{ relation_of('int_health_days') }});

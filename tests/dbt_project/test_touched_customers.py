@@ -76,6 +76,15 @@ def test_health_is_not_built_first_while_others_publish(dbt_process: Dbt, loads:
     assert_marts_are_right(loads)
 
 
+def test_a_publish_does_not_wait_for_health_to_begin(loads: Loads) -> None:
+    loads.admit("orders", FIRST, orders(FIRST))
+    dbt_runner.build([ORDERS])
+    with connect() as other:
+        other.execute("select pg_advisory_xact_lock(hashtextextended('start of customer_health_pipeline', 0))")
+        dbt_runner.publish([ORDERS])
+    assert noted() == ["c0", "c1", "c2"]
+
+
 def wait_until_one_waits_for(kind: str) -> None:
     """For a lock of this kind."""
     deadline = time.monotonic() + 25  # a publish waits for 30 s
