@@ -23,6 +23,7 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, never written to
 SHARED_MEMORY_BYTES = 512 * 1024**2  # parallel queries run out of the 64 MB that containers get by default
 
 # What an ELT wants: few sessions, large writes, seldom checkpoints. Nothing here trades away durability.
+# pg_prewarm reads back what was in memory when the server stopped: the first night after that is like any other.
 # These programs have no lz4, and pglz takes most of the time of a publish on a long history.
 CONFIGURATION = """\
 listen_addresses = '{host}'
@@ -32,6 +33,7 @@ hba_file = {hba_file}
 password_encryption = 'scram-sha-256'
 max_connections = 50
 shared_buffers = '{shared_buffers}MB'
+shared_preload_libraries = 'pg_prewarm'
 huge_pages = off
 dynamic_shared_memory_type = {shared_memory}
 random_page_cost = 1.1

@@ -25,6 +25,7 @@ from pipeline_settings import PROJECT_ROOT, Settings, settings
 pytestmark = pytest.mark.integration
 
 ENSURE = "from local import servers; s = servers.ensure(); print(s.pgport)"
+PAGES_IN_MEMORY = "select count(*) from pg_buffercache where relfilenode = pg_relation_filenode('{}')"
 TRAVERSABLE = 0o711
 
 
@@ -99,6 +100,18 @@ def test_a_restart_keeps_data_port_and_password(home: Path) -> None:
     assert [status.running for status in servers.status()] == [False, False]
     assert servers.ensure() == before
     assert execute("select answer from kept") == (42,)
+
+
+def test_a_restart_brings_back_the_pages_that_were_in_memory(home: Path) -> None:
+    servers.ensure()
+    execute("create extension pg_buffercache")
+    execute("create table touched as select generate_series(1, 100_000) as number")
+    servers.down()
+    servers.ensure()
+    deadline = time.monotonic() + 10
+    while execute(PAGES_IN_MEMORY.format("touched")) == (0,):  # read by a process beside the sessions
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.fault(21)
