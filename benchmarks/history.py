@@ -3,8 +3,8 @@
 For each size a database of its own is filled with that many orders, and published by the product; what is older than a
 month of days of 10,000 comes in days of a million. Then days of 10,000 orders are judged, built, tested and published
 one after the other, each after a checkpoint, with what days read at random in memory: the median is told. Then a day of
-1,000,000 orders once, after the same work was done by hand in one transaction (orders_by_hand.sql) and rolled back; both
-must leave the same marts, row for row. Needs a warehouse to make databases in (PGHOST …).
+1,000,000 orders once, after the same work was done by hand in one transaction (orders_by_hand.sql) and rolled back;
+both must leave the same marts, row for row. Needs a warehouse to make databases in (PGHOST …).
 """
 
 import os

@@ -110,6 +110,8 @@ def test_only_one_airflow_runs_in_a_directory(airflow_directory: Path) -> None:
 
 @pytest.mark.integration
 def test_the_metadata_database_is_created_once_beside_the_warehouse(warehouse: Settings) -> None:
+    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as connection:
+        connection.execute("drop database if exists daybreak_test_airflow")
     said: list[str] = []
     uri = airflow_home.ensure_metadata_database(said.append)
     assert airflow_home.ensure_metadata_database(said.append) == uri
