@@ -14,6 +14,7 @@ from dlt.extract import DltResource
 
 from ingestion import dlt_settings
 from ingestion.day_file import DayFile
+from ingestion.page_check import PageCheck
 from ingestion.raw_tables import RAW
 from ingestion.rows_of_day import RowsOfDay
 from pipeline_settings import Settings
@@ -50,10 +51,12 @@ def day_pipeline(name: str, directory: Path, warehouse: Settings) -> dlt.Pipelin
     )
 
 
-def write_pages(pages: DltResource, file: DayFile, rows: RowsOfDay, *, until_a_row: bool = False) -> None:
+def write_pages(
+    pages: DltResource, check: PageCheck, file: DayFile, rows: RowsOfDay, *, until_a_row: bool = False
+) -> None:
     """Pull the pages of a source and write each into the file, but for rows of other days that are to be skipped.
 
-    `until_a_row`: no further page is pulled when the file has a row.
+    `check` is what sees each page before dlt does. `until_a_row`: no further page is pulled when the file has a row.
     """
 
     # A transformer sees a page as a whole, where add_map, or a loop over the resource, would take it row by row.
@@ -61,6 +64,7 @@ def write_pages(pages: DltResource, file: DayFile, rows: RowsOfDay, *, until_a_r
     def written(page: list[Any]) -> int:
         file.write(rows.kept(page))
         page.clear()
+        check.let_go()
         gc.collect(0)
         return file.row_count
 

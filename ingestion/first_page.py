@@ -77,7 +77,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
         if not declared.skip_other_days:
             pages.add_limit(1, count_rows=False)
         pages.add_map(first_kept)
-        write_pages(pages, file, kept, until_a_row=True)
+        write_pages(pages, check, file, kept, until_a_row=True)
     found = {}
     for field, source_of_field in zip(declared.fields, declared.sources(), strict=True):
         where = "constant" if isinstance(source_of_field, Constant) else ".".join(map(str, source_of_field))

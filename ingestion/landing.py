@@ -180,7 +180,7 @@ def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFil
                 DayFile(path, load_id, day, declared.fields, declared.sources()) as file,
             ):
                 source = shop_source(config, dataset, day, access.base_url, auth, session=session)
-                write_pages(source.resources[f"{dataset}_pages"], file, rows)
+                write_pages(source.resources[f"{dataset}_pages"], check, file, rows)
             came = file.row_count + rows.skipped
             told = check.totals_differ_from(came)
             if not told:

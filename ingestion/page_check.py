@@ -29,6 +29,7 @@ class PageCheck:
         self._seen: set[tuple[str, Any]] = set()
         self._contents: set[bytes] = set()
         self._totals: set[int] = set()
+        self._rows: list[Any] = []
 
     def check(self, response: requests.Response) -> None:
         """Refuse the response with a ShopError, or let its JSON be read, exactly and without parsing it again."""
@@ -46,6 +47,13 @@ class PageCheck:
         response._content = b""  # parsed: a big page need not stand in memory twice
         if (total := told_total(response, self._dataset)) is not None:
             self._totals.add(total)
+
+    def let_go(self) -> None:
+        """Free the rows of the page that was read last.
+
+        dlt's client holds them until it has the next page: both would fill memory that the processor has to fetch anew.
+        """
+        self._rows.clear()
 
     def totals_differ_from(self, rows: int) -> str:
         """What the shop told as the day's total, if that is not the number of rows that came; else ''."""
@@ -81,7 +89,8 @@ class PageCheck:
         path = self._dataset.data_selector
         rows = found(body, path)
         if isinstance(rows, list) or body == []:
-            return len(rows) if isinstance(rows, list) else 0
+            self._rows = rows if isinstance(rows, list) else []
+            return len(self._rows)
         selector = ".".join(map(str, path)) or "$"
         said_of_rows = (
             f"has no list {selector!r}" if rows is ABSENT else f"has {kind(rows)} as {selector!r}, not a list"

@@ -25,17 +25,22 @@ def page_columns(items: Sequence[Any], fields: Sequence[str], sources: Sequence[
     """Take the declared `fields` out of each item, each from its source, and keep the rest in `extra`.
 
     An item that is no object has no declared fields but constants: all of it is extra, and so is an object of which a
-    field is but a part. A declared text with what Postgres cannot hold
-    is escaped, and its field named in `escaped`. Raises RecursionError if a value nests too deep to be written.
+    field is but a part. A declared text with what Postgres cannot hold is escaped, and its field named in `escaped`.
+    Raises RecursionError if a value nests too deep to be written.
     """
-    are_objects = set(map(type, items)) <= {dict}
-    extra, undeclared = _extra(items, whole_keys(sources), are_objects)
-    if not are_objects:
-        items = [item if type(item) is dict else NO_FIELDS for item in items]
+    objects = items
+    if not set(map(type, items)) <= {dict}:
+        objects = [item if type(item) is dict else NO_FIELDS for item in items]
+    keys = set().union(*objects)
+    is_plain = objects is items and whole_keys(sources).issuperset(keys)  # nearly always
+    extra, undeclared = (_nulls(len(items)), set()) if is_plain else _extra(items, whole_keys(sources))
     columns = []
     escaped: list[str | None] = [None] * len(items)
     for field, source in zip(fields, sources, strict=True):
-        values = values_of(items, source)
+        if isinstance(source, tuple) and source[0] not in keys:
+            columns.append(_nulls(len(items)))
+            continue
+        values = values_of(objects, source)
         column = _plain_column(values)
         if column is None:
             column = _escaped_column(values, field, escaped)
@@ -62,11 +67,13 @@ def _escaped_column(values: list[Any], field: str, escaped: list[str | None]) ->
     return pa.array(texts, pa.string())
 
 
-def _extra(items: Sequence[Any], known: frozenset[str], are_objects: bool) -> tuple[Column, set[str]]:
+def _nulls(size: int) -> Column:
+    return pa.array([None] * size, pa.string())  # pa.nulls() has characters: zeros, which would be hashed
+
+
+def _extra(items: Sequence[Any], known: frozenset[str]) -> tuple[Column, set[str]]:
     undeclared: set[str] = set()
     texts: list[str | None] = [None] * len(items)
-    if are_objects and known.issuperset(set().union(*items)):  # nearly always
-        return pa.array(texts, pa.string()), undeclared
     for row, item in enumerate(items):
         if type(item) is not dict:
             texts[row] = json_text(item)

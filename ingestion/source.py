@@ -75,6 +75,8 @@ def _for_dlt(value: Any) -> Any:
     return [_for_dlt(part) for part in value] if isinstance(value, list) else value
 
 
-def _json_path(path: Path) -> str:
-    """A path as the JSONPath that dlt reads."""
-    return ".".join(f"[{step}]" if isinstance(step, int) else f"'{step}'" for step in path) or "$"
+def _json_path(path: Path) -> jsonpath.TJsonPath:
+    """A path as the JSONPath that dlt reads; compiled, or dlt would compile it again for each page."""
+    return jsonpath.compile_path(
+        ".".join(f"[{step}]" if isinstance(step, int) else f"'{step}'" for step in path) or "$"
+    )

@@ -1,5 +1,6 @@
 """What stands in raw after a load: exactly what the shop said, under one load id, or nothing."""
 
+import gc
 import json
 import os
 import subprocess
@@ -15,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from werkzeug import Response
+from werkzeug import Request, Response
 
+from ingestion.row_sample import SAMPLE_ROWS
 from pipeline_errors import ConfigurationError, ShopError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
 from warehouse.connection import connect
@@ -167,6 +169,21 @@ def test_a_day_that_lands_twice_stands_twice_with_one_fingerprint(shop: Shop, wa
     assert len(landed()) == 14
     shop.serve_rows(*(order(order_id=str(number)) for number in range(6)))
     assert shop.land().fingerprint != first.fingerprint
+
+
+def test_no_page_is_held_while_the_next_is_asked_for(shop: Shop, warehouse: Settings) -> None:
+    marked, held = f"held-{time.time_ns()}", []
+
+    def answer(request: Request) -> Response:
+        rows = [found for found in gc.get_objects() if type(found) is dict and found.get("status") == marked]
+        held.append(len(rows))
+        page = {"orders": [json.loads(order(status=marked))] * 5_000, "next": None if request.args.get("p") else "?p=2"}
+        return Response(json.dumps(page))
+
+    shop.answer = answer
+    assert shop.land().rows == 10_000
+    assert len(held) == 2
+    assert held[1] <= SAMPLE_ROWS  # what the profile of the fields is made from
 
 
 def test_datasets_take_turns_in_one_process(shop: Shop, warehouse: Settings) -> None:
