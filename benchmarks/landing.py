@@ -31,7 +31,7 @@ LARGEST = {"tutorial": 1_000_000, "dlt defaults": 100_000}  # rows; beyond that 
 REFERENCE = "by hand"
 PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 WARM_UP = 1_000  # rows that each lands first: imports are measured in fixed_cost.py
-REPEATED_BELOW = 1_000_000  # rows: four times, else once
+REPEATED_BELOW = 3_000_000  # rows: four times, else once
 
 
 @dataclass(frozen=True)
