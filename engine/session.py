@@ -59,7 +59,8 @@ def _session(url: str) -> Iterator[Any]:
             f"SPARK_REMOTE is no address: {error.getCondition()}", "It is like sc://host:15002."
         ) from None
     session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES, max_backoff=LONGEST_RETRY_MILLISECONDS)])
-    with warnings.catch_warnings():
+    # where a step's time limit finds it; and dbt's adapter asks for an address, even if the process has a session
+    with _variable("SPARK_REMOTE", url), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]", UserWarning)  # we tell it in words of our own
         # dbt's adapter asks for Hive's catalog with each statement; a server has the one that it was started with
         warnings.filterwarnings("ignore", "Failed to set spark.sql.catalogImplementation", UserWarning)
@@ -68,10 +69,8 @@ def _session(url: str) -> Iterator[Any]:
                 raise WarehouseError(
                     f"{_place()} cannot be reached", "Start it, or correct SPARK_REMOTE; unset, an engine is embedded."
                 )
-            # dbt's adapter asks for the process's session, and for an address even if there is one
             connect.SparkSession._set_default_and_active_session(session)
-            with _variable("SPARK_REMOTE", url):
-                yield session
+            yield session
         finally:
             session.stop()
 

@@ -1,8 +1,9 @@
-"""The time limit of a step: when it is over, its connections to Postgres and Redis are cut.
+"""The time limit of a step: when it is over, its connections to Postgres, Redis and the engine are cut.
 
 Postgres ends a statement that takes too long, and a dead peer is noticed (warehouse/connection.py). What is left is a
 server that neither works nor answers while its kernel does. psycopg2, under dbt, dlt and Great Expectations, waits for
-it in C: no signal and no exception reaches that. Only the end of the connection does, so we end it.
+it in C, as does the client of Spark Connect: no signal and no exception reaches that. Only the end of the connection
+does, so we end it.
 """
 
 import os
@@ -33,7 +34,7 @@ def time_limit() -> Iterator[None]:
             raise
         raise WarehouseError(
             f"given up after {minutes:g} minutes: {failure}",
-            "See what holds Postgres up; if nothing does, raise STEP_TIMEOUT_MINUTES. Run the same command again.",
+            "See what holds up Postgres or the engine, or raise STEP_TIMEOUT_MINUTES. Run the same command again.",
         ) from failure
     finally:
         has_ended.set()
@@ -49,10 +50,12 @@ def _watch(where: Settings, is_over: threading.Event, has_ended: threading.Event
 
 
 def _cut(where: Settings) -> None:
-    """End this process' connections to the warehouse and the cache, whichever library opened them."""
+    """End this process' connections to the warehouse, the cache and the engine, whichever library opened them."""
     ports = {where.pgport}
     if where.redis_url:
         ports.add(urlsplit(where.redis_url.get_secret_value()).port or 6379)
+    if engine := os.environ.get("SPARK_REMOTE"):  # that of the session in use, which may be the embedded one's
+        ports.add(urlsplit(engine).port or 15002)
     for number in map(int, os.listdir("/dev/fd")):
         with suppress(OSError):  # closed meanwhile, or no connection
             if stat.S_ISSOCK(os.fstat(number).st_mode):

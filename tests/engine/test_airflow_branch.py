@@ -59,6 +59,7 @@ def step_runs(step: str) -> list[str]:
         return [row["status"] for row in rows]
 
 
+@pytest.mark.fault(53)
 def test_a_triggerer_that_dies_does_not_make_the_engine_compute_twice(here: Nights, port: int) -> None:
     with server(port) as engine:
         run = here.start(ORDERS, DAY)
@@ -89,6 +90,7 @@ def test_a_triggerer_that_dies_does_not_make_the_engine_compute_twice(here: Nigh
     assert not computing()
 
 
+@pytest.mark.fault(53)
 def test_an_engine_that_dies_fails_the_run_and_the_next_attempt_heals(here: Nights, port: int) -> None:
     with server(port) as engine:
         run = here.start(ORDERS, DAY)

@@ -1,5 +1,6 @@
 """An engine that is not there, or dies: exit code 4, readers keep what they have, and the same command heals."""
 
+import signal
 from collections.abc import Callable
 from threading import Timer
 
@@ -21,6 +22,8 @@ __all__ = ["world"]  # the fixture
 
 pytestmark = [pytest.mark.integration, needs_an_engine]
 
+LIMIT_SECONDS = 30
+
 
 def run(world: World, say: Callable[[str], None] = lambda _: None) -> RunOutcome:
     world.admit("orders", SECOND)
@@ -41,6 +44,7 @@ def shop_in_use(world: Callable[[Shop], World]) -> World:
 
 
 @pytest.mark.slow
+@pytest.mark.fault(53)
 def test_an_engine_that_is_not_there_is_told_and_nothing_changes(
     shop_in_use: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +64,7 @@ def test_an_engine_that_is_not_there_is_told_and_nothing_changes(
     shop_in_use.assert_marts_are_right([ORDERS])
 
 
+@pytest.mark.fault(53)
 def test_an_engine_that_dies_in_mid_job_does_no_harm(shop_in_use: World, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = rows_of("customer_ltv")
     port = free_port()
@@ -82,6 +87,31 @@ def test_an_engine_that_dies_in_mid_job_does_no_harm(shop_in_use: World, monkeyp
 
 
 @pytest.mark.slow
+@pytest.mark.fault(53)
+def test_an_engine_that_falls_silent_is_given_up(shop_in_use: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = rows_of("customer_ltv")
+    port = free_port()
+    point_at(monkeypatch, port)
+    monkeypatch.setenv("STEP_TIMEOUT_MINUTES", str(LIMIT_SECONDS / 60))
+    settings.cache_clear()
+    with server(port) as process:
+
+        def fall_silent_after_the_first_model(said: str) -> None:
+            if "int_orders_resolved" in said:
+                process.send_signal(signal.SIGSTOP)
+
+        outcome = run(shop_in_use, fall_silent_after_the_first_model)
+        process.send_signal(signal.SIGCONT)
+        assert outcome.exit_code == 4
+        assert f"{SECOND} transform: given up after" in str(outcome.errors[0])
+        assert rows_of("customer_ltv") == seen
+
+        assert run(shop_in_use).exit_code == 0
+    shop_in_use.assert_marts_are_right([ORDERS])
+
+
+@pytest.mark.slow
+@pytest.mark.fault(53)
 def test_a_spark_whose_server_is_killed_in_mid_job_does_no_harm(
     shop_in_use: World, spark_cluster: SparkCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

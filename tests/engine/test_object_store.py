@@ -64,6 +64,7 @@ def test_a_bucket_carries_the_rows_to_and_fro(
     assert not store.keys(), "orders of customers are left behind"
 
 
+@pytest.mark.fault(53)
 def test_a_bucket_that_is_not_there_is_told_and_not_made(
     shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +81,7 @@ def test_wrong_credentials_are_told_and_never_shown(
     assert_refused(shop_in_use, f"s3://{BUCKET}/of-orders")
 
 
+@pytest.mark.fault(53)
 def test_a_store_that_is_down_is_told(shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, replace(store, url="http://127.0.0.1:1"), f"s3://{BUCKET}/of-orders")
     assert_refused(shop_in_use, f"s3://{BUCKET}/of-orders")

@@ -19,6 +19,7 @@ AREAS: dict[str, range] = {
     "Processes and time": range(32, 39),
     "Airflow": range(39, 45),
     "Security": range(45, 53),
+    "The distributed engine": range(53, 54),
 }
 
 FAULTS: dict[int, Fault] = {
@@ -113,4 +114,8 @@ FAULTS: dict[int, Fault] = {
         "One command; the id is nowhere in tables, Redis and files, and later loads leave it out.",
     ),
     52: Fault("Telemetry of the tools, and no network", "Off; a run needs no network but the shop's."),
+    53: Fault(
+        "An engine or its exchange is not there, is killed, falls silent",
+        "Exit code 4, never another engine in its place; readers keep what they have, and the same again heals it.",
+    ),
 }
