@@ -1,6 +1,7 @@
-"""The rows of one load as a CSV file for COPY, counted and fingerprinted while they are written."""
+"""The rows of one load as CSV files for COPY, counted and fingerprinted while they are written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +19,26 @@ from ingestion.row_sample import RowSample
 # A shop that makes up a field name per row must not fill the memory, or the receipt.
 MAX_UNDECLARED_NAMES = 100
 
+ROWS_OF_A_FILE = 200_000  # from which on a page's rows go to the next one
+OUR_TEXTS = ("_extra", "_escaped")
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    """A file that is written, with so many rows."""
+
+    path: Path
+    row_count: int
+
+
+OnFull = Callable[[CsvFile], None]
+
+
+def columns_of(fields: Sequence[str]) -> dict[str, pa.DataType]:
+    """The columns of a day's files in order, with their Arrow types."""
+    ours = {"_load_id": pa.string(), "_day": pa.date32(), "_row_number": pa.int32()}
+    return ours | dict.fromkeys((*fields, *OUR_TEXTS), pa.string())
+
 
 class DayFile:
     """A CSV file of the load's rows in the order of the API, page by page; `with` closes it.
@@ -25,21 +46,29 @@ class DayFile:
     Strings are quoted and null is empty without quotes, so that '' and null stay apart in COPY.
     """
 
-    def __init__(self, path: Path, load_id: str, day: date, fields: Sequence[str], sources: Sequence[Source]) -> None:
-        """`sources` are where the `fields` come from, in the same order."""
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        load_id: str,
+        day: date,
+        fields: Sequence[str],
+        sources: Sequence[Source],
+        on_full: OnFull | None = None,
+    ) -> None:
+        """`sources` are where the `fields` come from, in the same order.
+
+        `on_full` takes over what is written after ROWS_OF_A_FILE; the rows that follow are another file's.
+        """
         self.row_count = 0
         self.sample = RowSample()
         self._load_id, self._day = pa.scalar(load_id), pa.scalar(day)
         self._fields, self._sources = tuple(fields), tuple(sources)
-        texts = (*fields, "_extra", "_escaped")
-        self._schema = pa.schema(
-            [("_load_id", pa.string()), ("_day", pa.date32()), ("_row_number", pa.int32())]
-            + [(name, pa.string()) for name in texts]
-        )
-        self._hashes = [(sha256(), sha256()) for _ in texts]
+        self._schema = pa.schema(columns_of(fields))
+        self._hashes = [(sha256(), sha256()) for _ in (*fields, *OUR_TEXTS)]
         self._undeclared: set[str] = set()
-        self._writer = pyarrow.csv.CSVWriter(path, self._schema)
+        self._on_full = on_full
+        self._first_path, self._files = path, 0
+        self._begin_file()
 
     def __enter__(self) -> Self:
         return self
@@ -53,6 +82,10 @@ class DayFile:
 
     def write(self, items: Sequence[Any]) -> None:
         """Append a page of parsed JSON items. Raises RecursionError if a value nests too deep to be written."""
+        if self._on_full and items and self.last.row_count >= ROWS_OF_A_FILE:
+            self.close()
+            self._on_full(self.last)
+            self._begin_file()
         page = page_columns(items, self._fields, self._sources)
         texts = [*page.fields, page.extra, page.escaped]
         for column, hashes in zip(texts, self._hashes, strict=True):
@@ -66,9 +99,9 @@ class DayFile:
             self._undeclared |= page.undeclared
 
     @property
-    def columns(self) -> dict[str, pa.DataType]:
-        """The file's columns in order, with their Arrow types."""
-        return {field.name: field.type for field in self._schema}
+    def last(self) -> CsvFile:
+        """The file that nobody has taken over."""
+        return CsvFile(self._path, self.row_count - self._rows_before)
 
     @property
     def undeclared_fields(self) -> tuple[str, ...]:
@@ -81,6 +114,12 @@ class DayFile:
         for lengths, texts in self._hashes:
             whole.update(lengths.digest() + texts.digest())
         return whole.hexdigest()
+
+    def _begin_file(self) -> None:
+        self._files += 1
+        self._path = self._first_path.with_stem(f"{self._first_path.stem}-{self._files}")
+        self._rows_before = self.row_count
+        self._writer = pyarrow.csv.CSVWriter(self._path, self._schema)
 
 
 def _hash_column(column: Column, lengths: Any, texts: Any) -> None:

@@ -1,9 +1,8 @@
 """dlt's pipelines for days of one dataset: a day's pages into a CSV file, and such files into raw by COPY."""
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import dlt
@@ -13,11 +12,12 @@ from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from dlt.extract import DltResource
 
 from ingestion import dlt_settings
-from ingestion.day_file import DayFile
+from ingestion.copy_destination import CopyDestination
+from ingestion.day_file import CsvFile, DayFile
 from ingestion.page_check import PageCheck
 from ingestion.raw_tables import RAW
 from ingestion.rows_of_day import RowsOfDay
-from pipeline_settings import Settings
+from pipeline_settings import Settings, settings
 from warehouse.connection import ALIVE, session_options
 
 dlt_settings.apply()
@@ -25,8 +25,8 @@ dlt_settings.apply()
 DLT_TYPES = {pa.string(): "text", pa.date32(): "date", pa.int32(): "bigint"}
 
 
-def day_pipeline(name: str, directory: Path, warehouse: Settings) -> dlt.Pipeline:
-    """A pipeline into raw with nothing behind it: neither state nor packages of an earlier load."""
+def warehouse_destination(warehouse: Settings) -> CopyDestination:
+    """The warehouse as a destination of dlt's."""
     credentials = PostgresCredentials(
         {
             "host": warehouse.pghost,
@@ -43,12 +43,23 @@ def day_pipeline(name: str, directory: Path, warehouse: Settings) -> dlt.Pipelin
             },
         }
     )
-    return dlt.pipeline(
-        name,
-        pipelines_dir=str(directory),
-        destination=dlt.destinations.postgres(credentials),
+    return CopyDestination(credentials)
+
+
+def load_files(dataset: str, columns: Mapping[str, pa.DataType], files: Sequence[CsvFile]) -> int:
+    """Append the rows of files, which have these columns, to raw; returns how many Postgres took.
+
+    The pipeline has nothing behind it, neither state nor packages of an earlier load. It works beside the files.
+    """
+    destination = warehouse_destination(settings())
+    pipeline = dlt.pipeline(
+        f"shop_{dataset}",
+        pipelines_dir=str(files[0].path.parent),
+        destination=destination,
         dataset_name=RAW,
     )
+    pipeline.run(files_resource(dataset, columns, files))
+    return sum(destination.copied)
 
 
 def write_pages(
@@ -86,10 +97,10 @@ def _collections_paused() -> Iterator[None]:
             gc.enable()
 
 
-def files_resource(dataset: str, files: Sequence[DayFile]) -> DltResource:
-    """Finished files with the same columns as a resource: dlt takes them as they are, and loads each by COPY."""
+def files_resource(dataset: str, columns: Mapping[str, pa.DataType], files: Sequence[CsvFile]) -> DltResource:
+    """Finished files with these columns as a resource: dlt takes them as they are, and loads each by COPY."""
 
-    @dlt.resource(name=dataset, write_disposition="append", columns=_columns(files[0]))
+    @dlt.resource(name=dataset, write_disposition="append", columns=_columns(columns))
     def rows() -> Iterator[Any]:
         for file in files:
             yield dlt.mark.with_file_import(str(file.path), "csv", file.row_count)
@@ -97,10 +108,10 @@ def files_resource(dataset: str, files: Sequence[DayFile]) -> DltResource:
     return rows
 
 
-def _columns(file: DayFile) -> list[TColumnSchema]:
+def _columns(columns: Mapping[str, pa.DataType]) -> list[TColumnSchema]:
     # Not nullable, says the hint, and it is a trick: dlt forces quoted empty strings in nullable columns to NULL, which
     # would lose ''. The tables stand before dlt comes (warehouse/schema.sql), so it creates nothing from this.
     return [
         {"name": name, "data_type": DLT_TYPES[arrow_type], "nullable": False}  # type: ignore[typeddict-item]
-        for name, arrow_type in file.columns.items()
+        for name, arrow_type in columns.items()
     ]

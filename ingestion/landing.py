@@ -12,14 +12,15 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
-from ingestion.day_file import DayFile
-from ingestion.day_pipeline import day_pipeline, files_resource, write_pages
+from ingestion.day_file import DayFile, columns_of
+from ingestion.day_pipeline import write_pages
 from ingestion.deadline import Deadline
 from ingestion.field_profile import profile_as_json
 from ingestion.load_directory import load_directory
 from ingestion.page_check import PageCheck
 from ingestion.plain_errors import plain_errors
-from ingestion.raw_tables import prepared_table, require_row_count, take_back
+from ingestion.raw_loading import load, loads_meanwhile
+from ingestion.raw_tables import take_back
 from ingestion.rows_of_day import RowsOfDay
 from ingestion.shop_access import shop_access, shop_auth
 from ingestion.shop_config import shop_config
@@ -105,7 +106,7 @@ def land_days(dataset: str, days: Sequence[date], on_day: OnDay = lambda _: None
         read = list(_read_days(dataset, days, directory, on_day))
         started = time.monotonic()
         with plain_errors(directory):
-            _load(dataset, [one for one in read if one.file.row_count])
+            _load_rest(dataset, read)
         share = (time.monotonic() - started) / len(read)
     receipts = [one.receipt(dataset, share) for one in read]
     for receipt in receipts:
@@ -164,9 +165,9 @@ def _read_days(dataset: str, days: Sequence[date], directory: Path, on_day: OnDa
 
 
 def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFile, int, int]:
-    """The day in a file, and how many pages were read and rows skipped.
+    """The day in files, and how many pages were read and rows skipped. All files but the last are in raw already.
 
-    It is read once more if the rows are not as many as the shop says.
+    The day is read once more if the rows are not as many as the shop says.
     """
     config = shop_config()
     declared = config.dataset(dataset)
@@ -176,8 +177,9 @@ def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFil
         for _ in range(READINGS):
             check, rows = PageCheck(declared, config.max_pages), RowsOfDay(config, dataset, day)
             with (
+                loads_meanwhile(dataset, day, load_id, columns_of(declared.fields)) as begin_load,
                 ShopSession(access.base_url, config, deadline, check.check) as session,
-                DayFile(path, load_id, day, declared.fields, declared.sources()) as file,
+                DayFile(path, load_id, day, declared.fields, declared.sources(), begin_load) as file,
             ):
                 source = shop_source(config, dataset, day, access.base_url, auth, session=session)
                 write_pages(source.resources[f"{dataset}_pages"], check, file, rows)
@@ -186,21 +188,21 @@ def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFil
             if not told:
                 return file, check.pages, rows.skipped
             logger.warning("%s of %s: %d rows came, the shop tells %s", dataset, day, came, told)
+            if file.last.row_count < file.row_count:
+                take_back(dataset, day, load_id)
     raise ShopError(
         f"The shop tells a total of {told} rows, and gave {came} in {check.pages} pages, twice",
         "Run again when the day no longer changes; if the total means something else, drop total_selector.",
     )
 
 
-def _load(dataset: str, read: Sequence[_DayRead]) -> None:
-    if not read:
+def _load_rest(dataset: str, read: Sequence[_DayRead]) -> None:
+    """Load what is not in raw yet of days that were read. After an error nothing of them is left there."""
+    files = [one.file.last for one in read if one.file.row_count]
+    if not files:
         return
     try:
-        with prepared_table(dataset, read[0].file.columns):
-            pipeline = day_pipeline(f"shop_{dataset}", read[0].file.path.parent, settings())
-            pipeline.run(files_resource(dataset, [one.file for one in read]))
-        for one in read:
-            require_row_count(dataset, one.day, one.load_id, one.file.row_count)
+        load(dataset, columns_of(shop_config().dataset(dataset).fields), files)
     except BaseException:
         with suppress(WarehouseError):
             for one in read:

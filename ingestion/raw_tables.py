@@ -1,4 +1,4 @@
-"""What we do ourselves in raw before and after dlt loads: new columns, the count of rows, taking a load back."""
+"""What we do ourselves in raw before and after dlt loads: new columns, taking a load back."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -6,7 +6,6 @@ from datetime import date
 
 from psycopg import sql
 
-from pipeline_errors import WarehouseError
 from warehouse.connection import Connection, connect
 from warehouse.roles import acting_as
 
@@ -37,18 +36,6 @@ def _add_columns(connection: Connection, dataset: str, columns: Iterable[str]) -
     for column in sorted(set(columns) - {row["column_name"] for row in existing}):
         statement = sql.SQL("alter table {} add column if not exists {} text")
         connection.execute(statement.format(sql.Identifier(RAW, dataset), sql.Identifier(column)))
-
-
-def require_row_count(dataset: str, day: date, load_id: str, expected: int) -> None:
-    """Raise WarehouseError unless as many rows stand in raw for the load as the shop gave."""
-    statement = sql.SQL("select count(*) as landed from {} where _day = %s and _load_id = %s")
-    with connect() as connection:
-        row = connection.execute(statement.format(sql.Identifier(RAW, dataset)), [day, load_id]).fetchone()
-    landed = row["landed"] if row else 0
-    if landed != expected:
-        raise WarehouseError(
-            f"{landed} rows landed in {RAW}.{dataset} of {expected} that the shop gave", "Run the same command again."
-        )
 
 
 def take_back(dataset: str, day: date, load_id: str) -> None:

@@ -60,7 +60,7 @@ def _print_dataset(dataset: str, day: date, directory: Path, console: Console) -
     if not page.file.row_count:
         console.print("None is of the day.")
         return
-    reasons, rejected = _judged(dataset, day, page.file.path)
+    reasons, rejected = _judged(dataset, day, page.file.last.path)
     share = rejected / page.file.row_count
     console.print(
         f"{rejected} of {page.file.row_count} rows would be rejected ({share:.1%}; a day is refused above "

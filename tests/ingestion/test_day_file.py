@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.day_file import MAX_UNDECLARED_NAMES, DayFile
+from ingestion import day_file
+from ingestion.day_file import MAX_UNDECLARED_NAMES, CsvFile, DayFile, columns_of
 from ingestion.item_source import Constant
 from ingestion.json_text import Number, field_text, storable
 from ingestion.page_columns import page_columns
@@ -72,7 +74,7 @@ def test_an_item_that_is_no_object_is_extra_as_a_whole() -> None:
 
 def test_the_file_tells_empty_text_from_null(tmp_path: Path) -> None:
     file = write(tmp_path / "rows.csv", [{"id": "", "amount": Number("1.50")}], [{"id": None, "note": "n"}])
-    assert file.path.read_text().splitlines() == [
+    assert file.last.path.read_text().splitlines() == [
         '"_load_id","_day","_row_number","id","amount","_extra","_escaped"',
         '"load-1",2024-02-29,1,"","1.50",,',
         '"load-1",2024-02-29,2,,,"{""note"":""n""}",',
@@ -84,10 +86,10 @@ def test_the_file_tells_empty_text_from_null(tmp_path: Path) -> None:
 def test_the_fingerprint_does_not_see_pages(tmp_path_factory: Any, rows: list[Any], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(rows)))
     path = tmp_path_factory.mktemp("rows") / "rows.csv"
-    whole = write(path, rows).fingerprint()
-    with path.open(newline="") as lines:
+    whole = write(path, rows)
+    with whole.last.path.open(newline="") as lines:
         assert len(list(csv.reader(lines))) == len(rows) + 1
-    assert write(path, rows[:cut], rows[cut:]).fingerprint() == whole
+    assert write(path, rows[:cut], rows[cut:]).fingerprint() == whole.fingerprint()
 
 
 def test_the_fingerprint_sees_everything_else(tmp_path: Path) -> None:
@@ -119,7 +121,28 @@ def test_names_made_up_per_row_do_not_pile_up(tmp_path: Path) -> None:
     assert len(file.undeclared_fields) == MAX_UNDECLARED_NAMES
 
 
-def test_columns_are_what_the_table_has(tmp_path: Path) -> None:
-    file = write(tmp_path / "rows.csv")
-    assert list(file.columns) == ["_load_id", "_day", "_row_number", "id", "amount", "_extra", "_escaped"]
-    assert file.columns["_day"] == pa.date32()
+def test_columns_are_what_the_table_has() -> None:
+    columns = columns_of(FIELDS)
+    assert list(columns) == ["_load_id", "_day", "_row_number", "id", "amount", "_extra", "_escaped"]
+    assert columns["_day"] == pa.date32()
+
+
+def test_a_full_file_is_handed_over_and_the_rows_that_follow_are_another_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(day_file, "ROWS_OF_A_FILE", 3)
+    full: list[tuple[CsvFile, list[str]]] = []
+
+    def take(taken: CsvFile) -> None:
+        full.append((taken, taken.path.read_text().splitlines()))  # all of it is on the disk
+
+    with DayFile(tmp_path / "rows.csv", "load-1", DAY, FIELDS, SOURCES, take) as file:
+        for page in ("ab", "cd", "", "efg", "h", ""):
+            file.write([{"id": name} for name in page])
+    written = [*full, (file.last, file.last.path.read_text().splitlines())]
+    assert [one.row_count for one, _ in written] == [4, 3, 1]
+    assert [line.split(",")[2:4] for _, lines in written for line in lines[1:]] == [
+        [str(number), f'"{name}"'] for number, name in enumerate("abcdefgh", 1)
+    ]
+    assert len({one.path for one, _ in written}) == 3
+    assert file.fingerprint() == write(tmp_path / "whole.csv", [{"id": name} for name in "abcdefgh"]).fingerprint()

@@ -249,7 +249,8 @@ point = sys.argv[1]
 if point == "reading":
     landing.write_pages = lambda *_: os.kill(os.getpid(), 9)
 else:
-    landing.require_row_count = lambda *_: os.kill(os.getpid(), 9)
+    load = landing.load
+    landing.load = lambda *arguments: (load(*arguments), os.kill(os.getpid(), 9))
 landing.land("orders", date(2024, 2, 28))
 """
 

@@ -102,6 +102,6 @@ def test_days_that_postgres_does_not_take_whole_are_all_taken_back(days_of: set[
             f"$$begin return case when new.order_id = '{DAYS[2]}-1' then null else new end; end$$"
         )
         connection.execute("create trigger skip before insert on raw.orders for each row execute function skip()")
-    with pytest.raises(WarehouseError, match=r"2 rows landed in raw\.orders of 3"):
-        land_days("orders", DAYS)
+    with pytest.raises(WarehouseError, match=r"4 rows landed in raw\.orders of 5"):
+        land_days("orders", DAYS[:3])
     assert landed() == []
