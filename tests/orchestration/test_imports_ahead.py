@@ -146,10 +146,14 @@ def test_after_the_wait_only_what_is_being_imported_is_finished(monkeypatch: pyt
 
 @pytest.mark.integration
 def test_ctrl_c_while_they_are_imported(shop: SlowShop) -> None:
-    code = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from orchestration.cli import app; "
-    )
-    command = [sys.executable, "-c", code + f"app(['run', '{DAY}', '--pipeline', '{ORDERS.name}'])"]
+    code = f"""
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from orchestration import cli, imports_ahead as ahead
+ahead.PARTS = (*ahead.PARTS, *(lambda: time.sleep(1),) * 60)
+cli.app(["run", "{DAY}", "--pipeline", "{ORDERS.name}"])
+"""
+    command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=PROJECT_ROOT) as run:
         assert shop.is_asked.wait(60)
         time.sleep(0.5)  # in the midst of Great Expectations, by and large
