@@ -1,8 +1,9 @@
 """What does not depend on rows: `python -m benchmarks.fixed_cost`.
 
 Processes as a user starts them, the least of several each, by the clock and in CPU: `daybreak --help`, the imports of a
-run, a run of a day with hardly any rows, and of one that has not changed. Beside them `python -c pass`, and the imports
-of the libraries that the product is made of. Needs a warehouse to make a database in (PGHOST …) and Redis.
+run, a run of a day with hardly any rows, and of one that has not changed, each with a shop that answers at once and one
+that takes its time. Beside them `python -c pass`, and the imports of the libraries that the product is made of. Needs a
+warehouse to make a database in (PGHOST …) and Redis.
 """
 
 import os
@@ -25,6 +26,7 @@ from pipeline_settings import PROJECT_ROOT
 
 ORDERS = 100
 TIMES = 3
+SLOW_SECONDS = 0.5  # for each of the four answers that a run waits for
 REFERENCE = "python -c pass"
 ALL_IMPORTS = "import all that a run imports"
 DAYBREAK = str(Path(sys.executable).with_name("daybreak"))
@@ -49,17 +51,25 @@ class Process:
 def run() -> list[Process]:
     """Each process, a few times."""
     use_new_database("bench_fixed_cost")
-    days = [FIRST + timedelta(days=number) for number in range(TIMES + 1)]
+    days = [FIRST + timedelta(days=number) for number in range(2 * TIMES + 1)]
     found = [_least(REFERENCE, [[sys.executable, "-c", "pass"]] * TIMES)]
     found.append(_least("daybreak --help", [[DAYBREAK, "--help"]] * TIMES))
     found += [_least(what, [[sys.executable, "-c", code]] * TIMES) for what, code in IMPORTS.items()]
     with shop([(ORDERS, days)]) as url:
-        os.environ["SHOP_API_URL"] = f"{url}/{ORDERS}"
         runs = [[DAYBREAK, "run", day.isoformat()] for day in days]
+        os.environ["SHOP_API_URL"] = f"{url}/{ORDERS}"
         _least("the first run, with its schemas", runs[:1])
-        found.append(_least(f"daybreak run, {ORDERS} orders", runs[1:]))
-        found.append(_least("daybreak run, nothing new", runs[1:]))
+        found += _new_and_again(runs[1 : TIMES + 1], "")
+        os.environ["SHOP_API_URL"] = f"{url}/{ORDERS}@{SLOW_SECONDS}"
+        found += _new_and_again(runs[TIMES + 1 :], f", {SLOW_SECONDS} s an answer")
     return found
+
+
+def _new_and_again(runs: Sequence[Sequence[str]], shop_is: str) -> list[Process]:
+    return [
+        _least(f"daybreak run, {ORDERS} orders{shop_is}", runs),
+        _least(f"daybreak run, nothing new{shop_is}", runs),
+    ]
 
 
 def _least(what: str, commands: Sequence[Sequence[str]]) -> Process:

@@ -1,11 +1,12 @@
 """A shop that only hands out bytes, in a process of its own: what is measured does not wait for it.
 
 `/{orders}/…` is the API of a shop with so many orders a day, and a third as many reviews. Ids are of their day; a
-fifth as many customers as orders come back every day.
+fifth as many customers as orders come back every day. `/{orders}@{seconds}/…` takes so long for each answer.
 """
 
 import json
 import multiprocessing
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -68,8 +69,10 @@ class Shop(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer with a page, or that all is well."""
         url = urlsplit(self.path)
-        orders, dataset = int(url.path.split("/")[1]), url.path.rpartition("/")[2]
+        size, _, seconds = url.path.split("/")[1].partition("@")
+        orders, dataset = int(size), url.path.rpartition("/")[2]
         asked = parse_qs(url.query)
+        time.sleep(float(seconds or 0))
         body = b"{}"
         if dataset in ROWS:
             body = page(orders, dataset, asked["date"][0], int(asked.get("start", ["0"])[0]))
