@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -162,7 +163,7 @@ def _measured_day(number: int, shape: Shape) -> list[float]:
     return _day_parts(day, load_id)
 
 
-def _large_day(shape: Shape) -> tuple[float, float]:
+def large_day_of(shape: Shape) -> tuple[float, float]:
     """Seconds of a day of 1,000,000 after the measured ones, by the product and by hand."""
     day = shape.usual[-1][0] + timedelta(days=1 + WARM_UP_DAYS + DAYS)
     load_id = land(day, LARGE_DAY_SIZE, shape.customers)
@@ -195,7 +196,7 @@ def run(sizes: Sequence[int] = SIZES) -> list[HistoryCost]:
     shapes = {f"{DATABASE}_{size}": Shape(size) for size in sizes}
     for name, shape in shapes.items():
         use_new_database(DATABASE)
-        seconds = timed(lambda shape=shape: fill(shape))  # type: ignore[misc]
+        seconds = timed(partial(fill, shape))
         _tell(f"{shape.orders:,} orders of history are filled, in {seconds:.0f} s")
         put_aside(name)
     parts: dict[str, list[list[float]]] = {name: [] for name in shapes}
@@ -209,7 +210,7 @@ def run(sizes: Sequence[int] = SIZES) -> list[HistoryCost]:
         of_days = zip(*parts[name][WARM_UP_DAYS:], strict=True)
         gate, transform, publish = (statistics.median(part) for part in of_days)
         with in_turn(name):
-            large_day, large_day_by_hand = _large_day(shape)
+            large_day, large_day_by_hand = large_day_of(shape)
         _tell(f"A day of {LARGE_DAY_SIZE:,} on {shape.orders:,}: {large_day:.1f} s, by hand {large_day_by_hand:.1f} s")
         found.append(HistoryCost(shape.orders, gate, transform, publish, large_day, large_day_by_hand))
         remove(name)

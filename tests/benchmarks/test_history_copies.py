@@ -85,3 +85,14 @@ def test_indexes_and_keys_are_as_the_product_made_them(
     monkeypatch.setattr(history_copies, "multiply", look_before_and_after)
     history.fill(shape)
     assert seen[0] == seen[1]
+
+
+def test_a_day_by_hand_leaves_what_the_product_leaves(
+    warehouse: Settings, shape: history.Shape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "LARGE_DAY_SIZE", 6_000)
+    history.fill(shape)
+    before = found("marts.customer_months", "marts.cohort_months")
+    history.large_day_of(shape)  # raises SystemExit if they differ
+    after = found("marts.customer_months", "marts.cohort_months")
+    assert [rows for _, rows, _ in before] < [rows for _, rows, _ in after]
