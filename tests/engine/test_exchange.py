@@ -195,10 +195,7 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 
 def test_a_folder_that_is_full_is_told_and_the_connection_given_up(folder: Folder) -> None:
     query = "select md5(n::text) as said from generate_series(1, 1000000) as n"
-    with (
-        pytest.raises(WarehouseError, match="cannot be written"),
-        connect() as connection,
-        no_file_larger_than(1 << 20),
-    ):
-        export(connection, query, folder, NAME)
-    assert connection.closed
+    with connect() as connection:
+        with pytest.raises(WarehouseError, match="cannot be written"), no_file_larger_than(1 << 20):
+            export(connection, query, folder, NAME)
+        assert connection.closed
