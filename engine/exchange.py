@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
@@ -113,21 +111,6 @@ class Folder:
             raise WarehouseError(f"{self.url} cannot be {doing}: {cause}", REMEDY) from None
 
 
-def export(connection: Connection, query: str, folder: Folder, name: str) -> None:
-    """Write the rows of a query as Parquet below the folder, streamed."""
-    schema = _arrow_schema(connection, query)
-    with folder.used("written"):
-        folder.make(f"{folder.path}/{name}")
-        with (
-            folder.files.open(f"{folder.path}/{name}/part-0.parquet", "wb") as file,
-            pq.ParquetWriter(file, schema, compression="zstd") as writer,
-            connection.cursor() as cursor,
-            cursor.copy(f"copy ({query}) to stdout (format csv, header)".encode()) as copy,
-        ):
-            for batch in _read_csv(copy, schema):
-                writer.write_batch(batch)
-
-
 def load(connection: Connection, folder: Folder, name: str, table: sql.Identifier) -> None:
     """Put what the engine made for a model into a new table; there is none if it made no row.
 
@@ -158,52 +141,6 @@ def _home_of_jobs() -> str:
         return str(where.daybreak_home.resolve() / "engine")
     warehouse = hashlib.sha256(f"{where.pghost}:{where.pgport}".encode()).hexdigest()[:12]
     return f"{where.spark_exchange.rstrip('/')}/{where.pgdatabase}-{warehouse}"
-
-
-def _arrow_schema(connection: Connection, query: str) -> pa.Schema:
-    columns = connection.execute(f"{query} limit 0".encode()).description or []
-    return pa.schema([(column.name, _arrow_type(column)) for column in columns])
-
-
-def _arrow_type(column: psycopg.Column) -> pa.DataType:
-    if column.type_display.startswith("numeric"):
-        return pa.decimal128(column.precision, column.scale) if column.precision else MONEY
-    return POSTGRES_TYPES[column.type_display]
-
-
-def _read_csv(copy: psycopg.Copy, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    stream = io.BufferedReader(_Blocks(copy), 1 << 20)
-    yield from pa_csv.open_csv(
-        stream,
-        read_options=pa_csv.ReadOptions(block_size=1 << 24),
-        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
-        convert_options=pa_csv.ConvertOptions(
-            column_types=schema,
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,  # Postgres quotes empty text, and never a null
-            true_values=["t"],
-            false_values=["f"],
-        ),
-    )
-
-
-class _Blocks(io.RawIOBase):
-    """The blocks of a COPY as a stream."""
-
-    def __init__(self, copy: psycopg.Copy) -> None:
-        self._copy = copy
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        block = self._rest or bytes(self._copy.read())
-        count = min(len(buffer), len(block))
-        buffer[:count] = block[:count]
-        self._rest = block[count:]
-        return count
 
 
 def _create(connection: Connection, table: sql.Identifier, schema: pa.Schema) -> None:

@@ -42,10 +42,14 @@ UNSETTLED_CUSTOMERS = """
 PARTIAL = "not exists (select from build.int_order_days as days where days.is_full)"
 
 
-def _looked_up(keys: str, model: str, key: str, column: str) -> str:
+# what the models read of published orders
+OF_PUBLISHED = "order_id, customer_id, order_date, total_amount, is_revenue"
+
+
+def _looked_up(keys: str, model: str, key: str, column: str, columns: str = "*") -> str:
     """The rows of a model with these keys, each looked up: a join would be planned without statistics."""
     return (
-        f"select found.* from ({keys}) as keys cross join lateral (select * from build.{model} as rows_of_key"
+        f"select found.* from ({keys}) as keys cross join lateral (select {columns} from build.{model} as rows_of_key"
         f" where rows_of_key.{key} = keys.{column} offset 0) as found where {PARTIAL}"
     )
 
@@ -53,14 +57,28 @@ def _looked_up(keys: str, model: str, key: str, column: str) -> str:
 INPUTS = {
     "int_order_days": "select * from build.int_order_days",
     "int_orders_accepted": "select * from build.int_orders_accepted",
-    "int_orders_touched": "select * from build.int_orders_touched",
+    # an order that is new here, all that most nights have, says nothing by itself
+    "int_orders_touched": """
+        select * from build.int_orders_touched as touched
+        where
+            former_order_date is not null
+            or exists (
+                select from build.int_orders_shadowed_published as shadowed where shadowed.order_id = touched.order_id
+            )
+    """,
     "int_orders_shadowed_published": _looked_up(
         "select order_id from build.int_orders_touched", "int_orders_shadowed_published", "order_id", "order_id"
     ),
     "int_customer_totals_published": _looked_up(
         TOUCHED_CUSTOMERS, "int_customer_totals_published", "customer_id", "customer_id"
     ),
-    "int_orders_published": _looked_up(TOUCHED_DATES, "int_orders_published", "order_date", "day")
-    + " union "
-    + _looked_up(UNSETTLED_CUSTOMERS, "int_orders_published", "customer_id", "customer_id"),
+    # what both find is left to the first: `union` would compare all rows
+    "int_orders_published": f"with dates as materialized ({TOUCHED_DATES}) "
+    + _looked_up("select day from dates", "int_orders_published", "order_date", "day", OF_PUBLISHED)
+    + " union all "
+    + _looked_up(UNSETTLED_CUSTOMERS, "int_orders_published", "customer_id", "customer_id", OF_PUBLISHED)
+    + " and found.order_date <> all (array(select day from dates))",
 }
+
+# The inputs that go out as files of whole days, and the column of the day.
+DAYS = {"int_orders_accepted": "logical_date"}

@@ -14,8 +14,9 @@ from uuid import uuid4
 
 from psycopg import sql
 
-from engine.exchange import REMEDY, Folder, Result, export, load
-from engine.inputs import INPUTS
+from engine.exchange import REMEDY, Folder, Result, load
+from engine.exporting import export
+from engine.inputs import DAYS, INPUTS
 from engine.session import gone, is_alive, spark_session
 from monitoring.plain_text import first_line
 from orchestration import dbt_runner
@@ -74,7 +75,7 @@ def submit(
         folder = Folder(job)
         folder.create()
         for name, query in INPUTS.items():
-            export(connection, query, folder, name)
+            export(connection, query, folder, name, DAYS.get(name))
     return job
 
 
