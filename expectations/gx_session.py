@@ -3,7 +3,6 @@
 GX is imported in here and nowhere at the top of a module: it takes seconds, and most commands need none of it.
 """
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +32,6 @@ class GxSession:
     """A GX context in memory, which keeps results and Data Docs below `home`, and one connection to the warehouse."""
 
     def __init__(self, postgres_uri: str, options: str, home: Path) -> None:
-        os.environ["GX_ANALYTICS_ENABLED"] = "False"  # read when GX is imported
         import_gx()
         import great_expectations as gx
         from great_expectations.datasource.fluent.interfaces import TestConnectionError

@@ -51,6 +51,7 @@ def load_files(dataset: str, columns: Mapping[str, pa.DataType], files: Sequence
 
     The pipeline has nothing behind it, neither state nor packages of an earlier load. It works beside the files.
     """
+    dlt_settings.forget_lookups()
     destination = warehouse_destination(settings())
     pipeline = dlt.pipeline(
         f"shop_{dataset}",

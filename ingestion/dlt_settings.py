@@ -10,6 +10,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers import CustomLoaderDocProvider
 from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from dlt.common.configuration.utils import get_resolved_traces
 
 SETTINGS = {
     # Each load has a directory of its own: there is no state to restore.
@@ -41,3 +42,8 @@ def apply() -> None:
     context = PluggableRunContext()
     context.providers = OurProviders()
     Container()[PluggableRunContext] = context
+
+
+def forget_lookups() -> None:
+    """Let dlt keep no record of where it looked for each setting, in this thread: 1,700 entries a load, for ever."""
+    get_resolved_traces().logging_enabled = False

@@ -201,7 +201,6 @@ def main(
 
     configure(is_verbose=verbose)
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 
 def _print_status(day: datetime | None, pipeline: list[PipelineName] | None, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from dlt.common.configuration.utils import ResolvedValueTrace
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -350,6 +351,17 @@ def test_a_state_directory_that_cannot_be_written(
     settings.cache_clear()
     with pytest.raises(ConfigurationError, match=r"file/loads/.* cannot be made: .*DAYBREAK_HOME"):
         shop.land()
+
+
+def test_dlt_keeps_no_record_of_its_lookups(shop: Shop, warehouse: Settings) -> None:
+    def lookups() -> int:
+        return sum(type(found) is ResolvedValueTrace for found in gc.get_objects())
+
+    shop.serve_rows(order())
+    shop.land()
+    before = lookups()
+    shop.land()
+    assert lookups() == before
 
 
 @pytest.mark.fault(52)
