@@ -21,7 +21,7 @@ from expectations.gx_import import import_gx
 logger = logging.getLogger(__name__)
 
 SHARED = ("ingestion.landing", "pandas", "sqlalchemy")  # the last two are loaded by landing in its course, and by GX
-OF_GX = ("sqlalchemy.orm", "jinja2", "marshmallow", "jsonschema", "botocore.client")
+OF_GX = ("sqlalchemy.orm", "jinja2", "marshmallow", "jsonschema")
 OF_DBT = (
     "dbt_common.events.functions",
     "dbt.adapters.factory",

@@ -281,13 +281,18 @@ def test_first_loads_at_once(shop: Shop, warehouse: Settings) -> None:
     assert len(landed()) == 2
 
 
-def test_rows_that_do_not_arrive_are_noticed_and_taken_back(shop: Shop, warehouse: Settings) -> None:
+def lose_second_rows() -> None:
+    """Let Postgres drop the second row of each load of orders."""
     with connect() as connection:
         connection.execute(
             "create function skip() returns trigger language plpgsql as "
             "$$begin return case when new._row_number = 2 then null else new end; end$$"
         )
         connection.execute("create trigger skip before insert on raw.orders for each row execute function skip()")
+
+
+def test_rows_that_do_not_arrive_are_noticed_and_taken_back(shop: Shop, warehouse: Settings) -> None:
+    lose_second_rows()
     shop.serve_rows(order(), order(), order())
     with pytest.raises(WarehouseError, match=r"2 rows landed in raw\.orders of 3 that the shop gave"):
         shop.land()

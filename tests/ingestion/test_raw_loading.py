@@ -10,7 +10,7 @@ from werkzeug import Request, Response
 from ingestion import day_file
 from pipeline_errors import ShopError, WarehouseError
 from pipeline_settings import Settings
-from tests.ingestion.test_landing import landed, order
+from tests.ingestion.test_landing import landed, lose_second_rows, order
 from tests.ingestion.test_landing_days import dlt_loads
 from warehouse.connection import connect
 from warehouse.roles import LOADER, acting_as
@@ -116,12 +116,7 @@ def test_rows_that_postgres_refuses(shop: Shop, warehouse: Settings, refused: in
 
 
 def test_rows_that_do_not_arrive_are_noticed(shop: Shop, warehouse: Settings) -> None:
-    with connect() as connection:
-        connection.execute(
-            "create function skip() returns trigger language plpgsql as "
-            "$$begin return case when new._row_number = 2 then null else new end; end$$"
-        )
-        connection.execute("create trigger skip before insert on raw.orders for each row execute function skip()")
+    lose_second_rows()
     shop.serve_rows(*ROWS)
     with pytest.raises(WarehouseError, match=r"5 rows landed in raw\.orders of 6"):
         shop.land()
