@@ -7,6 +7,8 @@
     A full refresh touches every row.
 #}
 {% macro delete_vanished_rows(mart, build) %}
+    {#- of a key that is the primary key it is told without the mart, so that of the mart only what goes is read -#}
+    {%- set is_told_by_touched = not build.is_full and key_of(mart) | sort == primary_key_of(mart) | sort %}
     delete from {{ relation_of(mart.name) }} as mart
     {%- if not build.is_full %}
     using {{ relation_of(mart.config.meta.touched) }} as touched
@@ -14,7 +16,7 @@
     where
         not exists (
             select from {{ relation_of(mart.name ~ '__changes') }} as changes
-            where {{ is_same_row(mart) }}
+            where {{ is_same_row(mart, 'touched' if is_told_by_touched else 'mart') }}
         )
         {%- if not build.is_full %}
         {%- for column in key_of(mart) %}
@@ -35,10 +37,10 @@
         insert ({{ columns | join(', ') }}) values (changes.{{ columns | join(', changes.') }});
 {% endmacro %}
 
-{# Whether `mart` and `changes` are the same row, before and after. #}
-{% macro is_same_row(mart) -%}
+{# Whether a row, of the mart if not of another alias, and one of `changes` are the same, before and after. #}
+{% macro is_same_row(mart, alias='mart') -%}
 {%- for column in primary_key_of(mart) -%}
-mart.{{ column }} = changes.{{ column }}{{ ' and ' if not loop.last }}
+{{ alias }}.{{ column }} = changes.{{ column }}{{ ' and ' if not loop.last }}
 {%- endfor -%}
 {%- endmacro %}
 
