@@ -1,11 +1,12 @@
 """All benchmarks, on servers of their own: `make bench`, or `python -m benchmarks landing days …` for some of them.
 
-Prints tables of ratios; figures go to .daybreak/bench.json, where those of the parts that did not run stay. All of it
-takes hours, `fixed_cost` a minute.
+Prints tables of ratios. Figures go to .daybreak/bench.json as each part ends, and those of parts that did not run stay
+there: what was cut off goes on with the names of the parts that are missing. All of it takes hours, the last part most.
 """
 
 import json
 import os
+import signal
 import sys
 import tempfile
 from dataclasses import asdict
@@ -23,9 +24,9 @@ PARTS: dict[str, Any] = {
     "landing": landing,
     "days": days,
     "history": history,
-    "backfill": backfill,
     "engine": engine,
     "airflow": airflow,
+    "backfill": backfill,
 }
 
 
@@ -40,9 +41,11 @@ def main(parts: list[str]) -> None:
         Path(home).chmod(0o711)  # root's Postgres runs as another account, which must be able to walk through
         os.environ["DAYBREAK_HOME"] = home
         settings.cache_clear()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("The benchmarks were ended."))  # or the servers would stay
         servers.ensure()
         try:
-            for part in parts or PARTS:
+            for number, part in enumerate(chosen := parts or list(PARTS), start=1):
+                print(f"{part}, part {number} of {len(chosen)}", file=sys.stderr, flush=True)
                 _run(part, results)
         finally:
             servers.down()
