@@ -31,7 +31,7 @@ demo: setup ## six weeks of a simulated shop, from its API to published marts
 	$(BIN)/daybreak demo
 
 test: setup ## unit and integration tests; starts the servers that it needs
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadfile
 
 # A false alarm about a secret: rename what makes it look like one, or mark the line with `pragma: allowlist secret`, or
 # write the baseline again and read the difference: .venv/bin/detect-secrets scan --no-verify --slim \
