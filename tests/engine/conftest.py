@@ -11,7 +11,7 @@ from tests.engine.spark_cluster import SparkCluster, installed_spark
 
 @pytest.fixture(scope="session", autouse=True)
 def main_module() -> None:
-    """pyspark takes a process whose main module is no file, as pytest-xdist's are, for its own doctests, and ends it."""
+    """pyspark takes a process whose main module is no file, as pytest-xdist's are, for its doctests, and ends it."""
     main = sys.modules["__main__"]
     if not hasattr(main, "__file__"):
         main.__file__ = __file__
