@@ -19,7 +19,7 @@ from ingestion.row_sample import RowSample
 # A shop that makes up a field name per row must not fill the memory, or the receipt.
 MAX_UNDECLARED_NAMES = 100
 
-ROWS_OF_A_FILE = 200_000  # from which on a page's rows go to the next one
+ROWS_OF_A_FILE = 400_000  # from which on a page's rows go to the next one; each costs a run of dlt
 OUR_TEXTS = ("_extra", "_escaped")
 
 
