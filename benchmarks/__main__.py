@@ -41,7 +41,7 @@ def main(parts: list[str]) -> None:
         Path(home).chmod(0o711)  # root's Postgres runs as another account, which must be able to walk through
         os.environ["DAYBREAK_HOME"] = home
         settings.cache_clear()
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit("The benchmarks were ended."))  # or the servers would stay
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # or the servers would stay
         servers.ensure()
         try:
             for number, part in enumerate(chosen := parts or list(PARTS), start=1):
