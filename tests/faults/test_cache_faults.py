@@ -21,6 +21,7 @@ from tests.dbt_project.loads import FIRST
 from tests.faults.proxy import CutError, Proxy
 from tests.faults.versions import put
 from tests.laws.conftest import World, rows_of
+from tests.serving.full_redis import full
 from warehouse.connection import connect
 
 pytestmark = pytest.mark.integration
@@ -38,19 +39,6 @@ def stopped(client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
-
-
-@contextmanager
-def full(client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Redis without memory for another byte."""
-    policy = client.config_get("maxmemory-policy")["maxmemory-policy"] or "noeviction"
-    client.config_set("maxmemory-policy", "noeviction")
-    client.config_set("maxmemory", "1")
-    try:
-        yield
-    finally:
-        client.config_set("maxmemory", "0")
-        client.config_set("maxmemory-policy", policy)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import redis
 from pipeline_errors import CacheUnavailableError
 from pipeline_settings import Settings, settings
 from serving.product_cache import TIME_TO_LIVE, CacheReceipt, refresh
+from tests.serving.full_redis import full
 from warehouse.connection import connect
 
 pytestmark = pytest.mark.integration
@@ -229,15 +230,8 @@ def test_a_redis_that_cannot_be_used_is_an_error_without_secrets(
 def test_a_full_redis_keeps_the_old_rows_and_the_next_run_heals(product_cache: "redis.Redis") -> None:
     refresh()
     publish(50, date(2026, 1, 6))
-    policy = product_cache.config_get("maxmemory-policy")["maxmemory-policy"]
-    product_cache.config_set("maxmemory-policy", "noeviction")
-    product_cache.config_set("maxmemory", "1")
-    try:
-        with pytest.raises(CacheUnavailableError, match="memory"):
-            refresh()
-    finally:
-        product_cache.config_set("maxmemory", "0")
-        product_cache.config_set("maxmemory-policy", policy or "noeviction")
+    with full(product_cache), pytest.raises(CacheUnavailableError, match="memory"):
+        refresh()
     assert product_cache.get("products:as_of") == "2026-01-05"
     assert product_cache.hget("product:p1:metrics", "as_of_date") == "2026-01-05"
     assert counts(refresh()) == (50, 0, 0)
