@@ -1,7 +1,7 @@
 """All benchmarks, on servers of their own: `make bench`, or `python -m benchmarks landing days …` for some of them.
 
 Prints tables of ratios. Figures go to .daybreak/bench.json as each part ends, and those of parts that did not run stay
-there: what was cut off goes on with the names of the parts that are missing. All of it takes hours, the last part most.
+there: what was cut off goes on with the names of the parts that are missing. All of it takes an hour and a half.
 """
 
 import json
