@@ -12,7 +12,9 @@
 {# The build whose days are frozen in the pipeline's worklist, or none if there is no work. #}
 {% macro build_of(pipeline) -%}
 {%- set worklist = relation_of(pipeline.worklist) -%}
-{%- if load_relation(worklist) is none -%}{{ return(none) }}{%- endif -%}
+{#- asked of Postgres: dbt remembers a table whose session ended before its commit -#}
+{%- set known = run_query("select to_regclass('" ~ worklist.include(database=false) ~ "')::text as name") -%}
+{%- if known.rows[0]['name'] is none -%}{{ return(none) }}{%- endif -%}
 {%- set found = run_query(
     'select build_id, based_on, is_full, count(*) as day_count, max(day) as last_day from ' ~ worklist ~ ' group by 1, 2, 3'
 ) -%}

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.integration
 EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "200"))
 DAYS = [FIRST + timedelta(number) for number in range(3)]
 DATASETS = ("orders", "reviews")
-STEPS = ["extract_load", "gate", "score_sentiment", "transform", "publish", "update_cache", "measure"]
+STEPS = ["extract_load_days", "gate", "score_sentiment", "transform", "publish", "update_cache", "measure"]
 
 Loads = dict[tuple[str, date], str]  # load ids by dataset and day
 

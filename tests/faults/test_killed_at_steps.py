@@ -19,7 +19,9 @@ from warehouse.connection import connect
 pytestmark = pytest.mark.integration
 
 NAMES = [pipeline.name for pipeline in PIPELINES]
-STEPS = ["wait_for_shop", "extract_load", "gate", "score_sentiment", "transform", "publish", "update_cache", "measure"]
+STEPS = [
+    "wait_for_shop", "extract_load_days", "gate", "score_sentiment", "transform", "publish", "update_cache", "measure",
+]  # fmt: skip
 
 
 @pytest.fixture
