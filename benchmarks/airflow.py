@@ -49,8 +49,10 @@ STEPS = {
     "monitor_and_alert": "measure",
 }
 BUILD, NODE = "dbt build", "a node's task"
+BUILDS = {"standard_processing", "high_volume_processing", "calculate_product_metrics", "calculate_customer_health"}
 TASKS = """
-    select task.dag_id, task.run_id, task.task_id, task.scheduled_dttm, task.start_date, task.end_date
+    select task.dag_id, task.run_id, task.task_id,
+        coalesce(task.scheduled_dttm, task.start_date) as scheduled_dttm, task.start_date, task.end_date
     from task_instance as task inner join dag_run as run on task.dag_id = run.dag_id and task.run_id = run.run_id
     where run.partition_key = %s and task.state = 'success' and task.operator <> 'EmptyOperator'
     order by task.start_date
@@ -177,15 +179,15 @@ def _tasks(airflow: Airflow, day: date) -> list[dict[str, Any]]:
 
 
 def _step(task_id: str) -> str | None:
-    if task_id.endswith("dbt_producer_watcher"):
+    if task_id in BUILDS:
         return "transform"
     return next((step for task, step in STEPS.items() if task_id.startswith(task)), None)
 
 
 def _kind(task_id: str) -> str:
-    if "." not in task_id:
-        return task_id
-    return BUILD if task_id.endswith("dbt_producer_watcher") else NODE
+    if task_id in BUILDS:
+        return BUILD
+    return NODE if task_id.startswith("models.") else task_id
 
 
 def _costs(tasks: Iterable[dict[str, Any]], nights: int) -> list[TaskCost]:

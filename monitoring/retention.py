@@ -51,6 +51,9 @@ def prune(connection: Connection) -> Pruned:
         "delete from ops.step_runs where finished_at < clock_timestamp() - %s * interval '1 day'", [STEP_RUN_DAYS]
     )
     connection.execute(
+        "delete from ops.build_progress where seen_at < clock_timestamp() - %s * interval '1 day'", [STEP_RUN_DAYS]
+    )
+    connection.execute(
         """
         delete from ops.field_profiles
         where profiled_at < clock_timestamp() - %s * interval '1 day'

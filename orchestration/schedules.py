@@ -16,7 +16,6 @@ from pipeline_settings import settings
 SHOP_POOL = "shop_api"
 WAREHOUSE_POOL = "warehouse"
 HIGH_VOLUME_POOL = "high_volume"
-NODE_POOL = "dbt_nodes"
 MESSAGE_POOL = "messages"
 
 ORDERS_PUBLISHED = Asset(name="orders_published", uri="daybreak://marts/orders", group="marts")

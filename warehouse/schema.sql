@@ -300,6 +300,16 @@ create table if not exists ops.step_runs (
 );
 create index if not exists step_runs_day on ops.step_runs (logical_date, pipeline, run_id);
 
+-- One row per run that shows its build while it runs: how each node has fared so far, written about once a second.
+create table if not exists ops.build_progress (
+    pipeline text not null,
+    run_id text not null,
+    nodes jsonb not null,  -- by node's unique id: {"status", "message"}
+    is_over boolean not null,
+    seen_at timestamptz not null,  -- when the build last wrote: one that was killed stops
+    primary key (pipeline, run_id)
+);
+
 -- One row per run of a pipeline's day, refused days as well. Records are rows of the shop that were judged; of a pipeline
 -- without a dataset, rows that it published, and it has no quality.
 create table if not exists ops.pipeline_metrics (

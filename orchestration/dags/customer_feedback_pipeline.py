@@ -18,8 +18,9 @@ The day of a run is its **partition key**. To load a day again, start a run with
 from airflow.sdk import DAG
 
 from orchestration import airflow_tasks as tasks
+from orchestration.build_tasks import build
 from orchestration.dbt_tasks import dbt_tasks
-from orchestration.schedules import DAY_FORM, DEFAULT_ARGS, REVIEWS_PUBLISHED, WAREHOUSE_POOL, nightly
+from orchestration.schedules import DAY_FORM, DEFAULT_ARGS, REVIEWS_PUBLISHED, nightly
 
 with DAG(
     dag_id="customer_feedback_pipeline",
@@ -34,12 +35,13 @@ with DAG(
     extract_reviews = tasks.extract.override(task_id="extract_reviews")("reviews")
     validate_reviews = tasks.validate.override(task_id="validate_reviews")("reviews", extract_reviews)
     score_sentiment = tasks.score_sentiment(validate_reviews)
-    calculate_product_metrics = dbt_tasks("calculate_product_metrics", dag.dag_id, WAREHOUSE_POOL)
+    calculate_product_metrics = build.override(task_id="calculate_product_metrics")(dag.dag_id)
     publish = tasks.publish.override(outlets=[REVIEWS_PUBLISHED])(dag.dag_id)
     update_cache = tasks.update_cache()
     monitor_and_alert = tasks.measure.override(task_id="monitor_and_alert")(dag.dag_id)
     success_notification = tasks.notify_success.override(task_id="success_notification")(dag.dag_id)
 
     check_api_health >> extract_reviews
+    calculate_product_metrics >> dbt_tasks(dag.dag_id, ["calculate_product_metrics"])
     score_sentiment >> calculate_product_metrics >> publish >> [update_cache, tasks.announce_day()]
     update_cache >> monitor_and_alert >> success_notification

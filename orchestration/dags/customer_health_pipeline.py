@@ -12,8 +12,9 @@ The day of a run is its **partition key**.
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
 from orchestration import airflow_tasks as tasks
+from orchestration.build_tasks import build
 from orchestration.dbt_tasks import dbt_tasks
-from orchestration.schedules import DAY_COMPLETE, DAY_FORM, DEFAULT_ARGS, WAREHOUSE_POOL
+from orchestration.schedules import DAY_COMPLETE, DAY_FORM, DEFAULT_ARGS
 
 with DAG(
     dag_id="customer_health_pipeline",
@@ -25,9 +26,10 @@ with DAG(
     tags=["daybreak", "customers"],
     doc_md=__doc__,
 ) as dag:
-    calculate_customer_health = dbt_tasks("calculate_customer_health", dag.dag_id, WAREHOUSE_POOL)
+    calculate_customer_health = build.override(task_id="calculate_customer_health")(dag.dag_id)
     publish = tasks.publish(dag.dag_id)
     generate_metrics = tasks.measure.override(task_id="generate_metrics")(dag.dag_id)
     success_notification = tasks.notify_success.override(task_id="success_notification")(dag.dag_id)
 
+    calculate_customer_health >> dbt_tasks(dag.dag_id, ["calculate_customer_health"])
     calculate_customer_health >> publish >> generate_metrics >> success_notification

@@ -18,13 +18,13 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, TriggerRule
 
 from orchestration import airflow_tasks as tasks
-from orchestration.dbt_tasks import LargeBuild, dbt_tasks
+from orchestration.build_tasks import LargeBuild, build
+from orchestration.dbt_tasks import dbt_tasks
 from orchestration.schedules import (
     DAY_FORM,
     DEFAULT_ARGS,
     HIGH_VOLUME_POOL,
     ORDERS_PUBLISHED,
-    WAREHOUSE_POOL,
     nightly,
 )
 
@@ -41,8 +41,8 @@ with DAG(
     extract_orders = tasks.extract.override(task_id="extract_orders")("orders")
     validate_orders = tasks.validate.override(task_id="validate_orders")("orders", extract_orders)
     decide_processing_path = tasks.decide_processing_path(dag.dag_id, "standard_processing", "high_volume_processing")
-    standard_processing = dbt_tasks("standard_processing", dag.dag_id, WAREHOUSE_POOL)
-    high_volume_processing = dbt_tasks("high_volume_processing", dag.dag_id, HIGH_VOLUME_POOL, LargeBuild)
+    standard_processing = build.override(task_id="standard_processing")(dag.dag_id)
+    high_volume_processing = LargeBuild(task_id="high_volume_processing", pipeline=dag.dag_id, pool=HIGH_VOLUME_POOL)
     processing_complete = EmptyOperator(
         task_id="processing_complete", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
     )
@@ -52,5 +52,8 @@ with DAG(
 
     check_api_health >> extract_orders
     validate_orders >> decide_processing_path >> [standard_processing, high_volume_processing] >> processing_complete
+    [standard_processing, high_volume_processing] >> dbt_tasks(
+        dag.dag_id, ["standard_processing", "high_volume_processing"]
+    )
     processing_complete >> publish >> [generate_metrics, tasks.announce_day()]
     generate_metrics >> success_notification

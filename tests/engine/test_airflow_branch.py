@@ -21,7 +21,7 @@ __all__ = ["nights", "world"]  # fixtures
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, needs_an_engine]
 
-BUILD = "high_volume_processing.dbt_producer_watcher"
+BUILD = "high_volume_processing"
 DAY = CORRECTED_DAY
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -56,6 +57,12 @@ class Nights:
         """State of each task of a run."""
         rows = self.metadata("select task_id, state from task_instance where run_id = %s", run_id)
         return {row["task_id"]: row["state"] for row in rows}
+
+    def log(self, run_id: str, task_id: str, attempt: int = 1) -> str:
+        """What a task's log tells, as the UI shows it."""
+        (dag_id,) = {row["dag_id"] for row in self.metadata("select dag_id from dag_run where run_id = %s", run_id)}
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/logs/{attempt}?full_content=true"
+        return "\n".join(str(line.get("event", "")) for line in self.airflow.api(path)["content"])
 
     def backfill(self, pipeline: str, days: list[date], at_once: int) -> None:
         """Ask for a run for each of the days, which follow each other."""

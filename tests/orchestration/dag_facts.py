@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ def facts(dag: Any) -> dict[str, Any]:
                 "owner": task.owner,
                 "outlets": [asset.name for asset in task.outlets],
                 "tells_failure": bool(task.on_failure_callback),
+                "trigger": asdict(task.start_trigger_args) if task.start_trigger_args else None,
                 "mode": getattr(task, "mode", None),
                 "poke_interval": getattr(task, "poke_interval", None),
                 "timeout": getattr(task, "timeout", None),

@@ -62,19 +62,13 @@ def dag(request: pytest.FixtureRequest, facts: Any) -> Any:
 
 
 def own_tasks(dag: Any) -> dict[str, Any]:
-    """The tasks outside of the dbt groups."""
+    """The tasks that do something: all but those that show a dbt node."""
     return {name: task for name, task in dag["tasks"].items() if "." not in name}
 
 
-def walk(tasks: dict[str, Any], start: str) -> Iterator[str]:
-    """The tasks downstream of one, each once."""
-    seen, todo = {start}, [start]
-    while todo:
-        for name in tasks[todo.pop()]["downstream"]:
-            if name not in seen:
-                seen.add(name)
-                todo.append(name)
-                yield name
+def behind(tasks: dict[str, Any], name: str) -> list[str]:
+    """What hangs on a task, nodes left out."""
+    return [task for task in tasks[name]["downstream"] if "." not in task]
 
 
 def test_all_of_them_parse(facts: Any) -> None:
@@ -114,7 +108,8 @@ def test_every_dag_is_explicit(dag: Any) -> None:
 
 def test_every_task_has_retries_a_timeout_a_pool_and_an_owner(dag: Any) -> None:
     pools = json.loads((PROJECT_ROOT / "orchestration" / "pools.json").read_text())
-    for name, task in dag["tasks"].items():
+    assert len(dag["tasks"]) <= 60
+    for name, task in own_tasks(dag).items():
         assert task["retries"] == 2, name
         assert task["retry_delay"] == 300, name
         assert task["grows"], name
@@ -163,8 +158,9 @@ def test_delivery_runs_by_itself_waits_for_no_build_and_tells_nobody_of_itself(f
 def test_the_way_of_orders(facts: Any) -> None:
     tasks = facts["dags"][ORDERS]["tasks"]
     assert list(own_tasks(facts["dags"][ORDERS])) == [
-        "check_api_health", "extract_orders", "validate_orders", "decide_processing_path", "processing_complete",
-        "publish", "generate_metrics", "success_notification", "announce_day",
+        "check_api_health", "extract_orders", "validate_orders", "decide_processing_path", "standard_processing",
+        "high_volume_processing", "processing_complete", "publish", "generate_metrics", "success_notification",
+        "announce_day",
     ]  # fmt: skip
     for first, then in (
         ("check_api_health", "extract_orders"),
@@ -175,29 +171,34 @@ def test_the_way_of_orders(facts: Any) -> None:
         ("generate_metrics", "success_notification"),
     ):
         assert then in tasks[first]["downstream"]
-    assert tasks["decide_processing_path"]["downstream"] == [
-        "high_volume_processing.dbt_producer_watcher",
-        "standard_processing.dbt_producer_watcher",
-    ]
+    assert tasks["decide_processing_path"]["downstream"] == ["high_volume_processing", "standard_processing"]
+    for build in ("high_volume_processing", "standard_processing"):
+        assert behind(tasks, build) == ["processing_complete"]
     assert tasks["processing_complete"]["trigger_rule"] == "none_failed_min_one_success"
     assert tasks["publish"]["outlets"] == ["orders_published"]
-    assert tasks["high_volume_processing.dbt_producer_watcher"]["pool"] == "high_volume"
+    assert tasks["standard_processing"]["pool"] == "warehouse"
+    assert tasks["high_volume_processing"]["pool"] == "high_volume"
+    assert tasks["high_volume_processing"]["operator"] == "LargeBuild"
 
 
 def test_the_way_of_reviews(facts: Any) -> None:
     tasks = facts["dags"][REVIEWS]["tasks"]
     assert list(own_tasks(facts["dags"][REVIEWS])) == [
-        "check_api_health", "extract_reviews", "validate_reviews", "score_sentiment", "publish", "update_cache",
-        "monitor_and_alert", "success_notification", "announce_day",
+        "check_api_health", "extract_reviews", "validate_reviews", "score_sentiment", "calculate_product_metrics",
+        "publish", "update_cache", "monitor_and_alert", "success_notification", "announce_day",
     ]  # fmt: skip
-    assert tasks["score_sentiment"]["downstream"] == ["calculate_product_metrics.dbt_producer_watcher"]
+    assert tasks["score_sentiment"]["downstream"] == ["calculate_product_metrics"]
+    assert behind(tasks, "calculate_product_metrics") == ["publish"]
     assert tasks["publish"]["outlets"] == ["reviews_published"]
     assert tasks["update_cache"]["downstream"] == ["monitor_and_alert"]
 
 
 def test_the_way_of_customer_health(facts: Any) -> None:
     tasks = facts["dags"][HEALTH]["tasks"]
-    assert list(own_tasks(facts["dags"][HEALTH])) == ["publish", "generate_metrics", "success_notification"]
+    assert list(own_tasks(facts["dags"][HEALTH])) == [
+        "calculate_customer_health", "publish", "generate_metrics", "success_notification",
+    ]  # fmt: skip
+    assert behind(tasks, "calculate_customer_health") == ["publish"]
     assert tasks["publish"]["downstream"] == ["generate_metrics"]
     assert tasks["generate_metrics"]["downstream"] == ["success_notification"]
 
@@ -208,30 +209,57 @@ def test_the_way_of_customer_models(facts: Any) -> None:
     assert tasks["fit_customer_models"]["downstream"] == ["keep_history"]
 
 
-@pytest.mark.parametrize(
-    ("pipeline", "group"),
-    [
-        (ORDERS, "standard_processing"),
-        (ORDERS, "high_volume_processing"),
-        (REVIEWS, "calculate_product_metrics"),
-        (HEALTH, "calculate_customer_health"),
-    ],
-)
-def test_a_group_shows_each_node_after_the_build(facts: Any, pipeline: str, group: str) -> None:
-    """A node's task reads how its node fared, so it must not look before the build of this attempt has ended."""
+BUILDS = {
+    ORDERS: ["standard_processing", "high_volume_processing"],
+    REVIEWS: ["calculate_product_metrics"],
+    HEALTH: ["calculate_customer_health"],
+}
+
+
+@pytest.mark.parametrize("pipeline", BUILDS)
+def test_each_model_and_test_is_shown_once_by_a_task_that_takes_no_worker(facts: Any, pipeline: str) -> None:
     tasks = facts["dags"][pipeline]["tasks"]
-    build = f"{group}.dbt_producer_watcher"
-    nodes = {name for name in tasks if name.startswith(f"{group}.") and name != build}
-    assert tasks[build]["operator"] == ("LargeBuild" if group == "high_volume_processing" else "DbtBuild")
-    assert nodes <= set(walk(tasks, build))
-    first = [name for name in nodes if tasks[name]["upstream"] == [build] and tasks[name]["operator"] == "ModelTask"]
-    assert tasks[f"{build}_done"]["trigger_rule"] == "all_success"
-    assert {tasks[name]["trigger_rule"] for name in first} == {"none_skipped"}
-    manifest = json.loads(MANIFEST.read_text())
-    models = {n["name"] for n in manifest["nodes"].values() if n["resource_type"] == "model" and pipeline in n["tags"]}
-    shown = {re.sub(r"^\w+\.", "", name).removesuffix(".run").removesuffix("_run") for name in nodes}
-    assert models <= shown
-    assert {n for n in nodes if tasks[n]["downstream"] == []} == set()
+    nodes = {name: task for name, task in tasks.items() if name.startswith("models.")}
+    assert {task["operator"] for task in nodes.values()} == {"NodeTask"}
+    assert {task["trigger"]["trigger_cls"] for task in nodes.values()} == {"orchestration.node_trigger.NodeEnd"}
+    assert {tuple(task["trigger"]["trigger_kwargs"]["build_tasks"]) for task in nodes.values()} == {
+        tuple(BUILDS[pipeline])
+    }
+    manifest = json.loads(MANIFEST.read_text())["nodes"]
+    models = {key for key, n in manifest.items() if n["resource_type"] == "model" and pipeline in n["tags"]}
+    tests = {
+        key for key, n in manifest.items() if n["resource_type"] == "test" and models & set(n["depends_on"]["nodes"])
+    }
+    shown = [node for task in nodes.values() for node in task["trigger"]["trigger_kwargs"]["nodes"]]
+    assert sorted(shown) == sorted(models | tests)
+    layers = {name: name.split(".")[1] for name in nodes}
+    for name, task in nodes.items():
+        first = task["trigger"]["trigger_kwargs"]["nodes"][0]
+        assert layers[name] == ("tests" if first in tests else manifest[first]["path"].split("/")[0]), name
+
+
+@pytest.mark.parametrize("pipeline", BUILDS)
+def test_nodes_wait_from_the_start_and_are_cleared_with_their_build(facts: Any, pipeline: str) -> None:
+    tasks = facts["dags"][pipeline]["tasks"]
+    nodes = {name for name in tasks if name.startswith("models.")}
+    for name in nodes:
+        task = tasks[name]
+        assert task["trigger_rule"] == "always"
+        assert (task["retries"], task["execution_timeout"], task["tells_failure"]) == (0, None, False)
+        assert set(task["downstream"]) <= nodes, "nothing waits for a node"
+    for build in BUILDS[pipeline]:
+        assert nodes <= set(walk(tasks, build))
+
+
+def walk(tasks: dict[str, Any], start: str) -> Iterator[str]:
+    """The tasks downstream of one, each once."""
+    seen, todo = {start}, [start]
+    while todo:
+        for name in tasks[todo.pop()]["downstream"]:
+            if name not in seen:
+                seen.add(name)
+                todo.append(name)
+                yield name
 
 
 def test_catchup_is_bounded_by_the_first_day(tmp_path: Path) -> None:
