@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import date
+from multiprocessing import util
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator, Context, get_current_context, task
@@ -26,6 +27,14 @@ from warehouse.locks import day_lock, pipeline_lock
 
 Receipt = Any  # a dict of JSON values when the task runs, the other task's XComArg when the DAG is wired
 FIELDS_TOLD = 20  # of the undeclared fields, in a receipt
+# What the errors advise whoever typed a command, and what is to be done here instead.
+REMEDIES = {
+    "Run the same command again": "Clear the run's failed tasks",
+    "Run the same again": "Clear the run's failed tasks",
+    "run the same command again": "clear the run's failed tasks",
+    "run the day again": "start a new run for the day",
+    "Extract the day again": "Start a new run for the day",
+}
 
 
 class ShopHealthSensor(BaseSensorOperator):
@@ -225,8 +234,22 @@ def final_errors(*types: type[DaybreakError]) -> Iterator[None]:
     try:
         with lineage.child_of(_airflow_runs):
             yield
-    except final as error:
-        raise AirflowFailException(str(error)) from error
+    except DaybreakError as error:
+        for command, click in REMEDIES.items():
+            error.remedy = error.remedy.replace(command, click)
+        if isinstance(error, final):
+            raise AirflowFailException(str(error)) from error
+        raise
+    finally:
+        release_semaphores()
+
+
+def release_semaphores() -> None:
+    """Release the semaphores of dbt's locks, as the end of a Python process does.
+
+    Airflow ends a task's process without that, and the last lines of its log would be warnings of leaked semaphores.
+    """
+    util._run_finalizers(0)  # type: ignore[attr-defined]
 
 
 def _airflow_runs() -> list[str]:

@@ -2,7 +2,7 @@
 
 The tasks build nothing: one `dbt build`, the transform step, runs beside them, and each turns green, red or skipped as
 its node does. They start in the triggerer and end there. Publishing hangs on the build, which is red if a node is, and
-looks up in the warehouse whether every node is green. Why so: docs/decisions/0018.
+looks up in the warehouse whether every node is green. Why so: docs/decisions/0019.
 """
 
 from pathlib import Path

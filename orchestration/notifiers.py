@@ -1,5 +1,6 @@
 """Airflow's callbacks, as calls of the monitoring functions that the command line uses too."""
 
+import logging
 from datetime import date
 from typing import Any
 
@@ -9,6 +10,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from monitoring import alerts
 from orchestration.airflow_connections import take_connections
 from orchestration.run_messages import send_out
+from pipeline_errors import DaybreakError
+
+logger = logging.getLogger(__name__)
 
 SECONDS_TO_SEND = 10.0  # a killed task's callback runs in the DAG processor, where others wait
 
@@ -19,19 +23,40 @@ class FailureNotifier(BaseNotifier):
     def notify(self, context: Context) -> None:
         """Called when a task has failed for good; without an exception if its process was killed."""
         take_connections()
-        failure = context.get("exception")
-        if isinstance(failure, AirflowFailException) and failure.__cause__:
-            failure = failure.__cause__  # the step's own error
+        failure = cause_of(context)
         task = context["ti"]
         alerts.report_failure(
             task.dag_id,
             run_day(context),
             task.run_id,
-            failure if isinstance(failure, BaseException) else None,
+            failure,
             step=task.task_id,
             link=getattr(task, "log_url", None),
         )
         send_out(SECONDS_TO_SEND)
+        end_log(failure)
+
+
+class RetryNotifier(BaseNotifier):
+    """Ends the log of an attempt that will be followed by another one."""
+
+    def notify(self, context: Context) -> None:
+        """Called when an attempt has failed."""
+        end_log(cause_of(context), "Airflow tries again by itself.")
+
+
+def cause_of(context: Context) -> BaseException | None:
+    """What failed the task: the step's own error, if it is one; None if the process was killed."""
+    failure = context.get("exception")
+    if isinstance(failure, AirflowFailException) and failure.__cause__:
+        return failure.__cause__
+    return failure if isinstance(failure, BaseException) else None
+
+
+def end_log(failure: BaseException | None, then: str = "") -> None:
+    """Make the error's one line the last of the task's log, below the traceback."""
+    if isinstance(failure, DaybreakError):
+        logger.error(" ".join(filter(None, [str(failure), then])))
 
 
 def run_day(context: Context) -> date | None:

@@ -7,7 +7,7 @@ from airflow.configuration import conf
 from airflow.sdk import Asset, Context, CronPartitionTimetable, Param
 from pendulum import FixedTimezone, timezone
 
-from orchestration.notifiers import FailureNotifier
+from orchestration.notifiers import FailureNotifier, RetryNotifier
 from orchestration.pipelines import names_of
 from pipeline_errors import ConfigurationError
 from pipeline_settings import settings
@@ -31,6 +31,7 @@ DEFAULT_ARGS: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=30),
     "execution_timeout": timedelta(minutes=settings().step_timeout_minutes + 5),  # a step gives up by itself
     "on_failure_callback": FailureNotifier(),
+    "on_retry_callback": RetryNotifier(),
     "pool": WAREHOUSE_POOL,
 }
 
