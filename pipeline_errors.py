@@ -13,6 +13,7 @@
 An error is one line: day, step, cause, remedy. It never carries a secret or a customer's data.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -86,9 +87,26 @@ class DayBusyError(DaybreakError):
 
 
 class ModelError(DaybreakError):
-    """A dbt model or data test failed; its pipeline stays as it was."""
+    """A dbt model or data test failed; its pipeline stays as it was.
+
+    `by_pipeline`: the cause in each pipeline that is not green, where one build was of several.
+    """
 
     exit_code = 7
+
+    def __init__(self, cause: str, remedy: str = "", *, by_pipeline: Mapping[str, str] | None = None) -> None:
+        super().__init__(cause, remedy)
+        self.by_pipeline = by_pipeline or {}
+
+    def of(self, pipeline: str) -> "ModelError | None":
+        """The error as far as it is this pipeline's; None if the pipeline is green."""
+        if not self.by_pipeline:
+            return self
+        if pipeline not in self.by_pipeline:
+            return None
+        own = ModelError(self.by_pipeline[pipeline], self.remedy)
+        own.day, own.step = self.day, self.step
+        return own
 
 
 class CacheUnavailableError(DaybreakError):

@@ -42,8 +42,8 @@ ATTEMPTS = 3  # another program may take the port between our look at it and the
 TOLD = """
 [bold green]Airflow runs at {url}[/bold green]
   user {user}, password in {home}/passwords.json
-  DAGs are paused at first. Its command line, in another shell:
-    .venv/bin/python -m local.airflow dags unpause ecommerce_order_pipeline
+  DAGs that ask the shop are paused at first. Its command line, in another shell:
+    .venv/bin/python -m local.airflow dags unpause --yes --treat-dag-id-as-regex '_pipeline$'
     .venv/bin/python -m local.airflow dags trigger ecommerce_order_pipeline --conf '{{"day": "2026-03-01"}}'
   logs are in {home}/logs
   Ctrl-C stops it; the embedded servers and all data stay
@@ -115,10 +115,11 @@ class Airflow:
             time.sleep(WATCH_SECONDS)
 
     def raise_if_dead(self) -> None:
-        """Raise DaybreakError naming the first service that ended, with its last log lines."""
+        """Raise DaybreakError naming the first service that ended: by which signal, or with its last log lines."""
         for name in self.dead():
-            log = self.services[name].log
-            raise DaybreakError(f"Airflow's {name} ended: {process.log_tail(log)}", f"See {log}.")
+            log, number = self.services[name].log, self.services[name].killed_by()
+            how = f"was killed ({number.name})" if number else f"ended: {process.log_tail(log)}"
+            raise DaybreakError(f"Airflow's {name} {how}", f"See {log}. To go on where it was: make airflow")
 
     def api(self, path: str, body: object = None, *, method: str | None = None, authenticated: bool = True) -> Any:
         """Answer of the REST API below /api/v2, as the administrator. Raises HTTPError or URLError."""

@@ -73,6 +73,14 @@ class Service:
             return True
         return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
+    def killed_by(self) -> signal.Signals | None:
+        """The signal that ended it, of somebody else or of a system without memory; None if it ended by itself."""
+        if self.process is None or not self.is_dead():
+            return None
+        ended = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        is_signal = ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
+        return signal.Signals(ended.si_status) if ended and is_signal else None
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the service itself."""
         if self.process is not None and not self.is_dead():

@@ -18,7 +18,9 @@ ROWS_PUBLISHED = """
 """
 FIGURES = f"""
     with steps as (
-        select sum(seconds) as seconds, min(started_at) as started_at from ops.pipeline_runs
+        select
+            round(extract(epoch from max(finished_at) - min(started_at)), 3) as seconds, min(started_at) as started_at
+        from ops.pipeline_runs
         where pipeline = %(pipeline)s and logical_date = %(day)s::date and run_id = %(run_id)s
     ),
     metrics as (
@@ -34,7 +36,7 @@ FIGURES = f"""
 
 
 def run_figures(connection: Connection, pipeline: str, day: date | None, run_id: str) -> dict[str, Any]:
-    """Rows, accepted, rejected, bad_rate (0–1), rows_published and seconds of a run; only those that are known."""
+    """Rows, accepted, rejected, bad_rate (0–1), rows_published and seconds of a run, waits included; what is known."""
     values = {"pipeline": pipeline, "day": day, "run_id": run_id}
     row = connection.execute(FIGURES.encode(), values).fetchone()
     return dict(row["figures"]) if row else {}

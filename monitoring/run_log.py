@@ -15,7 +15,7 @@ from monitoring.dataset_use import DatasetsUsed
 from monitoring.log_lines import context, logfmt
 from monitoring.plain_text import first_line, without_secrets
 from monitoring.time_limit import time_limit
-from pipeline_errors import CacheUnavailableError, DaybreakError, told
+from pipeline_errors import CacheUnavailableError, DaybreakError, ModelError, told
 from warehouse.connection import connect
 
 logger = logging.getLogger(__name__)
@@ -67,13 +67,14 @@ def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str)
     place = {"run_id": run_id, "pipeline": ",".join(pipelines), "day": days[-1] if days else "-", "step": name}
     started = time.monotonic()
     status, error, shown = "success", None, None
+    raised: BaseException | None = None
     try:
         with context(**place), lineage.step(pipelines, name, days, lambda: record.used), time_limit():
             yield record
     except CacheUnavailableError as unavailable:
         record.warning = str(unavailable)
     except BaseException as failure:
-        status, error, shown = "failed", first_line(failure), told(failure)
+        status, error, shown, raised = "failed", first_line(failure), told(failure), failure
         if isinstance(failure, DaybreakError):
             error = without_secrets(str(failure))
             failure.place(days[-1] if days else None, name)
@@ -86,11 +87,16 @@ def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str)
             logger.warning("%s %s: %s", days[-1] if days else "", name, record.warning)
         ended = {"status": status, "records": record.records, "seconds": round(record.seconds, 3), "error": shown}
         logger.info(logfmt(place | ended), extra={"fields": place | ended})
-        _write(pipelines, name, list(record.shares) or days, run_id, status, error, record)
+        for pipeline in pipelines:
+            of_pipeline = (status, error)
+            if isinstance(raised, ModelError):  # a neighbour's red node is not this one's
+                own = raised.of(pipeline)
+                of_pipeline = ("failed", without_secrets(str(own))) if own else ("success", None)
+            _write(pipeline, name, list(record.shares) or days, run_id, *of_pipeline, record)
 
 
 def _write(
-    pipelines: Sequence[str],
+    pipeline: str,
     name: str,
     days: Sequence[date],
     run_id: str,
@@ -103,7 +109,7 @@ def _write(
     for day in days:
         records, seconds = record.shares.get(day, (record.records, record.seconds))
         ended = {"status": status, "records": records, "seconds": round(seconds, 3), "error": error}
-        rows += [{"pipeline": pipeline, "step": name, "day": day, "run_id": run_id} | ended for pipeline in pipelines]
+        rows.append({"pipeline": pipeline, "step": name, "day": day, "run_id": run_id} | ended)
     try:
         with connect() as connection:
             connection.cursor().executemany(WRITE, rows)

@@ -8,33 +8,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import date
-from multiprocessing import util
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator, Context, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
-from monitoring import alerts, ledger, lineage
+from monitoring import alerts, ledger
 from orchestration import customer_models, steps
 from orchestration.airflow_connections import take_connections
 from orchestration.pipelines import BY_DATASET, BY_NAME
 from orchestration.run_messages import keep_up, send_out
 from orchestration.schedules import DAY_COMPLETE, MESSAGE_POOL, SHOP_POOL, logical_day
-from pipeline_errors import ConfigurationError, DaybreakError, GateRefusedError, ModelError, ShopError
+from orchestration.task_errors import final_errors
+from pipeline_errors import DaybreakError, GateRefusedError, ModelError, ShopError
 from pipeline_settings import settings
 from warehouse.connection import connect
 from warehouse.locks import day_lock, pipeline_lock
 
 Receipt = Any  # a dict of JSON values when the task runs, the other task's XComArg when the DAG is wired
 FIELDS_TOLD = 20  # of the undeclared fields, in a receipt
-# What the errors advise whoever typed a command, and what is to be done here instead.
-REMEDIES = {
-    "Run the same command again": "Clear the run's failed tasks",
-    "Run the same again": "Clear the run's failed tasks",
-    "run the same command again": "clear the run's failed tasks",
-    "run the day again": "start a new run for the day",
-    "Extract the day again": "Start a new run for the day",
-}
 
 
 class ShopHealthSensor(BaseSensorOperator):
@@ -220,41 +212,3 @@ def _refusal_measured(dataset: str, day: date, run_id: str) -> Iterator[None]:
             steps.measure(BY_DATASET[dataset].name, day, run_id)
         steps.write_data_docs()
         raise
-
-
-@contextmanager
-def final_errors(*types: type[DaybreakError]) -> Iterator[None]:
-    """Fail the task at once on what does not get better by trying again: a refusal, a wrong setting, and `types`.
-
-    Settings in the block are those of the environment and of Airflow's connections. Steps in the block are the task's
-    children in the lineage, where that is configured.
-    """
-    final: tuple[type[DaybreakError], ...] = (GateRefusedError, ConfigurationError, *types)
-    take_connections()
-    try:
-        with lineage.child_of(_airflow_runs):
-            yield
-    except DaybreakError as error:
-        for command, click in REMEDIES.items():
-            error.remedy = error.remedy.replace(command, click)
-        if isinstance(error, final):
-            raise AirflowFailException(str(error)) from error
-        raise
-    finally:
-        release_semaphores()
-
-
-def release_semaphores() -> None:
-    """Release the semaphores of dbt's locks, as the end of a Python process does.
-
-    Airflow ends a task's process without that, and the last lines of its log would be warnings of leaked semaphores.
-    """
-    util._run_finalizers(0)  # type: ignore[attr-defined]
-
-
-def _airflow_runs() -> list[str]:
-    """The run of the DAG and that of the task, as Airflow's own lineage calls them."""
-    from airflow.providers.openlineage.plugins.macros import lineage_parent_id, lineage_root_parent_id
-
-    instance: Any = get_current_context()["ti"]
-    return [lineage_root_parent_id(instance), lineage_parent_id(instance)]

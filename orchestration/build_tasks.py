@@ -13,9 +13,9 @@ from airflow.sdk import BaseOperator, Context, get_current_context, task
 from monitoring.build_progress import NodeResult, progress_of
 from monitoring.plain_text import without_secrets
 from orchestration import steps
-from orchestration.airflow_tasks import final_errors
 from orchestration.engine_trigger import EngineJob, raise_if_failed
 from orchestration.schedules import logical_day
+from orchestration.task_errors import final_errors
 from pipeline_errors import ModelError
 from pipeline_settings import settings
 from warehouse.locks import pipeline_lock

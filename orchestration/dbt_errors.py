@@ -1,7 +1,9 @@
 """What a failed dbt command is in our family of errors: whose fault it was, and which node shows it."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from orchestration.pipelines import BY_NAME
 from pipeline_errors import ConfigurationError, DaybreakError, LockedError, ModelError, WarehouseError
 from pipeline_settings import settings
 from warehouse.connection import connect
@@ -40,12 +42,50 @@ def failure_of(command: str, result: Any) -> Exception:
         return _kind(str(result.exception))(
             f"dbt {command} failed: {result.exception}", "Its pipeline stays as it was."
         )
-    message = " ".join(str(failed[0].message).partition("DETAIL:")[0].split())[:300]  # the detail may be a row
+    cause, kind = _cause(failed), _kind(_message(failed[0]))
+    if kind is not ModelError:
+        return kind(cause, "Its pipeline stays as it was. Run the same command again.")
+    return ModelError(
+        cause,
+        "Its pipeline stays as it was. Correct it and run the same command again.",
+        by_pipeline=_by_pipeline(nodes, failed),
+    )
+
+
+def _cause(failed: Sequence[Any]) -> str:
     more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
-    name = failed[0].node.name if hasattr(failed[0], "node") else failed[0].unique_id.split(".")[-1]
-    kind = _kind(message)
-    remedy = "Correct it and run the same command again." if kind is ModelError else "Run the same command again."
-    return kind(f"{name}{more} failed: {message}", f"Its pipeline stays as it was. {remedy}")
+    return f"{_name(failed[0])}{more} failed: {_message(failed[0])}"
+
+
+def _by_pipeline(results: Sequence[Any], failed: Sequence[Any]) -> dict[str, str]:
+    """What each pipeline lacks: its own red nodes, or else the nodes that were skipped because of another's."""
+    tags = {result.node.unique_id: set(result.node.tags) & BY_NAME.keys() for result in results if _is_node(result)}
+
+    def own(result: Any, pipeline: str) -> bool:
+        parents = getattr(result.node, "depends_on_nodes", []) if not tags[result.node.unique_id] else []
+        return any(pipeline in tags.get(node, ()) for node in (result.node.unique_id, *parents))
+
+    red = [result for result in failed if _is_node(result)]
+    skipped = [result for result in results if _is_node(result) and result.status == "skipped"]
+    causes = {}
+    for pipeline in BY_NAME:
+        if mine := [result for result in red if own(result, pipeline)]:
+            causes[pipeline] = _cause(mine)
+        elif any(own(result, pipeline) for result in skipped):
+            causes[pipeline] = f"It was not built, since {_name(failed[0])} failed"
+    return causes
+
+
+def _is_node(result: Any) -> bool:
+    return hasattr(result, "node")
+
+
+def _name(result: Any) -> str:
+    return str(result.node.name) if _is_node(result) else str(result.unique_id.split(".")[-1])
+
+
+def _message(result: Any) -> str:
+    return " ".join(str(result.message).partition("DETAIL:")[0].split())[:300]  # the detail may be a row
 
 
 def _kind(message: str) -> type[DaybreakError]:

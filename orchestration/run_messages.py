@@ -13,7 +13,7 @@ from monitoring.raw_retention import prune_superseded
 from monitoring.retention import Pruned, prune
 from orchestration.outcome import RunOutcome, new_run_id
 from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, PIPELINES
-from pipeline_errors import DaybreakError, DayBusyError
+from pipeline_errors import DaybreakError, DayBusyError, ModelError
 from warehouse.connection import connect, create_schemas
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,8 @@ def _tell_builds(
     error = next((error for error in outcome.errors if id(error) not in told_already), None)
     stuck = _stuck([name for name in pipelines if name not in published], days, is_replay) if error else {}
     for name, day in stuck.items():
-        alerts.report_failure(name, day, outcome.run_id, error)
+        own = error.of(name) if isinstance(error, ModelError) else error
+        alerts.report_failure(name, day, outcome.run_id, own or error)
     for name in pipelines:
         dataset = BY_NAME[name].dataset
         if name not in stuck and (dataset or name in published):

@@ -51,8 +51,7 @@ def nightly(cron: str, pipeline: str) -> dict[str, Any]:
     (Airflow's default time zone). A pipeline that the shop has no data for has no schedule.
 
     From FIRST_DAY on none is left out, however long the scheduler was down. Without a FIRST_DAY runs begin at the next
-    tick, or with the last one if that is less than 2.4 hours ago or a backfill was first; of the ticks that the
-    scheduler misses, one is made up for.
+    tick, after a backfill with the last one; of the ticks that the scheduler misses, one is made up for.
 
     The tick is in standard time all year round, 02:00 being 03:00 in summer: where 02:00 does not exist on the night
     that summer time begins, the timetable would leave that day out and run the next one twice.
@@ -61,7 +60,13 @@ def nightly(cron: str, pipeline: str) -> dict[str, Any]:
         return {"schedule": None}
     zone, first_day = _standard_time(), settings().first_day
     return {
-        "schedule": CronPartitionTimetable(cron, timezone=zone, run_offset=-1, key_format="%Y-%m-%d"),
+        "schedule": CronPartitionTimetable(
+            cron,
+            timezone=zone,
+            run_offset=-1,
+            key_format="%Y-%m-%d",
+            run_immediately=timedelta(),  # False, in Airflow 3.3, is 2.4 hours
+        ),
         "start_date": datetime.combine(first_day + timedelta(days=1), time(), zone) if first_day else None,
         "catchup": first_day is not None,
     }

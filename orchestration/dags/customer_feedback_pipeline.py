@@ -10,7 +10,10 @@ A shop without reviews (`shop.toml` declares none) has no such nights.
 The day of a run is its **partition key**. To load a day again, start a run with that key, or with *day* in the form.
 
 - **A task is red:** its log ends with a line that says what happened and what to do. Readers see the old marts.
+  `daybreak status DAY` and the report tell the day's whole story.
 - **validate_reviews is red:** more than 10% of the day's rows are bad. They stand in `quarantine.reviews` with reasons.
+- **models** shows each dbt model with its tests, while the build runs. A red one heals with the build: clear the run's
+  failed tasks.
 - **Cleared tasks:** any task can be cleared and runs again for its day with the same result.
 - **A Redis that is down** does not fail the run: `update_cache` says so in its log, and the next run heals the cache.
 """

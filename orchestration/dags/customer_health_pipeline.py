@@ -7,6 +7,11 @@ It asks no shop. A run starts for each day as soon as the second of the two pipe
 of theirs, and again when one of them publishes the day again; never for a day that a gate refused.
 
 The day of a run is its **partition key**.
+
+- **A task is red:** its log ends with a line that says what happened and what to do. Readers see the old marts.
+  `daybreak status DAY` and the report tell the day's whole story.
+- **models** shows each dbt model with its tests, while the build runs. A red one heals with the build: clear the run's
+  failed tasks.
 """
 
 from airflow.sdk import DAG, PartitionedAssetTimetable
@@ -20,6 +25,7 @@ with DAG(
     dag_id="customer_health_pipeline",
     schedule=PartitionedAssetTimetable(assets=DAY_COMPLETE),
     catchup=False,
+    is_paused_upon_creation=False,  # a publish made while it is paused would never reach it
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
     params=DAY_FORM,

@@ -20,6 +20,7 @@ with DAG(
     dag_id="customer_models",
     schedule=PartitionedAssetTimetable(assets=ORDERS_PUBLISHED),
     catchup=False,
+    is_paused_upon_creation=False,  # a publish made while it is paused would never reach it
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
     params=DAY_FORM,

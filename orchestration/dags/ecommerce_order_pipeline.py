@@ -8,7 +8,10 @@ it in one transaction. Readers see the whole old day or the whole new one.
 The day of a run is its **partition key**. To load a day again, start a run with that key, or with *day* in the form.
 
 - **A task is red:** its log ends with a line that says what happened and what to do. Readers see the old marts.
+  `daybreak status DAY` and the report tell the day's whole story.
 - **validate_orders is red:** more than 5% of the day's rows are bad. They stand in `quarantine.orders` with reasons.
+- **models** shows each dbt model with its tests, while the build runs. A red one heals with the build: clear the run's
+  failed tasks.
 - **Cleared tasks:** any task can be cleared and runs again for its day with the same result.
 - **high_volume_processing** builds the same models as `standard_processing`, one such build at a time: on the engine
   that `SPARK_REMOTE` names, or in Postgres if it names none. While the engine computes, the build is *deferred*.

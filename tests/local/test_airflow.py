@@ -139,6 +139,8 @@ def test_a_killed_scheduler_starts_again_and_a_stop_reports_what_did_not_finish(
     left = sleeping(sleeper)
     sleeper.kill("scheduler", alone=True)
     assert sleeper.dead() == ["scheduler"]
+    with pytest.raises(DaybreakError, match=r"scheduler was killed \(SIGKILL\)\. See .* make airflow"):
+        sleeper.raise_if_dead()
     assert sleeping(sleeper) == left  # a task goes on without its scheduler
     sleeper.kill("scheduler")
     eventually(lambda: not any(process.is_running() for process in left), 5)

@@ -12,7 +12,7 @@ import pytest
 from monitoring import run_log
 from monitoring.metrics import record_metrics
 from monitoring.run_log import step
-from pipeline_errors import CacheUnavailableError, ShopError, WarehouseError
+from pipeline_errors import CacheUnavailableError, ModelError, ShopError, WarehouseError
 from pipeline_settings import Settings
 from tests.dbt_project.loads import FIRST, SECOND, Loads, orders
 from warehouse.connection import Connection, connect
@@ -98,6 +98,16 @@ def test_a_build_of_several_days_is_logged_for_each_pipeline_and_day(warehouse: 
     assert [(row["pipeline"], row["logical_date"]) for row in logged()] == [
         (REVIEWS, FIRST), (REVIEWS, SECOND), (ORDERS, FIRST), (ORDERS, SECOND)
     ]  # fmt: skip
+
+
+def test_a_neighbours_red_node_is_not_this_pipelines_failure(warehouse: Settings) -> None:
+    error = ModelError("fct_orders failed", "Correct it.", by_pipeline={ORDERS: "fct_orders failed"})
+    with pytest.raises(ModelError), step([ORDERS, REVIEWS], "transform", [FIRST], "run-1"):
+        raise error
+    assert [(row["pipeline"], row["status"], row["error"]) for row in logged()] == [
+        (REVIEWS, "success", None),
+        (ORDERS, "failed", f"{FIRST} transform: fct_orders failed. Correct it."),
+    ]
 
 
 def test_a_log_that_cannot_be_written_breaks_nothing(

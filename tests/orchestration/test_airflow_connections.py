@@ -195,7 +195,7 @@ TASKS = """
 import os
 from types import SimpleNamespace
 from airflow.sdk.execution_time.context import set_current_context
-from orchestration import airflow_tasks
+from orchestration import airflow_tasks, task_errors
 from orchestration.notifiers import FailureNotifier
 
 context = {"dag_run": SimpleNamespace(partition_key="2026-03-01", conf={}), "params": {}, "run_id": "night"}
@@ -205,7 +205,7 @@ with set_current_context(context):
     if os.environ["CALL"] == "deliver":
         print(airflow_tasks.deliver.function()["sent"])
     if os.environ["CALL"] == "dbt":
-        with airflow_tasks.final_errors():
+        with task_errors.final_errors():
             airflow_tasks.steps.prepare()
         from orchestration import dbt_runner
         dbt_runner.build_staging()

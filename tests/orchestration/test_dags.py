@@ -155,6 +155,16 @@ def test_delivery_runs_by_itself_waits_for_no_build_and_tells_nobody_of_itself(f
     assert "messages" in json.loads((PROJECT_ROOT / "orchestration" / "pools.json").read_text())
 
 
+def test_what_asks_no_shop_is_not_paused_at_first(facts: Any) -> None:
+    """A publish made while a DAG that follows it is paused would never reach it."""
+    unpaused = {name for name, dag in facts["dags"].items() if dag["is_paused_upon_creation"] is False}
+    assert unpaused == {HEALTH, MODELS, MESSAGES}
+
+
+def test_without_a_first_day_the_first_run_is_the_coming_nights(facts: Any) -> None:
+    assert {facts["dags"][name]["first_run_by_itself"] for name in (ORDERS, REVIEWS)} == {"the next tick"}
+
+
 def test_the_way_of_orders(facts: Any) -> None:
     tasks = facts["dags"][ORDERS]["tasks"]
     assert list(own_tasks(facts["dags"][ORDERS])) == [

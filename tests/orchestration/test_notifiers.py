@@ -14,10 +14,11 @@ from warehouse.connection import connect
 pytestmark = [pytest.mark.airflow, pytest.mark.integration]
 
 FAIL = """
+import logging
 import psycopg
 from types import SimpleNamespace
 from airflow.sdk.exceptions import AirflowFailException
-from orchestration.notifiers import FailureNotifier
+from orchestration.notifiers import FailureNotifier, RetryNotifier
 from pipeline_errors import GateRefusedError, WarehouseError
 
 def caught(raise_it):
@@ -38,6 +39,8 @@ def lose():
     except psycopg.OperationalError as error:
         raise WarehouseError("Postgres gave up on us", "Run it again.") from error
 
+logger, ends = logging.getLogger("orchestration.notifiers"), []
+logger.addHandler(SimpleNamespace(level=0, handle=lambda record: ends.append(record.getMessage())))
 failures = {"refused": caught(refuse), "lost": caught(lose), "killed": None}
 contexts = {
     "scheduled": {"dag_run": SimpleNamespace(partition_key="2026-03-01", conf={})},
@@ -51,6 +54,10 @@ for name, context in contexts.items():
         )
         for _ in range(2):  # a callback may come twice
             FailureNotifier().notify({"ti": task, "exception": failure, **context})
+del ends[2:]
+RetryNotifier().notify({"exception": failures["lost"]})
+RetryNotifier().notify({"exception": None})
+print(ends)
 """
 
 
@@ -60,7 +67,14 @@ def test_each_failure_is_one_message_with_its_own_cause(
     environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT_ROOT)}
     environment["ALERT_URLS"] = f"json://127.0.0.1:{httpserver.port}/"
     httpserver.expect_request("/").respond_with_data()
-    subprocess.run([sys.executable, "-W", "ignore", "-c", FAIL], env=environment, cwd=tmp_path, check=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FAIL],
+        env=environment, cwd=tmp_path, check=True, timeout=120, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    refusal = "Too many are bad. Correct them."
+    assert done.stdout.splitlines()[-1] == repr(
+        [refusal, refusal, "Postgres gave up on us. Run it again. Airflow tries again by itself."]
+    )
     with connect() as connection:
         alerts = {row["run_id"]: row for row in connection.execute("select * from ops.alerts")}
         count = connection.execute("select count(*) as alerts from ops.alerts").fetchone()

@@ -153,6 +153,10 @@ def test_a_red_model_is_a_failure_of_its_own_pipeline(
     assert (failure["pipeline"], failure["logical_date"], failure["step"]) == (ORDERS.name, FIRST, "transform")
     assert "int_orders_accepted_matches_gate_results" in failure["cause"]
     with connect() as connection:
+        built = connection.execute("select pipeline, status, error from ops.step_runs where step = 'transform'")
+        errors = {row["pipeline"]: (row["status"], row["error"]) for row in built}
+        assert errors[REVIEWS.name] == errors[HEALTH.name] == ("success", None)
+        assert "int_orders_accepted_matches_gate_results failed: " in errors[ORDERS.name][1]
         connection.execute(
             """
             update ops.gate_results set row_count = row_count - 1, accepted = accepted - 1 where dataset = 'orders'
