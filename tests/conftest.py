@@ -1,7 +1,8 @@
 """Real servers for the tests: one embedded Postgres and Valkey per run, one fresh database per test.
 
 `warehouse` and `cache` point the environment at them; a test without these sees no server, whatever the developer's
-shell says.
+shell says. A test that uses them is marked `integration` here; the mark stands on a test only where it starts servers
+in another way.
 """
 
 import logging
@@ -20,15 +21,42 @@ from local import servers as local_servers
 from orchestration import dbt_runner, steps
 from orchestration.logs import OWN_PACKAGES
 from pipeline_settings import Settings, settings
+from tests import slices
 from warehouse.connection import connect
 
 TEMPLATE = "daybreak_template"
 DATABASE = "daybreak_test"  # always the same name: dbt's parsed project holds it
+SERVER_FIXTURES = {"servers", "project"}  # others use these: `warehouse`, `cache`; `project` is dbt's parse, as heavy
 # Everything that Daybreak, libpq or a tool reads: a test must not reach a real warehouse, cache, shop or channel.
 FOREIGN_PREFIXES = (
     "PG", "DAYBREAK_", "REDIS_URL", "SHOP_", "ALERT_URLS", "METRICS_URL", "SPARK_", "DBT_", "ANOMALY_",
     "AWS_", "OPENLINEAGE_", "LOG_FORMAT", "LOG_DAYS_KEPT", "RAW_",
 )  # fmt: skip
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options for slow tests: `make slow` and `make slow-durations` set them."""
+    parser.addoption("--slice", type=int, metavar="N", help="only the slow tests of this slice: tests/slices.py")
+    parser.addoption("--record-durations", action="store_true", help=f"write {slices.DURATIONS.name}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record durations once, in the process that hears of every test."""
+    if config.option.record_durations and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(slices.Recorder())
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that need servers, and keep the slice that was asked for."""
+    for item in items:
+        if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.integration)
+    if config.option.slice is not None:
+        slow = {item.nodeid for item in items if item.get_closest_marker("slow")}
+        kept = slices.keep_slice(config.option.slice, slow)
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in kept])
+        items[:] = [item for item in items if item.nodeid in kept]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dbt.cli.main import dbtRunner
 
 from orchestration.dbt_runner import name_flags_quickly
 from pipeline_settings import PROJECT_ROOT, Settings
@@ -66,6 +65,8 @@ def dbt(warehouse: Settings, dbt_state: Path) -> Dbt:
     """Run a dbt command on the project in this process."""
 
     def run(*arguments: str, unit_tests: bool = False) -> Result:
+        from dbt.cli.main import dbtRunner
+
         said: list[str] = []
 
         def hear(event: Any) -> None:
@@ -88,6 +89,8 @@ def loads(warehouse: Settings) -> Loads:
 @cache
 def parsed_project(state: Path) -> Any:
     """The project, parsed once."""
+    from dbt.cli.main import dbtRunner
+
     name_flags_quickly()
     return dbtRunner().invoke(["parse", *_places(state), *QUIETLY]).result
 

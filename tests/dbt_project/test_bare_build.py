@@ -12,8 +12,6 @@ from tests.dbt_project.readers import assert_marts_are_right, contents, pending,
 from tests.laws.conftest import rows_of
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 
 

@@ -15,8 +15,6 @@ from tests.dbt_project.loads import FIRST, Loads, orders, reviews
 from tests.dbt_project.readers import publications
 from tests.monitoring.judged_days import execute, select
 
-pytestmark = pytest.mark.integration
-
 EXAMPLE = {"day": str(HOLIDAY), "event": "Easter Sunday", "share": 0.45}
 SEED = Path("dbt_project") / "seeds" / "calendar_events.csv"
 

@@ -12,8 +12,6 @@ from tests.engine.data_sets import NIGHTS, exercised, first_two_dates, generated
 from tests.laws.conftest import rows_of
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS = "ecommerce_order_pipeline"
 NEXT_MONTH = FIRST + timedelta(31)
 SETS = 31  # three dates of each, a month apart: customers come back, and their first month moves

@@ -10,8 +10,6 @@ from tests.dbt_project.loads import FIRST, SECOND, THIRD, Loads, order, orders, 
 from tests.dbt_project.readers import assert_marts_are_right
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 WITH_ROOM = [
     "cohort_months", "customer_health_totals", "customer_months", "customer_order_totals", "product_months",

@@ -22,7 +22,6 @@ def test_a_name_that_will_not_do_is_refused(name: str) -> None:
         write_model(name)
 
 
-@pytest.mark.integration
 @pytest.mark.slow
 def test_a_new_model_is_green_as_it_is(dbt_process: Dbt, loads: Loads, tmp_path: Path) -> None:
     project = tmp_path / "dbt_project"

@@ -10,14 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from pipeline_settings import PROJECT_ROOT
 from tests.dbt_project.conftest import Dbt, parsed_project
 from tests.dbt_project.loads import FIRST, Loads, order, orders, reviews
 from tests.laws.conftest import rows_of
-
-pytestmark = pytest.mark.integration
 
 WEEK_LATER = FIRST + timedelta(7)
 

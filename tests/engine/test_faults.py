@@ -20,7 +20,7 @@ from tests.laws.conftest import World, rows_of, world
 
 __all__ = ["world"]  # the fixture
 
-pytestmark = [pytest.mark.integration, needs_an_engine]
+pytestmark = needs_an_engine
 
 LIMIT_SECONDS = 30
 

@@ -17,7 +17,7 @@ from tests.laws.conftest import World, rows_of, world
 
 __all__ = ["world"]  # the fixture
 
-pytestmark = [pytest.mark.integration, needs_an_engine, needs_an_object_store]
+pytestmark = [needs_an_engine, needs_an_object_store]
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ from warehouse.connection import connect
 
 __all__ = ["loads"]  # the fixture
 
-pytestmark = [pytest.mark.integration, needs_an_engine]
+pytestmark = needs_an_engine
 
 SETS = 200
 COMPUTED = (

@@ -13,8 +13,6 @@ from tests.dbt_project.conftest import Dbt
 from tests.dbt_project.loads import FIRST, Loads, orders, reviews
 from tests.laws.conftest import rows_of
 
-pytestmark = pytest.mark.integration
-
 LATER = FIRST + timedelta(40)
 
 

@@ -19,8 +19,6 @@ from tests.expectations.staging import OURS, land_rows, order
 from tests.expectations.test_told_dates import DAY
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 LOADS = count()
 FORMATS = [
     "1234.56", "1,234.56", "1.234,56", "1 234,56", "1'234.56", "1234,56", "$1,234.56", "1.234,56 €", "EUR 1234,56",

@@ -15,8 +15,6 @@ from pipeline_settings import Settings
 from tests.expectations.staging import OURS, land_rows, order
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 DAY = date(2024, 3, 31)  # in Berlin the clocks go forward
 LOADS = count()
 

@@ -25,8 +25,6 @@ from tests.faults.forked_runs import Forker
 from tests.laws.conftest import World, empty_warehouse
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "200"))
 DAYS = [FIRST + timedelta(number) for number in range(3)]
 DATASETS = ("orders", "reviews")

@@ -19,8 +19,6 @@ from tests.dbt_project.loads import FIRST, SECOND, orders, reviews
 from tests.dbt_project.readers import contents, pending
 from tests.laws.conftest import World, empty_warehouse
 
-pytestmark = pytest.mark.integration
-
 TWO_DAYS = 2 * 24 * 3600
 COMPILER = shutil.which("cc")
 

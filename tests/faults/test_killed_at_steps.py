@@ -16,8 +16,6 @@ from tests.faults.forked_runs import Forker
 from tests.laws.conftest import World, empty_warehouse
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 NAMES = [pipeline.name for pipeline in PIPELINES]
 STEPS = [
     "wait_for_shop", "extract_load_days", "gate", "score_sentiment", "transform", "publish", "update_cache", "measure",

@@ -17,8 +17,6 @@ from pipeline_settings import settings as product_settings
 from tests.laws.conftest import World, empty_warehouse, rows_of
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 OURS = (PROJECT_ROOT / "ingestion" / "shop.toml").read_text()
 FIRST = date(2026, 2, 28)
 DAYS = [FIRST + timedelta(days=number) for number in (0, 1, 32)]  # of three months

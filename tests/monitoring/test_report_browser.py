@@ -30,7 +30,6 @@ DBT_ICONS = ("getIcon", "favicon.ico")  # dbt's page asks for its icons before i
 SIZES = {"desktop": (1280, 900, "light"), "phone": (390, 844, "dark")}
 
 pytestmark = [
-    pytest.mark.integration,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian's package is chromium)"),
 ]

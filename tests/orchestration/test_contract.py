@@ -17,8 +17,6 @@ from tests.monitoring.judged_days import select, told
 
 __all__ = ["world"]  # the fixture of a shop and its warehouse
 
-pytestmark = pytest.mark.integration
-
 ORDERS = "ecommerce_order_pipeline"
 SHOUTED, SHOUTED_AGAIN, RENAMED = DAYS[4:7]
 

@@ -18,8 +18,6 @@ from warehouse.connection import connect
 
 __all__ = ["dbt", "dbt_state", "loads"]  # fixtures
 
-pytestmark = pytest.mark.integration
-
 SUNDAY = date(2026, 3, 8)
 HISTORY = """
     select {columns} from marts.{table} where valid_from <= %s and (valid_to is null or valid_to > %s) order by 1

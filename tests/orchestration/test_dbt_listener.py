@@ -15,7 +15,7 @@ from tests.dbt_project.loads import FIRST, Loads, orders
 
 __all__ = ["loads"]  # the fixture
 
-pytestmark = [pytest.mark.airflow, pytest.mark.integration]
+pytestmark = pytest.mark.airflow
 
 BUILD = """
 import json, sys

@@ -55,7 +55,7 @@ def test_a_database_that_is_not_there_is_named_and_its_password_is_not(
     assert "hidden" not in str(caught.value)
 
 
-@pytest.mark.integration
+@pytest.mark.integration  # parses the project
 def test_the_manifest_needs_no_warehouse_and_a_broken_project_leaves_the_old_one(tmp_path: Path) -> None:
     project = tmp_path / "dbt_project"
     ignored = shutil.ignore_patterns("target", "logs")

@@ -21,7 +21,6 @@ def test_a_name_that_will_not_do_is_refused(name: str) -> None:
         write_source(name)
 
 
-@pytest.mark.integration
 def test_a_new_shop_is_green_as_it_is(
     warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from pipeline_settings import PROJECT_ROOT, Settings
 from warehouse.connection import connect
 
-pytestmark = [pytest.mark.airflow, pytest.mark.integration]
+pytestmark = pytest.mark.airflow
 
 FAIL = """
 import psycopg

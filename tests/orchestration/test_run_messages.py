@@ -17,8 +17,6 @@ from pipeline_settings import Settings, settings
 from warehouse.connection import connect
 from warehouse.locks import day_lock
 
-pytestmark = pytest.mark.integration
-
 FIRST = date(2026, 3, 1)
 SECOND, THIRD = FIRST + timedelta(1), FIRST + timedelta(2)
 ALL = [pipeline.name for pipeline in PIPELINES]
