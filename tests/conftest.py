@@ -9,16 +9,18 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 import redis
+from hypothesis import HealthCheck, Phase
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
 from local import servers as local_servers
-from orchestration import dbt_runner, steps
+from orchestration import steps
 from orchestration.logs import OWN_PACKAGES
 from pipeline_settings import Settings, settings
 from tests import slices
@@ -32,6 +34,15 @@ FOREIGN_PREFIXES = (
     "PG", "DAYBREAK_", "REDIS_URL", "SHOP_", "ALERT_URLS", "METRICS_URL", "SPARK_", "DBT_", "ANOMALY_",
     "AWS_", "OPENLINEAGE_", "LOG_FORMAT", "LOG_DAYS_KEPT", "RAW_",
 )  # fmt: skip
+
+
+hypothesis_settings.register_profile(
+    "of builds",  # an example takes seconds: the same ones each time, and none made smaller
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -93,11 +104,13 @@ def servers(home: Path) -> Iterator[Settings]:
     running = _disposable(local_servers.ensure())
     try:
         with connect(autocommit=True) as connection:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
-        os.environ["PGDATABASE"] = TEMPLATE
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
+        os.environ["PGDATABASE"] = DATABASE
         settings.cache_clear()
         steps.prepare()
-        dbt_runner.forget_project()
+        with _administrator(running) as connection:
+            names = map(sql.Identifier, (DATABASE, TEMPLATE))
+            connection.execute(sql.SQL("alter database {} rename to {}").format(*names))
         _restore_environment(before)
         yield running
     finally:
@@ -127,6 +140,17 @@ def cache(servers: Settings) -> Iterator["redis.Redis"]:
     with redis.Redis.from_url(servers.redis_url.get_secret_value(), decode_responses=True) as client:
         client.flushall()
         yield client
+
+
+@pytest.fixture(params=["few", pytest.param("many", marks=pytest.mark.slow)])
+def examples(request: pytest.FixtureRequest) -> Callable[[int, int], hypothesis_settings]:
+    """Settings of a property test whose examples are builds: it draws few in `make test` and many in a slow slice."""
+
+    def chosen(few: int, many: int) -> hypothesis_settings:
+        count = few if request.param == "few" else many
+        return hypothesis_settings(hypothesis_settings.get_profile("of builds"), max_examples=count)
+
+    return chosen
 
 
 def _disposable(started: Settings) -> Settings:

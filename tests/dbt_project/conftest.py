@@ -4,14 +4,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestration.dbt_runner import name_flags_quickly
-from pipeline_settings import PROJECT_ROOT, Settings
+from orchestration import dbt_runner
+from pipeline_settings import PROJECT_ROOT, Settings, settings
 from tests.conftest import DATABASE
 from tests.dbt_project.loads import Loads
 from tests.laws.conftest import world
@@ -33,18 +32,19 @@ Dbt = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
-def dbt_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One target path for the whole run: the project is parsed once."""
-    return tmp_path_factory.mktemp("dbt")
+def dbt_state(home: Path) -> Path:
+    """The target path of the product too: the project is parsed once for all of them."""
+    return home / "dbt"
 
 
-@pytest.fixture(scope="module")
-def project(dbt_state: Path) -> Any:
+@pytest.fixture
+def project(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The parsed project, the same as that of the tests that build it; parsing asks no server."""
-    with pytest.MonkeyPatch.context() as variables:
-        variables.setenv("PGHOST", "127.0.0.1")
-        variables.setenv("PGDATABASE", DATABASE)
-        return parsed_project(dbt_state)
+    if not settings().pghost:
+        monkeypatch.setenv("PGHOST", "127.0.0.1")
+        monkeypatch.setenv("PGDATABASE", DATABASE)
+        settings.cache_clear()
+    return dbt_runner._manifest()
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def dbt(warehouse: Settings, dbt_state: Path) -> Dbt:
         def hear(event: Any) -> None:
             said.append(event.info.msg)
 
-        runner = dbtRunner(parsed_project(dbt_state), [hear])
+        runner = dbtRunner(dbt_runner._manifest(), [hear])
         command = list(arguments) if unit_tests else _without_unit_tests(arguments)
         ended = runner.invoke([*command, *_places(dbt_state), *QUIETLY])
         return Result(ended.success, "\n".join([*said, str(ended.exception)]))
@@ -84,15 +84,6 @@ def dbt(warehouse: Settings, dbt_state: Path) -> Dbt:
 def loads(warehouse: Settings) -> Loads:
     """Admit loads to the fresh warehouse."""
     return Loads()
-
-
-@cache
-def parsed_project(state: Path) -> Any:
-    """The project, parsed once."""
-    from dbt.cli.main import dbtRunner
-
-    name_flags_quickly()
-    return dbtRunner().invoke(["parse", *_places(state), *QUIETLY]).result
 
 
 def _without_unit_tests(arguments: tuple[str, ...]) -> list[str]:

@@ -63,6 +63,7 @@ def test_a_build_publishes_what_is_pending_and_leaves_the_marts_to_their_readers
     assert relations() == settled
 
 
+@pytest.mark.slow
 def test_tables_from_before_orders_had_a_logical_date_go_on(dbt: Dbt, loads: Loads) -> None:
     """Nothing of the history is written for it; what is touched gets the date, and what was shadowed returns."""
     loads.admit("orders", FIRST, [order(FIRST, 1), order(FIRST, 2), *orders(FIRST)])

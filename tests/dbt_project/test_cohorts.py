@@ -22,6 +22,7 @@ def build_and_publish(**chosen: object) -> None:
     dbt_runner.publish([ORDERS])
 
 
+@pytest.mark.slow
 def test_cohorts_follow_whatever_happens_to_orders(loads: Loads) -> None:
     sets, seen = generated(SETS), marts_of({})
     for night in range(NIGHTS):

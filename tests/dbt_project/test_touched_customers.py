@@ -3,6 +3,8 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from orchestration import dbt_runner
 from tests.dbt_project.conftest import Dbt
 from tests.dbt_project.loads import FIRST, SECOND, Loads, order, orders, reviews
@@ -54,6 +56,7 @@ def test_what_is_published_while_health_is_built_first_is_noted(loads: Loads) ->
     assert_marts_are_right(loads)
 
 
+@pytest.mark.slow
 def test_health_is_not_built_first_while_others_publish(dbt_process: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     loads.admit("reviews", FIRST, reviews(FIRST))

@@ -81,7 +81,10 @@ def test_kills_on_the_way_show_readers_nothing_and_are_put_right(here: World, fo
     here.assert_marts_are_right()
 
 
-@pytest.mark.parametrize(("moment", "step"), [("after", "transform"), ("before", "score_sentiment")])
+@pytest.mark.parametrize(
+    ("moment", "step"),
+    [("after", "transform"), pytest.param("before", "score_sentiment", marks=pytest.mark.slow)],
+)
 @pytest.mark.fault(27, 35)
 def test_the_next_day_holds_the_next_day_and_publishes_what_was_left(
     here: World, forker: Forker, moment: str, step: str

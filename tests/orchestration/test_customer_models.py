@@ -73,6 +73,7 @@ def build() -> None:
     dbt_runner.publish([ORDERS.name, REVIEWS.name])
 
 
+@pytest.mark.slow
 def test_weeks_of_models_and_their_history(dbt: Dbt, loads: Loads) -> None:  # noqa: PLR0915  # a story
     regulars = [f"c{n:02}" for n in range(80)]
     for number in range(8):
