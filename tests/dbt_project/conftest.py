@@ -17,15 +17,24 @@ from tests.laws.conftest import world
 
 __all__ = ["world"]  # the fixture of a shop and its warehouse
 
-QUIETLY = ("--quiet", "--log-level", "none")  # dbt would leave its log file open
+# dbt would leave its log file open, and write its manifest with every command, which takes a third of a small build
+QUIETLY = ("--quiet", "--log-level", "none", "--no-write-json")
 
 
-@dataclass(frozen=True)
+LINES_SHOWN = 12
+
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """How a dbt command ended, and what it said."""
 
     succeeded: bool
     output: str
+
+    def __repr__(self) -> str:
+        """What an assertion shows: the last lines, which name the node that failed."""
+        lines = [line for line in self.output.splitlines() if line.strip()]
+        return "\n".join(["dbt succeeded" if self.succeeded else "dbt failed", *lines[-LINES_SHOWN:]])
 
 
 Dbt = Callable[..., Result]

@@ -2,7 +2,6 @@
 
 import csv
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline_settings import PROJECT_ROOT
+from tests.commands import run
 from tests.dbt_project.conftest import Dbt
 from tests.dbt_project.loads import FIRST, Loads, order, orders, reviews
 from tests.laws.conftest import rows_of
@@ -44,15 +44,14 @@ def _asked(metrics: Sequence[str], state: Path, folder: Path) -> dict[date, dict
         (project / name).symlink_to(PROJECT_ROOT / "dbt_project" / name)
     (project / "target").symlink_to(state)
     places = {"DBT_PROJECT_DIR": project, "DBT_PROFILES_DIR": PROJECT_ROOT, "DBT_LOG_PATH": folder}
-    ended = subprocess.run(
+    run(
         [
             Path(sys.executable).with_name("mf"), "query", "--metrics", ",".join(metrics),
             "--group-by", "metric_time__day", "--csv", answer,
         ],
         env=os.environ | {name: str(path) for name, path in places.items()},
-        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+        cwd=folder, timeout=120,
     )  # fmt: skip
-    assert ended.returncode == 0, ended.stdout + ended.stderr
     with answer.open() as lines:
         return {
             date.fromisoformat(row["metric_time__day"][:10]): {

@@ -3,7 +3,6 @@
 import json
 import os
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,15 +15,14 @@ from local.servers import ServerStatus
 from local.state import is_free
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
+from tests.commands import run
 
 
 def in_child(code: str, **variables: str) -> str:
     """Run Python in a process of its own, with our environment, and return what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), **variables}
     command = [sys.executable, "-W", "error", "-c", code]
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout.strip()
+    return run(command, env=environment, timeout=60).strip()
 
 
 def by_name() -> dict[str, ServerStatus]:

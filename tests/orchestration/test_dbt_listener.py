@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_settings import PROJECT_ROOT
+from tests.commands import run
 from tests.dbt_project.conftest import loads
 from tests.dbt_project.loads import FIRST, Loads, orders
 
@@ -48,12 +48,8 @@ print(json.dumps({"pushed": pushed, "nodes": nodes}))
 def built(directory: Path) -> tuple[dict[str, str | None], Counter[str]]:
     """What each node's task would read, and how often each key was pushed."""
     environment = os.environ | {"AIRFLOW_HOME": str(directory), "PYTHONPATH": str(PROJECT_ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", BUILD],
-        env=environment, cwd=directory, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    printed = run([sys.executable, "-W", "ignore", "-c", BUILD], env=environment, cwd=directory, timeout=120)
+    told = json.loads(printed.splitlines()[-1])
     values = dict(told["pushed"])
     shown: dict[str, str | None] = {}
     for task, (unique_id, is_test) in told["nodes"].items():

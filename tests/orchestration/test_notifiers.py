@@ -1,7 +1,6 @@
 """What Airflow's callback makes of the ways in which a task can fail. Airflow is imported in a process of its own."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from pipeline_settings import PROJECT_ROOT, Settings
+from tests.commands import run
 from warehouse.connection import connect
 
 pytestmark = pytest.mark.airflow
@@ -60,7 +60,7 @@ def test_each_failure_is_one_message_with_its_own_cause(
     environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT_ROOT)}
     environment["ALERT_URLS"] = f"json://127.0.0.1:{httpserver.port}/"
     httpserver.expect_request("/").respond_with_data()
-    subprocess.run([sys.executable, "-W", "ignore", "-c", FAIL], env=environment, cwd=tmp_path, check=True, timeout=120)
+    run([sys.executable, "-W", "ignore", "-c", FAIL], env=environment, cwd=tmp_path, timeout=120)
     with connect() as connection:
         alerts = {row["run_id"]: row for row in connection.execute("select * from ops.alerts")}
         count = connection.execute("select count(*) as alerts from ops.alerts").fetchone()
