@@ -40,6 +40,9 @@ unit: setup ## tests that need no server, in seconds
 test: setup ## unit and integration tests; starts the servers that it needs
 	$(PYTEST) -m "not slow" $(WORKERS)
 
+# Days of the backfill under Airflow: a month takes longer than a slice may.
+export FAULT_BACKFILL_DAYS ?= 8
+
 slow: setup ## the slow tests, or with SLICE=n one slice of them, as CI runs them in turn
 	$(PYTEST) -m slow $(if $(SLICE),--slice $(SLICE))
 

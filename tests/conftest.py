@@ -36,11 +36,13 @@ FOREIGN_PREFIXES = (
 )  # fmt: skip
 
 
+Examples = Callable[[int, int], hypothesis_settings]
+
 hypothesis_settings.register_profile(
     "of builds",  # an example takes seconds: the same ones each time, and none made smaller
     deadline=None,
     derandomize=True,
-    phases=[Phase.generate],
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 
@@ -143,7 +145,7 @@ def cache(servers: Settings) -> Iterator["redis.Redis"]:
 
 
 @pytest.fixture(params=["few", pytest.param("many", marks=pytest.mark.slow)])
-def examples(request: pytest.FixtureRequest) -> Callable[[int, int], hypothesis_settings]:
+def examples(request: pytest.FixtureRequest) -> Examples:
     """Settings of a property test whose examples are builds: it draws few in `make test` and many in a slow slice."""
 
     def chosen(few: int, many: int) -> hypothesis_settings:
@@ -154,10 +156,9 @@ def examples(request: pytest.FixtureRequest) -> Callable[[int, int], hypothesis_
 
 
 def _disposable(started: Settings) -> Settings:
-    """Restart Postgres for databases that live for a second.
+    """Restart Postgres without fsync: to make and drop a test's database waited for the disk half of its time.
 
-    A dropped database has every shared buffer searched: with the 4 GB of a large machine, most of the tests' processor
-    time. Nothing has to survive a power cut; kills are tested on servers with the product's settings.
+    Nothing has to survive a power cut; kills are tested on servers with the product's settings.
     """
     with _administrator(started) as connection:
         connection.execute("alter system set shared_buffers = '128MB'")

@@ -47,6 +47,7 @@ def test_cohorts_follow_whatever_happens_to_orders(loads: Loads) -> None:
         assert_marts_are_right(loads)
 
 
+@pytest.mark.slow
 def test_a_warehouse_that_had_orders_before_is_red_until_they_are_filled(loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     build_and_publish()

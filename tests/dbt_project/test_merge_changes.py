@@ -148,6 +148,7 @@ def updates(relation: str, expected: int) -> tuple[int, int]:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_tables_that_were_made_without_room_on_their_pages_get_it(loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     loads.admit("reviews", FIRST, reviews(FIRST))

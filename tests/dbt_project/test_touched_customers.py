@@ -25,6 +25,7 @@ def noted() -> list[str]:
     return [row["customer_id"] for row in rows]
 
 
+@pytest.mark.slow
 def test_without_reviews_nobody_is_noted(dbt: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     build_and_publish(ORDERS)

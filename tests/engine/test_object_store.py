@@ -49,7 +49,8 @@ def run(world: World, say: Callable[[str], None] = lambda _: None) -> RunOutcome
     return run_days([SECOND], [ORDERS.name], say, engine=SPARK)
 
 
-@pytest.mark.parametrize("scheme", ["s3", pytest.param("s3a", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["s3", "s3a"])
 def test_a_bucket_carries_the_rows_to_and_fro(
     scheme: str, shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

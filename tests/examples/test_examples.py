@@ -16,6 +16,7 @@ from tests.laws.conftest import rows_of
 LATER = FIRST + timedelta(40)
 
 
+@pytest.mark.slow
 def test_a_page_from_redis_and_a_notebook_on_the_marts(dbt: Dbt, loads: Loads, cache: "redis.Redis") -> None:
     for day in (FIRST, LATER):
         loads.admit("orders", day, orders(day))

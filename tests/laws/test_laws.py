@@ -14,6 +14,7 @@ from local.shop_contract import ListedShop, Shop
 from orchestration.pipelines import BY_NAME, PIPELINES, Pipeline
 from pipeline_settings import PROJECT_ROOT
 from pipeline_settings import settings as product_settings
+from tests.conftest import Examples
 from tests.laws.conftest import World, empty_warehouse, rows_of
 from warehouse.connection import connect
 
@@ -132,9 +133,6 @@ def contents(pipelines: Sequence[Pipeline] = PIPELINES) -> dict[str, list[dict[s
     return {mart: rows_of(mart) for pipeline in pipelines for mart in pipeline.marts}
 
 
-Examples = Callable[[int, int], settings]
-
-
 @pytest.mark.fault(16, 17)
 def test_marts_are_a_function_of_the_admitted_loads(world: Callable[[Shop], World], examples: Examples) -> None:
     @examples(1, 6)
@@ -170,6 +168,7 @@ def updates(seed: int) -> Said:
     return {("orders", day): [row(day) for _ in range(6)] for day in DAYS}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("told_by_update")
 def test_so_they_are_where_the_day_is_that_of_the_last_change(world: Callable[[Shop], World]) -> None:
     orders = [BY_NAME["ecommerce_order_pipeline"]]
@@ -233,7 +232,7 @@ def test_a_day_that_is_run_again_unchanged_changes_nothing(world: Callable[[Shop
     assert contents() == seen
 
 
-@pytest.mark.parametrize("letters", [1_000, 1_001, 5_000])
+@pytest.mark.parametrize("letters", [pytest.param(1_000, marks=pytest.mark.slow), 1_001, 5_000])
 def test_no_id_is_too_long_for_its_day(world: Callable[[Shop], World], letters: int) -> None:
     """Above some 2,700 bytes none fits an index, unless it can be compressed."""
     said = with_plain_rows({(dataset, FIRST): [] for dataset in ("orders", "reviews")})

@@ -51,6 +51,7 @@ def shown(*arguments: str) -> dict[str, Any]:
     return dict(found)
 
 
+@pytest.mark.slow
 def test_a_shop_that_changes_its_answers(world: Callable[[Shop], World], capsys: pytest.CaptureFixture[str]) -> None:
     here = world(changing_shop())
     first = here.run(DAYS[:4], [ORDERS])

@@ -78,6 +78,7 @@ class News:
         return told
 
 
+@pytest.mark.slow
 def test_a_backfill_is_one_success_a_pipeline_and_one_refusal_a_refused_day(shop: ListedShop, told: News) -> None:
     shop.put("orders", SECOND, orders(SECOND, bad=3))
     run_days(days_between(FIRST, THIRD), ALL)
