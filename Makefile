@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 DBT := PGHOST=127.0.0.1 $(BIN)/dbt
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: .venv/.complete ## everything that is needed, into .venv
 
@@ -41,7 +41,7 @@ test: setup ## unit and integration tests; starts the servers that it needs
 	$(PYTEST) -m "not slow" $(WORKERS)
 
 # Days of the backfill under Airflow: a month takes longer than a slice may.
-export FAULT_BACKFILL_DAYS ?= 8
+slow slow-durations: export FAULT_BACKFILL_DAYS ?= 8
 
 slow: setup ## the slow tests, or with SLICE=n one slice of them, as CI runs them in turn
 	$(PYTEST) -m slow $(if $(SLICE),--slice $(SLICE))
