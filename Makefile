@@ -8,7 +8,7 @@ BIN := .venv/bin
 # Where state lives; below DAYBREAK_HOME if that is set.
 STATE := $(abspath $(or $(DAYBREAK_HOME),.daybreak))
 PYTEST := $(BIN)/python -m pytest
-WORKERS := --numprocesses logical --maxprocesses 4 --dist loadfile
+WORKERS := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Compiled bytecode spares every process of the tests a part of its start; containers tend to switch it off.
 unexport PYTHONDONTWRITEBYTECODE
 # dbt only parses here; profiles.yml asks for a host all the same.
