@@ -1,17 +1,21 @@
 # Everything that people and CI run. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test check slim new-model new-source format airflow docs report bench chaos clean
+.PHONY: help setup lock demo unit test slow slow-durations check slim new-model new-source format airflow docs report bench chaos clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
 # Where state lives; below DAYBREAK_HOME if that is set.
 STATE := $(abspath $(or $(DAYBREAK_HOME),.daybreak))
+PYTEST := $(BIN)/python -m pytest
+WORKERS := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Compiled bytecode spares every process of the tests a part of its start; containers tend to switch it off.
+unexport PYTHONDONTWRITEBYTECODE
 # dbt only parses here; profiles.yml asks for a host all the same.
 DBT := PGHOST=127.0.0.1 $(BIN)/dbt
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: .venv/.complete ## everything that is needed, into .venv
 
@@ -30,8 +34,20 @@ lock: setup ## resolve requirements.lock again from pyproject.toml
 demo: setup ## six weeks of a simulated shop, from its API to published marts
 	$(BIN)/daybreak demo
 
+unit: setup ## tests that need no server, in seconds
+	$(PYTEST) -m "not integration and not airflow and not browser and not slow" $(WORKERS)
+
 test: setup ## unit and integration tests; starts the servers that it needs
-	$(BIN)/python -m pytest -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m "not slow" $(WORKERS)
+
+# Days of the backfill under Airflow: a month takes longer than a slice may.
+slow slow-durations: export FAULT_BACKFILL_DAYS ?= 8
+
+slow: setup ## the slow tests, or with SLICE=n one slice of them, as CI runs them in turn
+	$(PYTEST) -m slow $(if $(SLICE),--slice $(SLICE))
+
+slow-durations: setup ## the same, and record how long each took: slices are dealt from that
+	$(PYTEST) -m slow $(if $(SLICE),--slice $(SLICE)) --record-durations
 
 # A false alarm about a secret: rename what makes it look like one, or mark the line with `pragma: allowlist secret`, or
 # write the baseline again and read the difference: .venv/bin/detect-secrets scan --no-verify --slim \

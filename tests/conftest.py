@@ -1,34 +1,75 @@
 """Real servers for the tests: one embedded Postgres and Valkey per run, one fresh database per test.
 
 `warehouse` and `cache` point the environment at them; a test without these sees no server, whatever the developer's
-shell says.
+shell says. A test that uses them is marked `integration` here; the mark stands on a test only where it starts servers
+in another way.
 """
 
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 import redis
+from hypothesis import HealthCheck, Phase
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
 from local import servers as local_servers
-from orchestration import dbt_runner, steps
+from orchestration import steps
 from orchestration.logs import OWN_PACKAGES
 from pipeline_settings import Settings, settings
+from tests import slices
 from warehouse.connection import connect
 
 TEMPLATE = "daybreak_template"
 DATABASE = "daybreak_test"  # always the same name: dbt's parsed project holds it
+SERVER_FIXTURES = {"servers", "project"}  # others use these: `warehouse`, `cache`; `project` is dbt's parse, as heavy
 # Everything that Daybreak, libpq or a tool reads: a test must not reach a real warehouse, cache, shop or channel.
 FOREIGN_PREFIXES = (
     "PG", "DAYBREAK_", "REDIS_URL", "SHOP_", "ALERT_URLS", "METRICS_URL", "SPARK_", "DBT_", "ANOMALY_",
     "AWS_", "OPENLINEAGE_", "LOG_FORMAT", "LOG_DAYS_KEPT", "RAW_",
 )  # fmt: skip
+
+
+Examples = Callable[[int, int], hypothesis_settings]
+
+hypothesis_settings.register_profile(
+    "of builds",  # an example takes seconds: the same ones each time, and none made smaller
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options for slow tests: `make slow` and `make slow-durations` set them."""
+    parser.addoption("--slice", type=int, metavar="N", help="only the slow tests of this slice: tests/slices.py")
+    parser.addoption("--record-durations", action="store_true", help=f"write {slices.DURATIONS.name}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record durations once, in the process that hears of every test."""
+    if config.option.record_durations and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(slices.Recorder())
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that need servers, and keep the slice that was asked for."""
+    for item in items:
+        if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.integration)
+    if config.option.slice is not None:
+        slow = {item.nodeid for item in items if item.get_closest_marker("slow")}
+        kept = slices.keep_slice(config.option.slice, slow)
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in kept])
+        items[:] = [item for item in items if item.nodeid in kept]
 
 
 @pytest.fixture(scope="session")
@@ -62,14 +103,16 @@ def servers(home: Path) -> Iterator[Settings]:
     """The embedded servers of this run, started by the first test that needs them. Sets no variable."""
     before = dict(os.environ)
     _clear_environment(home)
-    running = local_servers.ensure()
+    running = _disposable(local_servers.ensure())
     try:
         with connect(autocommit=True) as connection:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
-        os.environ["PGDATABASE"] = TEMPLATE
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
+        os.environ["PGDATABASE"] = DATABASE
         settings.cache_clear()
         steps.prepare()
-        dbt_runner.forget_project()
+        with _administrator(running) as connection:
+            names = map(sql.Identifier, (DATABASE, TEMPLATE))
+            connection.execute(sql.SQL("alter database {} rename to {}").format(*names))
         _restore_environment(before)
         yield running
     finally:
@@ -99,6 +142,29 @@ def cache(servers: Settings) -> Iterator["redis.Redis"]:
     with redis.Redis.from_url(servers.redis_url.get_secret_value(), decode_responses=True) as client:
         client.flushall()
         yield client
+
+
+@pytest.fixture(params=["few", pytest.param("many", marks=pytest.mark.slow)])
+def examples(request: pytest.FixtureRequest) -> Examples:
+    """Settings of a property test whose examples are builds: it draws few in `make test` and many in a slow slice."""
+
+    def chosen(few: int, many: int) -> hypothesis_settings:
+        count = few if request.param == "few" else many
+        return hypothesis_settings(hypothesis_settings.get_profile("of builds"), max_examples=count)
+
+    return chosen
+
+
+def _disposable(started: Settings) -> Settings:
+    """Restart Postgres without fsync: to make and drop a test's database waited for the disk half of its time.
+
+    Nothing has to survive a power cut; kills are tested on servers with the product's settings.
+    """
+    with _administrator(started) as connection:
+        connection.execute("alter system set shared_buffers = '128MB'")
+        connection.execute("alter system set fsync = off")
+    local_servers.down()
+    return local_servers.ensure()
 
 
 def _administrator(servers: Settings) -> psycopg.Connection:

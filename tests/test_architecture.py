@@ -2,11 +2,12 @@
 
 import ast
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.commands import run
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOW = [
@@ -49,14 +50,14 @@ def test_the_command_line_imports_nothing_heavy() -> None:
         "airflow", "cosmos", "dbt", "dlt", "great_expectations", "pandas", "pyspark", "scipy", "sqlalchemy", "psycopg",
     }  # fmt: skip
     code = f"import sys, orchestration.cli; print(sorted({heavy} & set(sys.modules)))"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert printed.stdout.strip() == "[]"
+    printed = run([sys.executable, "-c", code])
+    assert printed.strip() == "[]"
 
 
 def test_readme_prints_the_tree() -> None:
     tree = (ROOT / "README.md").read_text().split("## The tree")[1].split("```")[1]
     named = set(re.findall(r"^(\w[\w.]*)/? ", tree, re.MULTILINE)) | set(re.findall(r"[\w.]+(?=/)", tree))
-    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
+    tracked = run(["git", "ls-files"]).split()
     folders = {file.split("/")[0] for file in tracked if "/" in file} - {".ci"}
     assert folders <= named
 

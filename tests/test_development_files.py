@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 from packaging.specifiers import SpecifierSet
+
+from tests.commands import run
 
 ROOT = Path(__file__).resolve().parent.parent
 HOOKS: list[dict[str, Any]] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
@@ -31,7 +32,7 @@ def commands(lines: list[str]) -> dict[tuple[str, ...], set[str]]:
 def recipe() -> list[str]:
     """The lines of `make check`."""
     command = ["make", "--dry-run", "check", "BIN=.venv/bin"]
-    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.splitlines()
+    return run(command).splitlines()
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])

@@ -51,7 +51,6 @@ def test_a_wrong_value_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hush" not in str(raised.value)
 
 
-@pytest.mark.integration
 def test_the_warehouse_lets_in_who_has_the_password_in_a_file(
     warehouse: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from tests import known_vulnerabilities
+from tests.commands import run
 from tests.known_vulnerabilities import audit
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,9 +29,7 @@ KEYS = {
 def look_for_secrets(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the Makefile's own line on the tracked files of another folder."""
     binaries = Path(sys.executable).parent
-    recipe = subprocess.run(
-        ["make", "--dry-run", "check", f"BIN={binaries}"], capture_output=True, text=True, check=True, cwd=ROOT
-    ).stdout
+    recipe = run(["make", "--dry-run", "check", f"BIN={binaries}"])
     (line,) = [line for line in recipe.splitlines() if "detect-secrets" in line]
     return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, cwd=folder)
 
@@ -40,8 +39,8 @@ def repository(tmp_path: Path) -> Path:
     """A repository with our baseline and one harmless file."""
     (tmp_path / ".secrets.baseline").write_text((ROOT / ".secrets.baseline").read_text())
     (tmp_path / "settings.py").write_text('"""No secret here."""\n')
-    subprocess.run(["git", "init", "--quiet"], check=True, cwd=tmp_path)
-    subprocess.run(["git", "add", "."], check=True, cwd=tmp_path)
+    run(["git", "init", "--quiet"], cwd=tmp_path)
+    run(["git", "add", "."], cwd=tmp_path)
     return tmp_path
 
 

@@ -10,7 +10,7 @@ from orchestration import dbt_runner
 from pipeline_settings import Settings
 from warehouse.connection import connect
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 DAYS = 9  # to a Sunday after the commands, whose customer models the warm days have to fit
 

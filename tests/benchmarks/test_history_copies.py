@@ -12,7 +12,7 @@ from pipeline_settings import Settings
 from tests.dbt_project.readers import pending
 from warehouse.connection import connect
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 COPIES = 3
 PUBLISHED = (

@@ -4,48 +4,56 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dbt.cli.main import dbtRunner
 
-from orchestration.dbt_runner import name_flags_quickly
-from pipeline_settings import PROJECT_ROOT, Settings
+from orchestration import dbt_runner
+from pipeline_settings import PROJECT_ROOT, Settings, settings
 from tests.conftest import DATABASE
 from tests.dbt_project.loads import Loads
 from tests.laws.conftest import world
 
 __all__ = ["world"]  # the fixture of a shop and its warehouse
 
-QUIETLY = ("--quiet", "--log-level", "none")  # dbt would leave its log file open
+# dbt would leave its log file open, and write its manifest with every command, which takes a third of a small build
+QUIETLY = ("--quiet", "--log-level", "none", "--no-write-json")
 
 
-@dataclass(frozen=True)
+LINES_SHOWN = 12
+
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """How a dbt command ended, and what it said."""
 
     succeeded: bool
     output: str
 
+    def __repr__(self) -> str:
+        """What an assertion shows: the last lines, which name the node that failed."""
+        lines = [line for line in self.output.splitlines() if line.strip()]
+        return "\n".join(["dbt succeeded" if self.succeeded else "dbt failed", *lines[-LINES_SHOWN:]])
+
 
 Dbt = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
-def dbt_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One target path for the whole run: the project is parsed once."""
-    return tmp_path_factory.mktemp("dbt")
+def dbt_state(home: Path) -> Path:
+    """The target path of the product too: the project is parsed once for all of them."""
+    return home / "dbt"
 
 
-@pytest.fixture(scope="module")
-def project(dbt_state: Path) -> Any:
+@pytest.fixture
+def project(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The parsed project, the same as that of the tests that build it; parsing asks no server."""
-    with pytest.MonkeyPatch.context() as variables:
-        variables.setenv("PGHOST", "127.0.0.1")
-        variables.setenv("PGDATABASE", DATABASE)
-        return parsed_project(dbt_state)
+    if not settings().pghost:
+        monkeypatch.setenv("PGHOST", "127.0.0.1")
+        monkeypatch.setenv("PGDATABASE", DATABASE)
+        settings.cache_clear()
+    return dbt_runner._manifest()
 
 
 @pytest.fixture
@@ -66,12 +74,14 @@ def dbt(warehouse: Settings, dbt_state: Path) -> Dbt:
     """Run a dbt command on the project in this process."""
 
     def run(*arguments: str, unit_tests: bool = False) -> Result:
+        from dbt.cli.main import dbtRunner
+
         said: list[str] = []
 
         def hear(event: Any) -> None:
             said.append(event.info.msg)
 
-        runner = dbtRunner(parsed_project(dbt_state), [hear])
+        runner = dbtRunner(dbt_runner._manifest(), [hear])
         command = list(arguments) if unit_tests else _without_unit_tests(arguments)
         ended = runner.invoke([*command, *_places(dbt_state), *QUIETLY])
         return Result(ended.success, "\n".join([*said, str(ended.exception)]))
@@ -83,13 +93,6 @@ def dbt(warehouse: Settings, dbt_state: Path) -> Dbt:
 def loads(warehouse: Settings) -> Loads:
     """Admit loads to the fresh warehouse."""
     return Loads()
-
-
-@cache
-def parsed_project(state: Path) -> Any:
-    """The project, parsed once."""
-    name_flags_quickly()
-    return dbtRunner().invoke(["parse", *_places(state), *QUIETLY]).result
 
 
 def _without_unit_tests(arguments: tuple[str, ...]) -> list[str]:

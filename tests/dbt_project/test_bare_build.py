@@ -12,8 +12,6 @@ from tests.dbt_project.readers import assert_marts_are_right, contents, pending,
 from tests.laws.conftest import rows_of
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 
 
@@ -65,6 +63,7 @@ def test_a_build_publishes_what_is_pending_and_leaves_the_marts_to_their_readers
     assert relations() == settled
 
 
+@pytest.mark.slow
 def test_tables_from_before_orders_had_a_logical_date_go_on(dbt: Dbt, loads: Loads) -> None:
     """Nothing of the history is written for it; what is touched gets the date, and what was shadowed returns."""
     loads.admit("orders", FIRST, [order(FIRST, 1), order(FIRST, 2), *orders(FIRST)])

@@ -1,7 +1,7 @@
 """The calendar of events: loaded when its file has changed, by hand or before a run, and in no publish's way."""
 
 import shutil
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,6 @@ from tests.dbt_project.conftest import Dbt
 from tests.dbt_project.loads import FIRST, Loads, orders, reviews
 from tests.dbt_project.readers import publications
 from tests.monitoring.judged_days import execute, select
-
-pytestmark = pytest.mark.integration
 
 EXAMPLE = {"day": str(HOLIDAY), "event": "Easter Sunday", "share": 0.45}
 SEED = Path("dbt_project") / "seeds" / "calendar_events.csv"
@@ -31,14 +29,13 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def in_force(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def in_force(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The copy is the project that the steps work with."""
     for module in (staging, dbt_runner):
         monkeypatch.setattr(module, "PROJECT_ROOT", project)
     monkeypatch.setattr(dbt_runner, "PROJECT", project / "dbt_project")
-    dbt_runner.forget_project()
-    yield project
-    dbt_runner.forget_project()
+    monkeypatch.setattr(dbt_runner, "_manifest", cache(dbt_runner._manifest.__wrapped__))  # ours stays parsed
+    return project
 
 
 def calendar() -> list[dict[str, object]]:
@@ -61,7 +58,9 @@ def test_a_changed_file_is_loaded_before_the_next_run(warehouse: Settings, in_fo
     assert len(calendar()) == 2
 
 
-@pytest.mark.parametrize("line", ["2026-04-05,Easter again,0.5", "2026-11-27,Black Friday,much"])
+@pytest.mark.parametrize(
+    "line", [pytest.param("2026-04-05,Easter again,0.5", marks=pytest.mark.slow), "2026-11-27,Black Friday,much"]
+)
 def test_a_wrong_line_is_refused_before_a_run_and_the_calendar_stays(
     warehouse: Settings, in_force: Path, line: str
 ) -> None:
@@ -72,6 +71,7 @@ def test_a_wrong_line_is_refused_before_a_run_and_the_calendar_stays(
     assert calendar() == [EXAMPLE]
 
 
+@pytest.mark.slow
 def test_dbt_seed_loads_it_and_a_wrong_line_keeps_nobody_from_publishing(
     loads: Loads, dbt_process: Dbt, project: Path
 ) -> None:

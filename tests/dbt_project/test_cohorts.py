@@ -12,8 +12,6 @@ from tests.engine.data_sets import NIGHTS, exercised, first_two_dates, generated
 from tests.laws.conftest import rows_of
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS = "ecommerce_order_pipeline"
 NEXT_MONTH = FIRST + timedelta(31)
 SETS = 31  # three dates of each, a month apart: customers come back, and their first month moves
@@ -24,6 +22,7 @@ def build_and_publish(**chosen: object) -> None:
     dbt_runner.publish([ORDERS])
 
 
+@pytest.mark.slow
 def test_cohorts_follow_whatever_happens_to_orders(loads: Loads) -> None:
     sets, seen = generated(SETS), marts_of({})
     for night in range(NIGHTS):
@@ -48,6 +47,7 @@ def test_cohorts_follow_whatever_happens_to_orders(loads: Loads) -> None:
         assert_marts_are_right(loads)
 
 
+@pytest.mark.slow
 def test_a_warehouse_that_had_orders_before_is_red_until_they_are_filled(loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     build_and_publish()

@@ -16,8 +16,6 @@ from tests.dbt_project.readers import contents, pending, publications, relations
 from warehouse.connection import connect
 from warehouse.roles import acting_as
 
-pytestmark = pytest.mark.integration
-
 
 def test_a_changed_project_is_compared_with_what_readers_see(dbt: Dbt, loads: Loads, tmp_path: Path) -> None:
     for day in (FIRST, SECOND):

@@ -96,7 +96,6 @@ def test_the_thresholds_in_the_texts_are_those_in_force(project: Any) -> None:
         assert f"`{name}` ({thresholds[name]})" in bayesian
 
 
-@pytest.mark.integration
 @pytest.mark.slow
 def test_every_column_that_is_there_is_declared(project: Any, dbt: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))

@@ -10,8 +10,6 @@ from tests.dbt_project.loads import FIRST, SECOND, THIRD, Loads, order, orders, 
 from tests.dbt_project.readers import assert_marts_are_right
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 WITH_ROOM = [
     "cohort_months", "customer_health_totals", "customer_months", "customer_order_totals", "product_months",
@@ -150,6 +148,7 @@ def updates(relation: str, expected: int) -> tuple[int, int]:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_tables_that_were_made_without_room_on_their_pages_get_it(loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     loads.admit("reviews", FIRST, reviews(FIRST))

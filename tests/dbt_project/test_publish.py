@@ -14,8 +14,6 @@ from tests.dbt_project.loads import FIRST, SECOND, THIRD, Loads, Row, order, ord
 from tests.dbt_project.readers import assert_marts_are_right, pending, publications
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 
 

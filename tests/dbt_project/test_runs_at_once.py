@@ -16,8 +16,6 @@ from tests.dbt_project.loads import FIRST, SECOND, orders, reviews
 from tests.dbt_project.readers import pending, publications
 from tests.laws.conftest import World
 
-pytestmark = pytest.mark.integration
-
 ORDERS, REVIEWS = "ecommerce_order_pipeline", "customer_feedback_pipeline"
 
 

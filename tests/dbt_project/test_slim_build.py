@@ -29,7 +29,6 @@ def test_who_names_a_var_is_found(project: Any, variables: list[str], models: li
     assert sorted(nodes_naming(variables, project)) == models
 
 
-@pytest.mark.integration
 @pytest.mark.slow
 def test_a_change_is_built_and_tested_beside_the_marts(dbt: Dbt, loads: Loads, tmp_path: Path) -> None:
     for day in (FIRST, SECOND):

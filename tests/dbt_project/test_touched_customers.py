@@ -11,8 +11,6 @@ from tests.dbt_project.loads import FIRST, SECOND, Loads, order, orders, reviews
 from tests.dbt_project.readers import assert_marts_are_right
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 
 
@@ -27,6 +25,7 @@ def noted() -> list[str]:
     return [row["customer_id"] for row in rows]
 
 
+@pytest.mark.slow
 def test_without_reviews_nobody_is_noted(dbt: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     build_and_publish(ORDERS)
@@ -58,6 +57,7 @@ def test_what_is_published_while_health_is_built_first_is_noted(loads: Loads) ->
     assert_marts_are_right(loads)
 
 
+@pytest.mark.slow
 def test_health_is_not_built_first_while_others_publish(dbt_process: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     loads.admit("reviews", FIRST, reviews(FIRST))

@@ -22,8 +22,6 @@ from pipeline_errors import WarehouseError
 from pipeline_settings import Settings, settings
 from warehouse.connection import Connection, connect
 
-pytestmark = pytest.mark.integration
-
 JOB, ATTEMPT, NAME = "job", "attempt", "rows"
 MADE = sql.Identifier("build", "rows__made")
 TYPES = {

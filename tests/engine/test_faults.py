@@ -20,7 +20,7 @@ from tests.laws.conftest import World, rows_of, world
 
 __all__ = ["world"]  # the fixture
 
-pytestmark = [pytest.mark.integration, needs_an_engine]
+pytestmark = needs_an_engine
 
 LIMIT_SECONDS = 30
 
@@ -64,6 +64,7 @@ def test_an_engine_that_is_not_there_is_told_and_nothing_changes(
     shop_in_use.assert_marts_are_right([ORDERS])
 
 
+@pytest.mark.slow
 @pytest.mark.fault(53)
 def test_an_engine_that_dies_in_mid_job_does_no_harm(shop_in_use: World, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = rows_of("customer_ltv")

@@ -13,7 +13,7 @@ from tests.engine.needs import needs_an_engine
 from tests.engine.test_parity import COMPUTED
 from warehouse.connection import connect
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, needs_an_engine]
+pytestmark = [pytest.mark.slow, needs_an_engine]
 
 EARLIER_DAYS, EARLIER_ORDERS = 3, 100_000
 ORDERS_OF_DAY = 1_000_000

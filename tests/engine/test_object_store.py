@@ -17,7 +17,7 @@ from tests.laws.conftest import World, rows_of, world
 
 __all__ = ["world"]  # the fixture
 
-pytestmark = [pytest.mark.integration, needs_an_engine, needs_an_object_store]
+pytestmark = [needs_an_engine, needs_an_object_store]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,7 @@ def run(world: World, say: Callable[[str], None] = lambda _: None) -> RunOutcome
     return run_days([SECOND], [ORDERS.name], say, engine=SPARK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["s3", "s3a"])
 def test_a_bucket_carries_the_rows_to_and_fro(
     scheme: str, shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
@@ -73,7 +74,7 @@ def test_a_bucket_that_is_not_there_is_told_and_not_made(
     assert store.buckets() == [BUCKET]
 
 
-@pytest.mark.parametrize("wrong", ["key_id", "secret"])
+@pytest.mark.parametrize("wrong", [pytest.param("key_id", marks=pytest.mark.slow), "secret"])
 def test_wrong_credentials_are_told_and_never_shown(
     wrong: str, shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_store_that_is_down_is_told(shop_in_use: World, store: ObjectStore, mo
     assert_refused(shop_in_use, f"s3://{BUCKET}/of-orders")
 
 
+@pytest.mark.slow
 def test_an_engine_that_may_not_read_the_bucket_is_told(
     shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

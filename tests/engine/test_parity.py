@@ -32,7 +32,7 @@ from warehouse.connection import connect
 
 __all__ = ["loads"]  # the fixture
 
-pytestmark = [pytest.mark.integration, needs_an_engine]
+pytestmark = needs_an_engine
 
 SETS = 200
 COMPUTED = (
@@ -117,6 +117,7 @@ def test_an_engine_makes_what_postgres_makes(loads: Loads) -> None:
     assert_both_make_the_same(loads, full_refresh=True)
 
 
+@pytest.mark.slow
 def test_what_an_order_leaves_behind_goes_to_the_engine_once(loads: Loads) -> None:
     """Its former day's sales and its former customer's first order are both looked up: the other order is of both."""
     loads.admit("orders", FIRST, [order("moves", "c", FIRST, "1"), order("stays", "c", FIRST, "2")])

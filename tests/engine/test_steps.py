@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -14,7 +14,6 @@ from engine.exchange import Folder
 from local.shop_contract import ListedShop, Shop
 from local.state import free_port
 from orchestration import engine_steps, steps
-from orchestration.engine_trigger import EngineJob, raise_if_failed
 from orchestration.pipelines import ORDERS
 from pipeline_errors import ConfigurationError, LockedError, ModelError, WarehouseError
 from pipeline_settings import settings
@@ -24,9 +23,12 @@ from tests.laws.conftest import World, world
 from warehouse.connection import connect
 from warehouse.locks import pipeline_lock
 
+if TYPE_CHECKING:
+    from orchestration.engine_trigger import EngineJob
+
 __all__ = ["world"]  # the fixture
 
-pytestmark = [pytest.mark.integration, pytest.mark.airflow, needs_an_engine]
+pytestmark = [pytest.mark.airflow, needs_an_engine]
 
 RUN = "manual__1"
 
@@ -42,12 +44,25 @@ def admitted(world: Callable[[Shop], World]) -> World:
     return known
 
 
+def engine_job(arguments: list[str]) -> "EngineJob":
+    """The trigger of a job. It imports Airflow, which tests that do without it should not wait for."""
+    from orchestration.engine_trigger import EngineJob
+
+    return EngineJob(arguments)
+
+
+def raise_if_failed(event: dict[str, Any]) -> None:
+    from orchestration import engine_trigger
+
+    engine_trigger.raise_if_failed(event)
+
+
 def computed(job: str, day: date = FIRST) -> dict[str, Any]:
     """What the trigger tells, having been kept by Airflow meanwhile."""
-    _, kept = EngineJob([job, ORDERS.name, day.isoformat(), RUN]).serialize()
+    _, kept = engine_job([job, ORDERS.name, day.isoformat(), RUN]).serialize()
 
     async def first() -> dict[str, Any]:
-        event = await anext(EngineJob(**kept).run())
+        event = await anext(engine_job(**kept).run())
         payload: dict[str, Any] = event.payload
         return payload
 
@@ -130,7 +145,7 @@ def test_a_task_that_somebody_clears_ends_its_process(admitted: World) -> None:
     job = engine_steps.submit(ORDERS.name, FIRST, RUN)
 
     async def cleared() -> psutil.Process:
-        trigger = EngineJob([job, ORDERS.name, FIRST.isoformat(), RUN])
+        trigger = engine_job([job, ORDERS.name, FIRST.isoformat(), RUN])
         waiting = asyncio.ensure_future(anext(trigger.run()))
         while not process_of(job):
             await asyncio.sleep(0.05)

@@ -13,11 +13,10 @@ from tests.dbt_project.conftest import Dbt
 from tests.dbt_project.loads import FIRST, Loads, orders, reviews
 from tests.laws.conftest import rows_of
 
-pytestmark = pytest.mark.integration
-
 LATER = FIRST + timedelta(40)
 
 
+@pytest.mark.slow
 def test_a_page_from_redis_and_a_notebook_on_the_marts(dbt: Dbt, loads: Loads, cache: "redis.Redis") -> None:
     for day in (FIRST, LATER):
         loads.admit("orders", day, orders(day))

@@ -13,8 +13,6 @@ from pipeline_settings import PROJECT_ROOT, Settings
 from tests.expectations.staging import OURS
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 
 def with_pattern(pattern: str) -> ShopConfig:
     reviews = OURS.datasets["reviews"].model_copy(update={"product_id_pattern": pattern})

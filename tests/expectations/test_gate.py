@@ -58,7 +58,6 @@ def save(decision: GateDecision) -> None:
         save_decision(connection, decision)
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize(
     ("dataset", "bad", "good", "verdict"),
     [
@@ -81,7 +80,6 @@ def test_more_than_the_threshold_refuses(warehouse: Settings, dataset: str, bad:
     assert decision.bad_rate == Decimal(bad) / (bad + good)
 
 
-@pytest.mark.integration
 @pytest.mark.fault(9)
 def test_identical_copies_dilute_nothing(warehouse: Settings) -> None:
     decision = judge_rows("orders", [*orders(1, 18), *orders(0, 0), *[order(1)] * 50])
@@ -90,7 +88,6 @@ def test_identical_copies_dilute_nothing(warehouse: Settings) -> None:
     assert decision.bad_rate == Decimal(1) / 19
 
 
-@pytest.mark.integration
 @property_test(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rate=st.sampled_from([0.0, 0.01, 0.05, 0.07, 0.1, 0.29, 0.333, 0.5, 0.7, 1.0]),
@@ -115,7 +112,6 @@ def test_the_float_that_great_expectations_compares_with_is_exact_enough(judged:
     assert ((judged - bad) / judged >= least_valid_share(max_bad_rate)) == (bad <= max_bad_rate * judged)
 
 
-@pytest.mark.integration
 @pytest.mark.fault(20)
 def test_the_order_of_rows_changes_nothing(warehouse: Settings) -> None:
     rows = [*orders(3, 60), order(100, customer_id=None, order_date="today")]
@@ -127,14 +123,12 @@ def test_the_order_of_rows_changes_nothing(warehouse: Settings) -> None:
     assert first.rejected_by_reason == {"missing_customer_id": 1, "amount_not_a_number": 3, "order_date_unreadable": 1}
 
 
-@pytest.mark.integration
 @pytest.mark.fault(11, 20)
 def test_one_field_missing_everywhere_refuses(warehouse: Settings) -> None:
     decision = judge_rows("orders", [order(n, status=None) for n in range(20)])
     assert (decision.decision, decision.rejected_by_reason) == ("refused", {"missing_status": 20})
 
 
-@pytest.mark.integration
 @pytest.mark.fault(18)
 def test_an_empty_load_passes_with_a_warning(warehouse: Settings, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("WARNING", logger="expectations.gate")  # the command line, used by another test, may have muted it
@@ -145,7 +139,6 @@ def test_an_empty_load_passes_with_a_warning(warehouse: Settings, caplog: pytest
     assert ledger() == [{"dataset": "orders", "day": DAY, "admitted_load_id": "L1"}]
 
 
-@pytest.mark.integration
 def test_judging_leaves_no_session_behind(warehouse: Settings) -> None:
     judge_rows("orders", orders(0, 1))
     others = """
@@ -159,7 +152,6 @@ def test_judging_leaves_no_session_behind(warehouse: Settings) -> None:
             time.sleep(0.05)
 
 
-@pytest.mark.integration
 def test_a_refused_load_leaves_the_admitted_one(warehouse: Settings) -> None:
     save(judge_rows("orders", orders(0, 20)))
     save(judge_rows("orders", orders(20, 0), "L2"))
@@ -174,7 +166,6 @@ def test_a_refused_load_leaves_the_admitted_one(warehouse: Settings) -> None:
     assert (stored[2]["bad_rate"], stored[2]["max_bad_rate"]) == (Decimal("0.05"), Decimal("0.05"))
 
 
-@pytest.mark.integration
 def test_a_load_is_judged_again_with_other_settings(warehouse: Settings) -> None:
     assert judge_rows("orders", orders(2, 18)).decision == "refused"
     save_settings(with_max_bad_rate(0.1))
@@ -185,13 +176,11 @@ def test_a_load_is_judged_again_with_other_settings(warehouse: Settings) -> None
     assert len(ledger()) == 1
 
 
-@pytest.mark.integration
 @pytest.mark.fault(46)
 def test_a_load_id_is_no_sql(warehouse: Settings) -> None:
     assert judge_rows("orders", orders(1, 1), "L'; drop schema raw cascade; --:day%(x)s").row_count == 2
 
 
-@pytest.mark.integration
 def test_rows_that_landed_and_are_gone_are_an_error(warehouse: Settings) -> None:
     land_rows("orders", DAY, "L1", orders(0, 3))
     with connect() as connection:
@@ -200,7 +189,6 @@ def test_rows_that_landed_and_are_gone_are_an_error(warehouse: Settings) -> None
         judge("orders", DAY, "L1")
 
 
-@pytest.mark.integration
 def test_an_unknown_reason_is_an_error(warehouse: Settings) -> None:
     with connect() as connection:
         view = connection.execute("select pg_get_viewdef('staging.stg_shop__orders'::regclass) as sql").fetchall()
@@ -211,7 +199,6 @@ def test_an_unknown_reason_is_an_error(warehouse: Settings) -> None:
         judge("orders", DAY, "L1")
 
 
-@pytest.mark.integration
 def test_the_gate_says_what_is_missing(warehouse: Settings) -> None:
     with connect() as connection:
         connection.execute("delete from ops.dataset_settings")
@@ -223,7 +210,6 @@ def test_the_gate_says_what_is_missing(warehouse: Settings) -> None:
         judge("orders", DAY, "L1")
 
 
-@pytest.mark.integration
 def test_great_expectations_keeps_one_page_a_load_and_no_value(warehouse: Settings) -> None:
     secret = "Erika.Mustermann@example.org"
     judge_rows("orders", [order(n, customer_id=secret, total_amount=secret) for n in range(3)])
@@ -247,7 +233,6 @@ def test_great_expectations_keeps_one_page_a_load_and_no_value(warehouse: Settin
     assert build_data_docs().stat().st_mtime_ns == built  # nothing is new
 
 
-@pytest.mark.integration
 def test_a_page_is_red_exactly_when_the_day_is_refused(warehouse: Settings) -> None:
     for load_id, rows in {"green": orders(1, 19), "red": orders(2, 18)}.items():
         decision = judge_rows("orders", rows, load_id)

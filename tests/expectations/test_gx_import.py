@@ -1,9 +1,13 @@
 """Great Expectations beside the client of Spark Connect, which would end the process; and without its charts."""
 
-import subprocess
 import sys
 
+import pytest
+
+from tests.commands import run
 from tests.engine.needs import needs_an_engine
+
+pytestmark = pytest.mark.integration  # no server, but the imports take as long as one
 
 
 @needs_an_engine
@@ -12,8 +16,7 @@ def test_great_expectations_does_not_meet_pyspark() -> None:
         "import pyspark, sys; from expectations.gx_import import import_gx; import_gx();"
         "print(sys.modules['pyspark'] is pyspark, 'pyspark.ml' in sys.modules)"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stdout.split()) == (0, ["True", "False"]), ended.stderr
+    assert run([sys.executable, "-c", code]).split() == ["True", "False"]
 
 
 def test_what_draws_charts_is_loaded_when_it_is_used() -> None:
@@ -23,5 +26,4 @@ def test_what_draws_charts_is_loaded_when_it_is_used() -> None:
         "import altair, scipy.stats; from scipy import stats;"
         "print(altair.Chart.__name__, stats.norm.cdf(0), scipy.stats.norm.cdf(0))"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert ended.stdout.split() == ["False", "False", "Chart", "0.5", "0.5"], ended.stderr
+    assert run([sys.executable, "-c", code]).split() == ["False", "False", "Chart", "0.5", "0.5"]

@@ -243,7 +243,6 @@ def assert_reasons(dataset: str, cases: Sequence[tuple[Row, list[str]]]) -> None
     assert not any(is_copy for is_copy, _ in found)
 
 
-@pytest.mark.integration
 @pytest.mark.fault(12)
 def test_amounts_are_judged_by_value(warehouse: Settings) -> None:
     save_settings(BERLIN)
@@ -251,7 +250,6 @@ def test_amounts_are_judged_by_value(warehouse: Settings) -> None:
     assert_reasons("orders", cases)
 
 
-@pytest.mark.integration
 @pytest.mark.fault(15)
 def test_dates_are_those_of_the_shops_time_zone(warehouse: Settings) -> None:
     save_settings(BERLIN)
@@ -259,7 +257,6 @@ def test_dates_are_those_of_the_shops_time_zone(warehouse: Settings) -> None:
     assert_reasons("orders", cases)
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("date_format", TOLD_DATES)
 def test_dates_may_be_written_otherwise(warehouse: Settings, date_format: str) -> None:
     orders = OURS.datasets["orders"].model_copy(update={"date_format": date_format})
@@ -268,7 +265,6 @@ def test_dates_may_be_written_otherwise(warehouse: Settings, date_format: str) -
     assert_reasons("orders", cases)
 
 
-@pytest.mark.integration
 def test_items_are_judged_and_read(warehouse: Settings) -> None:
     """By their paths in shop.toml: here a price of one, and a quantity that need not be there."""
     keys = ItemKeys.model_validate({"product_id": "product.sku", "quantity": "pieces", "price": "prices.0"})
@@ -284,7 +280,6 @@ def test_items_are_judged_and_read(warehouse: Settings) -> None:
         assert [row["items"] for row in rows] == [items for *_, items in ITEMS]
 
 
-@pytest.mark.integration
 def test_an_order_may_be_older_than_its_last_change(warehouse: Settings) -> None:
     orders = OURS.datasets["orders"].model_copy(update={"day_is": "updated"})
     save_settings(BERLIN.model_copy(update={"datasets": {**OURS.datasets, "orders": orders}}))
@@ -292,7 +287,6 @@ def test_an_order_may_be_older_than_its_last_change(warehouse: Settings) -> None
     assert_reasons("orders", cases)
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize(("dataset", "cases"), [("orders", OTHER_ORDERS), ("reviews", REVIEWS)])
 @pytest.mark.fault(13)
 def test_each_rule_has_a_smallest_row_that_breaks_it(
@@ -302,7 +296,6 @@ def test_each_rule_has_a_smallest_row_that_breaks_it(
     assert_reasons(dataset, cases)
 
 
-@pytest.mark.integration
 def test_a_text_that_is_not_required_may_be_missing(warehouse: Settings) -> None:
     reviews = OURS.datasets["reviews"]
     required = tuple(field for field in reviews.required if field != "review_text")
@@ -311,7 +304,6 @@ def test_a_text_that_is_not_required_may_be_missing(warehouse: Settings) -> None
     assert_reasons("reviews", [(review(1, review_text=None), []), (review(2, review_text=" "), [])])
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [

@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from expectations.dataset_settings import save_settings
@@ -15,11 +15,10 @@ from ingestion.shop_config import ShopConfig
 from ingestion.value_reading import ValueReading
 from monitoring.contract import Contract
 from pipeline_settings import Settings
+from tests.conftest import Examples
 from tests.expectations.staging import OURS, land_rows, order
 from tests.expectations.test_told_dates import DAY
 from warehouse.connection import connect
-
-pytestmark = pytest.mark.integration
 
 LOADS = count()
 FORMATS = [
@@ -75,16 +74,13 @@ def test_an_amount_is_what_it_was_before_the_shop_wrote_it(warehouse: Settings, 
 
 
 @pytest.mark.parametrize("amount_format", FORMATS)
-def test_the_contract_reads_amounts_as_staging_does(warehouse: Settings, amount_format: str) -> None:
+def test_the_contract_reads_amounts_as_staging_does(
+    warehouse: Settings, amount_format: str, examples: Examples
+) -> None:
     config = configured(amount_format)
     reading = ValueReading.of(config, "orders", DAY)
 
-    @settings(
-        max_examples=10,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    )
+    @examples(5, 40)
     @given(texts=st.lists(with_examples(amount_format), min_size=30, max_size=60))
     def agree(texts: list[str]) -> None:
         for text, (amount, codes) in zip(texts, judged(config, texts), strict=True):

@@ -5,17 +5,16 @@ from datetime import date, timedelta
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from expectations.dataset_settings import save_settings
 from ingestion.rows_of_day import RowsOfDay
 from ingestion.shop_config import ShopConfig
 from pipeline_settings import Settings
+from tests.conftest import Examples
 from tests.expectations.staging import OURS, land_rows, order
 from warehouse.connection import connect
-
-pytestmark = pytest.mark.integration
 
 DAY = date(2024, 3, 31)  # in Berlin the clocks go forward
 LOADS = count()
@@ -103,13 +102,10 @@ def judged(config: ShopConfig, texts: Sequence[str]) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("date_format", TEXTS)
-def test_a_row_is_skipped_if_and_only_if_staging_puts_it_on_another_day(warehouse: Settings, date_format: str) -> None:
-    @settings(
-        max_examples=30,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a list of texts shrinks for minutes
-    )
+def test_a_row_is_skipped_if_and_only_if_staging_puts_it_on_another_day(
+    warehouse: Settings, date_format: str, examples: Examples
+) -> None:
+    @examples(8, 60)
     @given(
         texts=st.lists(st.builds("{}{}{}".format, spaces, TEXTS[date_format] | odd, spaces), min_size=20, max_size=60),
         zone=st.sampled_from(["Europe/Berlin", "UTC", "America/New_York", "Pacific/Kiritimati"]),

@@ -24,8 +24,6 @@ from tests.laws.conftest import World, rows_of
 from tests.serving.full_redis import full
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 REVIEWS = "customer_feedback_pipeline"
 SLOWEST_RUN = 60  # seconds, with a Redis that answers nobody, on a busy machine
 

@@ -17,8 +17,6 @@ from tests.dbt_project.loads import FIRST, orders, reviews
 from tests.faults.forked_runs import Forker
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 CANARY = "canary-9d27"
 DAY = str(FIRST)
 Break = Callable[[pytest.MonkeyPatch, ListedShop], None]

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,12 +13,10 @@ import redis
 from local.shop_contract import ListedShop
 from orchestration.day_run import run_days
 from orchestration.pipelines import PIPELINES
-from pipeline_settings import PROJECT_ROOT
+from tests.commands import run
 from tests.dbt_project.loads import FIRST, SECOND, orders, reviews
 from tests.dbt_project.readers import contents, pending
 from tests.laws.conftest import World, empty_warehouse
-
-pytestmark = pytest.mark.integration
 
 TWO_DAYS = 2 * 24 * 3600
 COMPILER = shutil.which("cc")
@@ -64,18 +61,14 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clock")
     (folder / "shifted.c").write_text(SHIFTED)
     built = folder / "shifted.so"
-    subprocess.run([COMPILER, "-shared", "-fPIC", "-o", built, folder / "shifted.c"], check=True)
+    run([COMPILER, "-shared", "-fPIC", "-o", built, folder / "shifted.c"])
     return built
 
 
 def run_shifted(library: Path, seconds: int, *command: str) -> str:
     """A Python program under a clock that is wrong; what it printed."""
     environment = {**os.environ, "LD_PRELOAD": str(library), "CLOCK_SHIFT": str(seconds)}
-    ended = subprocess.run(
-        [sys.executable, *command], env=environment, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    return run([sys.executable, *command], env=environment)
 
 
 @pytest.mark.slow

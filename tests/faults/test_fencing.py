@@ -15,8 +15,6 @@ from tests.laws.conftest import World
 from tests.warehouse.sessions import end_locks
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS = "ecommerce_order_pipeline"
 
 

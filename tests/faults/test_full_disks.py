@@ -27,7 +27,6 @@ def _may_mount() -> bool:
 
 
 pytestmark = [
-    pytest.mark.integration,
     pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0 or not _may_mount(), reason="needs to mount a file system of its own"),
 ]

@@ -16,8 +16,6 @@ from tests.faults.forked_runs import ForkedRun, Forker
 from tests.faults.test_any_history import wait_until_alone
 from tests.laws.conftest import World
 
-pytestmark = pytest.mark.integration
-
 GONE_SECONDS = 30
 INTERRUPTED = 130
 

@@ -16,8 +16,6 @@ from tests.faults.forked_runs import Forker
 from tests.laws.conftest import World, empty_warehouse
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 NAMES = [pipeline.name for pipeline in PIPELINES]
 STEPS = [
     "wait_for_shop", "extract_load_days", "gate", "score_sentiment", "transform", "publish", "update_cache", "measure",
@@ -83,7 +81,10 @@ def test_kills_on_the_way_show_readers_nothing_and_are_put_right(here: World, fo
     here.assert_marts_are_right()
 
 
-@pytest.mark.parametrize(("moment", "step"), [("after", "transform"), ("before", "score_sentiment")])
+@pytest.mark.parametrize(
+    ("moment", "step"),
+    [("after", "transform"), pytest.param("before", "score_sentiment", marks=pytest.mark.slow)],
+)
 @pytest.mark.fault(27, 35)
 def test_the_next_day_holds_the_next_day_and_publishes_what_was_left(
     here: World, forker: Forker, moment: str, step: str

@@ -18,8 +18,6 @@ from tests.faults.versions import assert_cache_whole, put, watched
 from tests.laws.conftest import World, empty_warehouse
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 KILLS = int(os.environ.get("FAULT_KILLS", "100"))
 SEED = os.environ.get("FAULT_SEED", "daybreak")
 BUSY_SECONDS = 30  # until Postgres has noticed that a killed run is gone

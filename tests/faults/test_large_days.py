@@ -13,7 +13,7 @@ from tests.faults.test_own_servers import PROGRAM
 from tests.laws.conftest import World
 from warehouse.connection import connect
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 ORDERS = "ecommerce_order_pipeline"
 ROWS = {FIRST: 100_000, SECOND: 1_000_000}

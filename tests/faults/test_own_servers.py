@@ -17,6 +17,7 @@ from psycopg import conninfo
 from local.shop_contract import ListedShop
 from local.shop_server import ShopServer
 from pipeline_settings import PROJECT_ROOT
+from tests.commands import run
 from tests.dbt_project.loads import FIRST, SECOND, orders
 
 ORDERS = "ecommerce_order_pipeline"
@@ -55,9 +56,7 @@ class Machine:
 
     def variables(self) -> dict[str, str]:
         """What `daybreak env` prints."""
-        printed = subprocess.run(
-            [PROGRAM, "env"], env=self.environment(), cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
-        ).stdout
+        printed = run([PROGRAM, "env"], env=self.environment())
         return dict(part.split("=", 1) for line in printed.splitlines() for part in shlex.split(line)[1:])
 
     def orders(self) -> dict[object, int]:
@@ -83,7 +82,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Ma
         there = Machine(directory, server)
         yield there
         there.run("down")
-    subprocess.run(["rm", "-rf", directory], check=True)
+    run(["rm", "-rf", directory])
 
 
 @pytest.mark.fault(21)

@@ -14,8 +14,6 @@ from tests.dbt_project.loads import FIRST, orders, reviews
 from tests.laws.conftest import World, rows_of
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS, REVIEWS = "ecommerce_order_pipeline", "customer_feedback_pipeline"
 
 TEXTS = [

@@ -18,8 +18,6 @@ from tests.faults.proxy import CutError, Proxy
 from tests.laws.conftest import World, rows_of
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS = "ecommerce_order_pipeline"
 LIMIT_SECONDS = 20
 

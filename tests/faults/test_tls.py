@@ -5,7 +5,6 @@ import shutil
 import socket
 import ssl
 import struct
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from ingestion.landing import wait_for_shop
 from pipeline_errors import CacheUnavailableError, ShopError, WarehouseError
 from pipeline_settings import settings
 from serving import product_cache
+from tests.commands import run
 from warehouse.connection import connect
 
 CANARY = "canary-7c41"
@@ -34,7 +34,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         command = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={name}"
         files = ["-addext", f"subjectAltName={host}", "-keyout", f"{name}.key", "-out", f"{name}.pem"]
         assert OPENSSL is not None
-        subprocess.run([OPENSSL, *command.split(), *files], cwd=folder, check=True, capture_output=True)
+        run([OPENSSL, *command.split(), *files], cwd=folder)
     return folder
 
 

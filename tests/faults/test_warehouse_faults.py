@@ -24,8 +24,6 @@ from tests.faults.proxy import CutError, Proxy
 from tests.laws.conftest import World, rows_of
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS = "ecommerce_order_pipeline"
 NAMES = list(BY_NAME)
 

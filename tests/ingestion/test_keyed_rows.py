@@ -10,7 +10,6 @@ from pipeline_errors import ShopError
 from pipeline_settings import Settings
 from tests.ingestion.test_landing import landed
 
-pytestmark = pytest.mark.integration
 Shop = Any
 
 PAGED = '{ type = "json_link", next_url_path = "next" }'

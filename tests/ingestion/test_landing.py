@@ -24,7 +24,6 @@ from pipeline_errors import ConfigurationError, ShopError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
 Shop = Any
 SURROGATE = "\\ud800"
 

@@ -16,7 +16,6 @@ from pipeline_settings import Settings, settings
 from tests.ingestion.test_landing import landed, order
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
 Shop = Any
 FIRST = date(2024, 2, 1)
 DAYS = [FIRST + timedelta(number) for number in range(4)]

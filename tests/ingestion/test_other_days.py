@@ -18,7 +18,6 @@ from pipeline_settings import Settings
 from tests.ingestion.test_landing import landed, order
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
 Shop = Any
 
 ORDERS = 40  # one every six hours

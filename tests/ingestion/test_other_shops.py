@@ -20,8 +20,6 @@ from tests.expectations.staging import items_of
 from tests.ingestion.imitation import DAY, ORDERS, Imitation, basic, json_response
 from tests.ingestion.test_landing import landed
 
-pytestmark = pytest.mark.integration
-
 SHOPS = PROJECT_ROOT / "ingestion" / "shops"
 IMITATIONS: dict[str, Imitation] = {
     file.stem: import_module(f"tests.ingestion.shops.{file.stem}").IMITATION for file in sorted(SHOPS.glob("*.toml"))

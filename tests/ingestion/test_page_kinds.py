@@ -18,8 +18,6 @@ from tests.ingestion.conftest import Shop
 from tests.ingestion.imitation import DAY, ORDERS, json_response, orders
 from tests.ingestion.test_landing import landed
 
-pytestmark = pytest.mark.integration
-
 TOP = """
 time_zone = "UTC"
 language = "en"

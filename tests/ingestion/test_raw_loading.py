@@ -15,7 +15,6 @@ from tests.ingestion.test_landing_days import dlt_loads
 from warehouse.connection import connect
 from warehouse.roles import LOADER, acting_as
 
-pytestmark = pytest.mark.integration
 Shop = Any  # of conftest.py
 ROWS = [order(order_id=f"o-{number}") for number in range(20)]
 

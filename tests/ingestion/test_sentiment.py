@@ -71,7 +71,6 @@ def prepare_load() -> None:
     land_rows("reviews", DAY, "L1", rows)
 
 
-@pytest.mark.integration
 def test_accepted_reviews_with_a_text_are_scored(warehouse: Settings) -> None:
     prepare_load()
     assert scored_at() is None
@@ -80,7 +79,6 @@ def test_accepted_reviews_with_a_text_are_scored(warehouse: Settings) -> None:
     assert scored_at() is not None
 
 
-@pytest.mark.integration
 def test_scoring_again_changes_nothing(warehouse: Settings) -> None:
     prepare_load()
     score_sentiment(DAY, "L1", "en")
@@ -89,7 +87,6 @@ def test_scoring_again_changes_nothing(warehouse: Settings) -> None:
     assert scores() == before
 
 
-@pytest.mark.integration
 def test_another_language_is_left_to_the_ratings(warehouse: Settings) -> None:
     prepare_load()
     score_sentiment(DAY, "L1", "en")
@@ -98,7 +95,6 @@ def test_another_language_is_left_to_the_ratings(warehouse: Settings) -> None:
     assert scored_at() is not None
 
 
-@pytest.mark.integration
 def test_a_load_of_several_batches_is_scored_once_each(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingestion.sentiment.BATCH_ROWS", 7)
     land_rows("reviews", DAY, "L1", [review(number) for number in range(50)])

@@ -2,10 +2,10 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -18,12 +18,14 @@ from psycopg.rows import dict_row
 from local.airflow import Airflow, running_airflow
 from local.shop_contract import Shop
 from pipeline_settings import Settings
+from tests.commands import run
 from tests.laws.conftest import World
 from warehouse.connection import connect
 
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 DATASETS = {ORDERS: "orders", REVIEWS: "reviews"}
 RUN_SECONDS = 900
+LOG_LINES = 8  # of a failed task
 
 
 class Nights:
@@ -58,23 +60,34 @@ class Nights:
         rows = self.metadata("select task_id, state from task_instance where run_id = %s", run_id)
         return {row["task_id"]: row["state"] for row in rows}
 
+<<<<<<< HEAD
     def log(self, run_id: str, task_id: str, attempt: int = 1) -> str:
         """What a task's log tells, as the UI shows it."""
         (dag_id,) = {row["dag_id"] for row in self.metadata("select dag_id from dag_run where run_id = %s", run_id)}
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/logs/{attempt}?full_content=true"
         return "\n".join(str(line.get("event", "")) for line in self.airflow.api(path)["content"])
+=======
+    def red_tasks(self) -> str:
+        """The last lines of each failed task's log, and its place."""
+        query = "select dag_id, run_id, task_id, try_number from task_instance where state = 'failed' order by end_date"
+        told = []
+        for row in self.metadata(query):
+            task = f"dag_id={row['dag_id']}/run_id={row['run_id']}/task_id={row['task_id']}"
+            log = self.airflow.home / "logs" / task / f"attempt={row['try_number']}.log"
+            lines = log.read_text(errors="replace").splitlines() if log.exists() else ["no log: it never began"]
+            told.append("\n".join([f"{row['dag_id']} {row['task_id']} failed: {log}", *lines[-LOG_LINES:]]))
+        return "\n\n".join(told)
+>>>>>>> tests-tiers
 
     def backfill(self, pipeline: str, days: list[date], at_once: int) -> None:
         """Ask for a run for each of the days, which follow each other."""
-        subprocess.run(
+        run(
             [
                 *(sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", pipeline),
                 *("--from-date", days[0].isoformat(), "--to-date", (days[-1] + timedelta(days=1)).isoformat()),
                 *("--max-active-runs", str(at_once)),
             ],
             env=self.airflow.environment,
-            check=True,
-            capture_output=True,
         )
 
     def due(self, pipeline: str) -> list[date]:
@@ -120,6 +133,7 @@ class Nights:
 def nights(warehouse: Settings, world: Callable[[Shop], World]) -> Iterator[Callable[..., Nights]]:
     """Serve a shop and get a running Airflow for it, whose retries do not wait for five minutes."""
     running: list[Any] = []
+    made: list[Nights] = []
     metadata = f"{warehouse.pgdatabase}_airflow"
 
     def make(shop: Shop, **variables: str) -> Nights:
@@ -134,11 +148,14 @@ def nights(warehouse: Settings, world: Callable[[Shop], World]) -> Iterator[Call
         while airflow.api("/dags")["total_entries"] < 3:
             assert time.monotonic() < deadline, airflow.api("/importErrors")
             time.sleep(1)
-        return Nights(airflow, here)
+        made.append(Nights(airflow, here))
+        return made[-1]
 
     try:
         yield make
     finally:
+        with suppress(Exception):  # pytest shows this if the test has failed; Airflow may be gone
+            sys.stdout.write("\n\n".join(one.red_tasks() for one in made))
         for manager in running:
             manager.__exit__(None, None, None)
         with connect(autocommit=True) as connection:  # Airflow's own tables outlive the warehouse of a test

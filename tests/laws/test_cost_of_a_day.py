@@ -15,8 +15,6 @@ from warehouse.connection import connect
 
 __all__ = ["loads"]  # the fixture
 
-pytestmark = pytest.mark.integration
-
 DAYS, ORDERS_A_DAY, CUSTOMERS = 10, 4_000, 8_000
 REVIEWS_A_DAY, PRODUCTS = 300, 1_000
 DAY, ORDERS_OF_DAY, REVIEWS_OF_DAY = FIRST + timedelta(DAYS), 200, 10

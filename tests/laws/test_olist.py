@@ -17,7 +17,6 @@ OLIST = PROJECT_ROOT.parent / "shared" / "data" / "olist"
 NOVEMBER = days_between(date(2017, 11, 1), date(2017, 11, 30))
 
 pytestmark = [
-    pytest.mark.integration,
     pytest.mark.skipif(not OLIST.exists(), reason="the Olist sample is not beside this checkout"),
 ]
 

@@ -10,8 +10,6 @@ from local.simulated_shop import CORRECTED_DAY, DEMO_FROM, DEMO_TO, REFUSED_DAY,
 from orchestration.day_run import days_between
 from tests.laws.conftest import World, rows_of
 
-pytestmark = pytest.mark.integration
-
 
 def test_days_around_the_refused_one(world: Callable[[Shop], World]) -> None:
     shop = SimulatedShop()

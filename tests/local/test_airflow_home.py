@@ -108,7 +108,6 @@ def test_only_one_airflow_runs_in_a_directory(airflow_directory: Path) -> None:
         pass
 
 
-@pytest.mark.integration
 def test_the_metadata_database_is_created_once_beside_the_warehouse(warehouse: Settings) -> None:
     with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as connection:
         connection.execute("drop database if exists daybreak_test_airflow")
@@ -120,7 +119,6 @@ def test_the_metadata_database_is_created_once_beside_the_warehouse(warehouse: S
         assert connection.info.dbname == "daybreak_test_airflow"
 
 
-@pytest.mark.integration
 def test_a_server_that_does_not_let_us_create_it_is_told_about(
     warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

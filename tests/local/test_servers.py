@@ -3,44 +3,26 @@
 import json
 import os
 import stat
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psycopg
 import pytest
 import redis
 
-from local import servers
+from local import process, servers, state
 from local.servers import ServerStatus
 from local.state import is_free
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
-
-SQL_SETTINGS = {
-    "fsync": "on",
-    "synchronous_commit": "on",
-    "full_page_writes": "on",
-    "jit": "off",
-    "TimeZone": "UTC",
-    "server_encoding": "UTF8",
-    "max_wal_size": "4GB",
-    "checkpoint_timeout": "15min",
-    "wal_compression": "off",
-    "random_page_cost": "1.1",
-    "max_connections": "50",
-    "password_encryption": "scram-sha-256",
-}
+from tests.commands import run
 
 
 def in_child(code: str, **variables: str) -> str:
     """Run Python in a process of its own, with our environment, and return what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), **variables}
     command = [sys.executable, "-W", "error", "-c", code]
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout.strip()
+    return run(command, env=environment, timeout=60).strip()
 
 
 def by_name() -> dict[str, ServerStatus]:
@@ -67,12 +49,9 @@ def running(servers: Settings) -> Settings:
     return ensure()
 
 
-@pytest.mark.integration
 def test_ensure_writes_the_environment_and_both_servers_answer(running: Settings) -> None:
     assert (os.environ["PGHOST"], os.environ["PGDATABASE"]) == ("127.0.0.1", "daybreak")
     with psycopg.connect("") as connection:  # libpq's own variables are all it takes
-        for name, value in SQL_SETTINGS.items():
-            assert connection.execute("select current_setting(%s)", [name]).fetchone() == (value,), name
         locale = connection.execute(
             "select datlocprovider, datlocale from pg_database where datname = current_database()"
         ).fetchone()
@@ -83,15 +62,14 @@ def test_ensure_writes_the_environment_and_both_servers_answer(running: Settings
         assert client.config_get("save") == {"save": ""}
 
 
-@pytest.mark.integration
-def test_ensure_is_quick_when_everything_runs(running: Settings) -> None:
-    started = time.perf_counter()
-    for _ in range(10):
-        servers.ensure()
-    assert (time.perf_counter() - started) / 10 < 0.03
+def test_ensure_locks_and_starts_nothing_when_everything_runs(
+    running: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "start_lock", lambda _: pytest.fail("the lock of a start was taken"))
+    monkeypatch.setattr(process, "detach", lambda *_: pytest.fail("a process was started"))
+    assert servers.ensure() == running
 
 
-@pytest.mark.integration
 @pytest.mark.fault(49)
 def test_only_the_loopback_interface_is_listened_on(running: Settings) -> None:
     assert running.redis_url is not None
@@ -101,7 +79,6 @@ def test_only_the_loopback_interface_is_listened_on(running: Settings) -> None:
         assert not is_free(port)
 
 
-@pytest.mark.integration
 @pytest.mark.fault(49)
 def test_files_are_private_and_no_password_stands_on_a_command_line(running: Settings, home: Path) -> None:
     state = home / "servers"
@@ -119,7 +96,6 @@ def test_files_are_private_and_no_password_stands_on_a_command_line(running: Set
         assert not any(secret in log.read_text() for secret in secrets)
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("password", ["wrong", ""])
 @pytest.mark.fault(49)
 def test_a_wrong_password_is_refused(running: Settings, password: str) -> None:
@@ -130,7 +106,6 @@ def test_a_wrong_password_is_refused(running: Settings, password: str) -> None:
         client.ping()
 
 
-@pytest.mark.integration
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has an account to drop to")
 def test_postgres_of_root_runs_without_privileges(running: Settings) -> None:
     pid = by_name()["postgres"].pid
@@ -140,7 +115,6 @@ def test_postgres_of_root_runs_without_privileges(running: Settings) -> None:
     assert "0" not in {*identifiers, *groups}
 
 
-@pytest.mark.integration
 def test_a_child_and_a_shell_still_know_the_servers_as_embedded(running: Settings) -> None:
     code = "from local import servers; servers.ensure(); print([s.embedded and s.running for s in servers.status()])"
     assert in_child(code) == "[True, True]"
@@ -152,7 +126,6 @@ def test_a_child_and_a_shell_still_know_the_servers_as_embedded(running: Setting
     assert all(status.embedded and status.running for status in servers.status())
 
 
-@pytest.mark.integration
 def test_the_database_that_was_chosen_on_embedded_servers_is_kept(running: Settings) -> None:
     os.environ["PGDATABASE"] = "another"
     os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("/0", "/7")
@@ -162,7 +135,6 @@ def test_the_database_that_was_chosen_on_embedded_servers_is_kept(running: Setti
     assert current.redis_url.get_secret_value().endswith("/7")
 
 
-@pytest.mark.integration
 def test_status_names_version_address_and_data(running: Settings, home: Path) -> None:
     postgres, valkey = servers.status()
     assert postgres.version is not None
@@ -188,7 +160,6 @@ def test_servers_of_the_environment_are_used_and_nothing_starts(tmp_path: Path) 
     assert not home.exists()
 
 
-@pytest.mark.integration
 def test_a_server_named_after_ensure_is_no_longer_embedded(running: Settings) -> None:
     os.environ["PGHOST"] = "localhost"
     settings.cache_clear()

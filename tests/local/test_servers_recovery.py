@@ -27,6 +27,20 @@ pytestmark = pytest.mark.integration
 ENSURE = "from local import servers; s = servers.ensure(); print(s.pgport)"
 PAGES_IN_MEMORY = "select count(*) from pg_buffercache where relfilenode = pg_relation_filenode('{}')"
 TRAVERSABLE = 0o711
+SQL_SETTINGS = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "jit": "off",
+    "TimeZone": "UTC",
+    "server_encoding": "UTF8",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "wal_compression": "off",
+    "random_page_cost": "1.1",
+    "max_connections": "50",
+    "password_encryption": "scram-sha-256",
+}
 
 
 def use(home: Path) -> None:
@@ -91,8 +105,14 @@ def start_ensure(**arguments: object) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, env=environment, text=True, **pipes, **arguments)  # type: ignore[call-overload,no-any-return]
 
 
-def test_a_restart_keeps_data_port_and_password(home: Path) -> None:
+def assert_settings_are_those_promised() -> None:
+    for name, value in SQL_SETTINGS.items():
+        assert execute(f"select current_setting('{name}')") == (value,), name
+
+
+def test_a_restart_keeps_settings_data_port_and_password(home: Path) -> None:
     before = servers.ensure()
+    assert_settings_are_those_promised()
     execute("create table kept as select 42 as answer")
     assert servers.down() == ["postgres", "valkey"]
     assert "PGHOST" not in os.environ
@@ -100,6 +120,7 @@ def test_a_restart_keeps_data_port_and_password(home: Path) -> None:
     assert [status.running for status in servers.status()] == [False, False]
     assert servers.ensure() == before
     assert execute("select answer from kept") == (42,)
+    assert_settings_are_those_promised()
 
 
 def test_a_restart_brings_back_the_pages_that_were_in_memory(home: Path) -> None:

@@ -11,8 +11,6 @@ from pipeline_settings import Settings
 from tests.modeling import cdnow
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 FIRST = date(2026, 3, 1)
 
 Order = tuple[str, date, float]

@@ -17,8 +17,6 @@ from pipeline_settings import Settings, settings
 from tests.dbt_project.loads import FIRST, SECOND, THIRD, Loads, orders
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 DOWN = ShopError("It is down", "Wait for it.")
 CANARY = "canary-7f3a"

@@ -18,8 +18,6 @@ from tests.laws.conftest import empty_warehouse
 from tests.monitoring.judged_days import execute, explain, judge, kinds, measure, select, stored, told
 from warehouse.connection import connect, create_schemas
 
-pytestmark = pytest.mark.integration
-
 DAY = date(2026, 6, 3)
 WEEKDAYS = (0.9, 0.85, 0.95, 1.0, 1.2, 1.6, 0.4)
 

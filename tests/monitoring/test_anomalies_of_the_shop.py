@@ -13,9 +13,8 @@ from tests.monitoring.judged_days import select, told
 
 __all__ = ["world"]  # the fixture of a shop and its warehouse
 
-pytestmark = pytest.mark.integration
 
-
+@pytest.mark.slow
 def test_the_drop_is_found_and_the_holiday_is_explained(
     world: Callable[[Shop], World], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,8 +12,6 @@ from pipeline_settings import Settings
 from tests.monitoring.judged_days import execute, judge, measure
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 DATASETS = {ORDERS: "orders", REVIEWS: "reviews", HEALTH: None}
 DAY = date(2026, 3, 1)

@@ -10,8 +10,6 @@ from pipeline_settings import Settings
 from tests.dbt_project.loads import FIRST, SECOND, Loads, orders
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture
 def loads(warehouse: Settings) -> Loads:

@@ -29,7 +29,6 @@ def test_each_kind_has_a_remedy_and_a_row_in_the_documentation() -> None:
     assert set(re.findall(r"`(\w+)`", " ".join(rows))) == kinds
 
 
-@pytest.mark.integration
 def test_the_environment_replaces_a_limit(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     judge(DAY, 97, 3)
     monkeypatch.setenv("ANOMALY_QUALITY_WARNING", "0.98")
@@ -38,7 +37,6 @@ def test_the_environment_replaces_a_limit(warehouse: Settings, monkeypatch: pyte
     assert "data_quality" not in kinds(measure(DAY))
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize(
     ("variable", "value"),
     [

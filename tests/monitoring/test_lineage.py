@@ -2,7 +2,6 @@
 
 import json
 import logging
-import subprocess
 import sys
 import time
 from datetime import date
@@ -17,7 +16,8 @@ from local.state import free_port
 from monitoring import lineage, lineage_sender
 from monitoring.dataset_use import Check, DatasetsUsed, DatasetUse
 from pipeline_errors import GateRefusedError
-from pipeline_settings import PROJECT_ROOT, settings
+from pipeline_settings import settings
+from tests.commands import run
 
 DAY = date(2026, 3, 1)
 ORDERS, REVIEWS = "ecommerce_order_pipeline", "customer_feedback_pipeline"
@@ -187,8 +187,8 @@ def test_without_a_receiver_nothing_of_openlineage_is_imported() -> None:
         "with lineage.run('daybreak.run', [datetime.date(2026, 3, 1)], []): pass\n"
         "print(sorted(name for name in sys.modules if name.startswith('openlineage')))"
     )
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT_ROOT)
-    assert printed.stdout.strip() == "[]"
+    printed = run([sys.executable, "-c", code])
+    assert printed.strip() == "[]"
 
 
 def test_disabled_is_off(events_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

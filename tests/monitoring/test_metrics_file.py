@@ -14,8 +14,6 @@ from pipeline_settings import Settings, settings
 from tests.dbt_project.loads import FIRST, SECOND, Loads, orders
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS, HEALTH = "ecommerce_order_pipeline", "customer_health_pipeline"
 PIPELINES = {ORDERS: "orders", "customer_feedback_pipeline": "reviews", HEALTH: None}
 

@@ -27,8 +27,6 @@ from tests.dbt_project.loads import FIRST, Loads, orders
 from tests.monitoring.test_alerts import refusal
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 DOWN = ShopError("It is down", "Wait for it.")
 CANARY = "canary-7f3a"

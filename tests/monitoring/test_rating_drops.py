@@ -8,8 +8,6 @@ from monitoring.rating_drops import PRODUCTS_NAMED
 from pipeline_settings import Settings
 from tests.monitoring.judged_days import execute, judge, kinds, measure, select, stored, told
 
-pytestmark = pytest.mark.integration
-
 DAYS = [date(2026, 6, 1) + timedelta(number) for number in range(6)]
 REVIEWS = "customer_feedback_pipeline"
 

@@ -16,8 +16,6 @@ from tests.monitoring.test_outbox import execute
 from warehouse.connection import connect
 from warehouse.locks import day_lock
 
-pytestmark = pytest.mark.integration
-
 __all__ = ["loads"]  # a fixture
 
 Keep = Callable[..., None]

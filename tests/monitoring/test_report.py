@@ -24,8 +24,6 @@ from tests.monitoring.report_history import (
     judged,
 )
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture(autouse=True)
 def state(warehouse: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:

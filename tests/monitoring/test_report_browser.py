@@ -1,7 +1,6 @@
 """The report in a real browser: nothing leaves this machine, nothing is complained about, everybody can use it."""
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,7 +15,8 @@ from local.simulated_shop import SimulatedShop
 from monitoring.report.server import ReportServer
 from monitoring.report.site import write_report
 from orchestration.day_run import run_days
-from pipeline_settings import PROJECT_ROOT, Settings, settings
+from pipeline_settings import Settings, settings
+from tests.commands import run
 from tests.dbt_project.loads import FIRST
 from tests.monitoring.report_history import DATASETS, EVIL, LAST, ORDERS, create_history
 
@@ -30,7 +30,6 @@ DBT_ICONS = ("getIcon", "favicon.ico")  # dbt's page asks for its icons before i
 SIZES = {"desktop": (1280, 900, "light"), "phone": (390, 844, "dark")}
 
 pytestmark = [
-    pytest.mark.integration,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian's package is chromium)"),
 ]
@@ -129,7 +128,7 @@ def test_the_way_to_data_docs_and_lineage(
         assert run_days([FIRST, FIRST + timedelta(1)], list(DATASETS)).exit_code == 0
     docs = ["--static", "--target-path", str(tmp_path / "docs"), "--log-path", str(tmp_path / "docs")]
     options = ["--project-dir", "dbt_project", "--profiles-dir", ".", "--quiet", *docs]
-    subprocess.run([sys.executable, "-m", "dbt.cli.main", "docs", "generate", *options], cwd=PROJECT_ROOT, check=True)
+    run([sys.executable, "-m", "dbt.cli.main", "docs", "generate", *options])
     write_report(DATASETS)
     with ReportServer(tmp_path, 0) as server:
         Thread(target=server.serve_forever, daemon=True).start()

@@ -16,8 +16,6 @@ from monitoring.report.server import ReportServer
 from pipeline_errors import ConfigurationError
 from pipeline_settings import Settings
 
-pytestmark = pytest.mark.integration
-
 FILES = {
     "report/index.html": "front",
     "docs/static_index.html": "dbt docs",

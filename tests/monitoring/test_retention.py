@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from monitoring.outbox import deliver
 from monitoring.retention import Pruned, prune
 from monitoring.run_log import step
@@ -11,8 +9,6 @@ from pipeline_settings import Settings
 from tests.dbt_project.loads import FIRST
 from tests.monitoring.test_outbox import ORDERS, Inbox, configure, execute, inbox, told
 from warehouse.connection import connect
-
-pytestmark = pytest.mark.integration
 
 __all__ = ["configure", "inbox"]  # fixtures
 

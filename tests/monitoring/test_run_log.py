@@ -17,8 +17,6 @@ from pipeline_settings import Settings
 from tests.dbt_project.loads import FIRST, SECOND, Loads, orders
 from warehouse.connection import Connection, connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS, REVIEWS = "ecommerce_order_pipeline", "customer_feedback_pipeline"
 CANARY = "canary-51c0"
 

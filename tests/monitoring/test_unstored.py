@@ -22,8 +22,6 @@ from pipeline_settings import Settings, settings
 from tests.dbt_project.loads import FIRST
 from tests.monitoring.test_outbox import CANARY, HEALTH, ORDERS, REVIEWS, Inbox, configure, execute, inbox, one_receiver
 
-pytestmark = pytest.mark.integration
-
 __all__ = ["configure", "inbox", "one_receiver"]  # fixtures
 
 DOWN = WarehouseError("Postgres cannot be reached", "Start it.")

@@ -67,14 +67,12 @@ def test_servers_are_not_stopped_under_an_airflow(tmp_path: Path, monkeypatch: p
     assert "python -m local.airflow stop" in result.output
 
 
-@pytest.mark.integration
 def test_a_range_backwards_is_refused(warehouse: Settings) -> None:
     result = daybreak("backfill", "2026-03-02", "2026-03-01")
     assert result.exit_code == 2
     assert "is before" in result.output
 
 
-@pytest.mark.integration
 def test_a_run_publishes_and_says_so(shop: ListedShop) -> None:
     result = daybreak("run", str(DAY), "--pipeline", ORDERS, "--json")
     assert result.exit_code == 0, result.output
@@ -93,7 +91,6 @@ def test_a_run_publishes_and_says_so(shop: ListedShop) -> None:
     assert (metrics[0]["records_processed"], metrics[0]["data_quality_score"]) == (20, 1)
 
 
-@pytest.mark.integration
 def test_a_refused_day_is_exit_code_5_with_cause_and_remedy(shop: ListedShop) -> None:
     shop.put("orders", DAY, [order(number, total_amount="abc" if number < 2 else 1) for number in range(20)])
     result = daybreak("run", str(DAY), "--pipeline", ORDERS)
@@ -102,7 +99,6 @@ def test_a_refused_day_is_exit_code_5_with_cause_and_remedy(shop: ListedShop) ->
     assert "quarantine.orders" in result.stderr
 
 
-@pytest.mark.integration
 @pytest.mark.fault(2)
 def test_a_shop_that_is_down_is_exit_code_3(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_API_URL", "http://127.0.0.1:9")
@@ -112,14 +108,12 @@ def test_a_shop_that_is_down_is_exit_code_3(warehouse: Settings, monkeypatch: py
     assert "2026-03-01 wait_for_shop:" in result.stderr
 
 
-@pytest.mark.integration
 def test_no_shop_is_a_configuration_error(warehouse: Settings) -> None:
     result = daybreak("run", str(DAY), "--pipeline", ORDERS)
     assert result.exit_code == 2
     assert "SHOP_API_URL" in result.stderr
 
 
-@pytest.mark.integration
 @pytest.mark.fault(22)
 def test_a_wrong_password_is_exit_code_4_and_not_shown(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAYBREAK_EMBEDDED")
@@ -131,20 +125,17 @@ def test_a_wrong_password_is_exit_code_4_and_not_shown(warehouse: Settings, monk
     assert "canary-password" not in result.output
 
 
-@pytest.mark.integration
 def test_a_day_that_is_busy_is_exit_code_6(shop: ListedShop) -> None:
     with day_lock("orders", DAY):
         assert daybreak("run", str(DAY), "--pipeline", ORDERS).exit_code == 6
 
 
-@pytest.mark.integration
 def test_env_lets_a_shell_in(warehouse: Settings) -> None:
     printed = daybreak("env").stdout
     assert f"export PGPORT={warehouse.pgport}" in printed
     assert "export REDIS_URL=" in printed
 
 
-@pytest.mark.integration
 def test_doctor_names_what_is_ill_and_the_remedy(warehouse: Settings) -> None:
     result = daybreak("doctor")
     assert result.exit_code == 2
@@ -154,7 +145,6 @@ def test_doctor_names_what_is_ill_and_the_remedy(warehouse: Settings) -> None:
     assert "steps take daybreak_loader" in printed
 
 
-@pytest.mark.integration
 def test_status_lists_days(shop: ListedShop) -> None:
     daybreak("run", str(DAY), "--pipeline", ORDERS)
     printed = daybreak("status").output
@@ -162,7 +152,6 @@ def test_status_lists_days(shop: ListedShop) -> None:
     assert "published" in printed
 
 
-@pytest.mark.integration
 @pytest.mark.fault(28)
 def test_a_redis_that_is_down_is_a_warning_and_the_next_run_heals(
     shop: ListedShop, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch
@@ -185,7 +174,6 @@ def test_a_redis_that_is_down_is_a_warning_and_the_next_run_heals(
     assert cache.ttl("product:p1:metrics") > 0
 
 
-@pytest.mark.integration
 @pytest.mark.fault(27)
 def test_a_red_pipeline_keeps_no_other_from_publishing(shop: ListedShop, monkeypatch: pytest.MonkeyPatch) -> None:
     review = {"review_id": "r1", "product_id": "p1", "customer_id": "c1", "rating": 5, "review_text": "good"}

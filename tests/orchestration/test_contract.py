@@ -17,8 +17,6 @@ from tests.monitoring.judged_days import select, told
 
 __all__ = ["world"]  # the fixture of a shop and its warehouse
 
-pytestmark = pytest.mark.integration
-
 ORDERS = "ecommerce_order_pipeline"
 SHOUTED, SHOUTED_AGAIN, RENAMED = DAYS[4:7]
 
@@ -53,6 +51,7 @@ def shown(*arguments: str) -> dict[str, Any]:
     return dict(found)
 
 
+@pytest.mark.slow
 def test_a_shop_that_changes_its_answers(world: Callable[[Shop], World], capsys: pytest.CaptureFixture[str]) -> None:
     here = world(changing_shop())
     first = here.run(DAYS[:4], [ORDERS])

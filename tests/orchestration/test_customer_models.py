@@ -18,8 +18,6 @@ from warehouse.connection import connect
 
 __all__ = ["dbt", "dbt_state", "loads"]  # fixtures
 
-pytestmark = pytest.mark.integration
-
 SUNDAY = date(2026, 3, 8)
 HISTORY = """
     select {columns} from marts.{table} where valid_from <= %s and (valid_to is null or valid_to > %s) order by 1
@@ -75,6 +73,7 @@ def build() -> None:
     dbt_runner.publish([ORDERS.name, REVIEWS.name])
 
 
+@pytest.mark.slow
 def test_weeks_of_models_and_their_history(dbt: Dbt, loads: Loads) -> None:  # noqa: PLR0915  # a story
     regulars = [f"c{n:02}" for n in range(80)]
     for number in range(8):

@@ -4,7 +4,6 @@ import ast
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline_settings import PROJECT_ROOT
+from tests.commands import run
 
 pytestmark = pytest.mark.airflow
 
@@ -32,27 +32,16 @@ def parse(directory: Path, **variables: str) -> Any:
         "PYTHONPATH": str(PROJECT_ROOT),
     }
     facts = Path(__file__).with_name("dag_facts.py")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(facts)],
-        env=os.environ | settings | variables,
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
+    command = [sys.executable, "-W", "ignore", str(facts)]
+    printed = run(command, env=os.environ | settings | variables, cwd=directory, timeout=120)
+    return json.loads(printed.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory: pytest.TempPathFactory) -> Any:
     dbt = Path(sys.executable).with_name("dbt")
-    subprocess.run(
-        [dbt, "parse", "--quiet", "--project-dir", "dbt_project", "--profiles-dir", "."],
-        env=os.environ | {"PGHOST": "127.0.0.1"},
-        cwd=PROJECT_ROOT,
-        check=True,
-    )
+    command = [str(dbt), "parse", "--quiet", "--project-dir", "dbt_project", "--profiles-dir", "."]
+    run(command, env=os.environ | {"PGHOST": "127.0.0.1"})
     return parse(tmp_path_factory.mktemp("dags"))
 
 

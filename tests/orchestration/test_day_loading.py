@@ -17,8 +17,6 @@ from tests.orchestration.test_run_messages import orders
 from warehouse.connection import connect
 from warehouse.locks import day_lock
 
-pytestmark = pytest.mark.integration
-
 FIRST = date(2026, 3, 1)
 DAYS = [FIRST + timedelta(number) for number in range(6)]
 

@@ -18,7 +18,6 @@ def test_a_flag_of_dbt_is_still_named_by_the_module_that_declares_it() -> None:
     assert not flags.some_flag.no_warn
 
 
-@pytest.mark.integration
 @pytest.mark.fault(52)
 def test_dbt_takes_no_variables_from_a_file_that_lies_around(
     warehouse: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

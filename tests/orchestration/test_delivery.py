@@ -14,8 +14,6 @@ from pipeline_settings import Settings, settings
 from tests.dbt_project.loads import FIRST, Loads, orders, reviews
 from tests.monitoring.test_outbox import ORDERS, Inbox, configure, execute, inbox, told, wait_is_over
 
-pytestmark = pytest.mark.integration
-
 __all__ = ["configure", "inbox"]  # fixtures
 
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from orchestration import deploy
 from pipeline_errors import ConfigurationError, ModelError
 from pipeline_settings import PROJECT_ROOT
+from tests.commands import run
 
 
 def test_pools_have_slots_and_say_what_they_are_for() -> None:
@@ -55,7 +55,7 @@ def test_a_database_that_is_not_there_is_named_and_its_password_is_not(
     assert "hidden" not in str(caught.value)
 
 
-@pytest.mark.integration
+@pytest.mark.integration  # parses the project
 def test_the_manifest_needs_no_warehouse_and_a_broken_project_leaves_the_old_one(tmp_path: Path) -> None:
     project = tmp_path / "dbt_project"
     ignored = shutil.ignore_patterns("target", "logs")
@@ -72,5 +72,5 @@ def test_the_manifest_needs_no_warehouse_and_a_broken_project_leaves_the_old_one
 
 def test_the_command_line_does_not_import_airflow_for_it() -> None:
     code = "import sys, orchestration.deploy; print({'airflow', 'dbt', 'cosmos'} & set(sys.modules))"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT_ROOT)
-    assert printed.stdout.strip() == "set()"
+    printed = run([sys.executable, "-c", code])
+    assert printed.strip() == "set()"

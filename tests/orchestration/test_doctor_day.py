@@ -15,8 +15,6 @@ from tests.ingestion.imitation import DAY
 from tests.ingestion.test_other_shops import IMITATIONS, SHOPS
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture
 def shop(warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> HTTPServer:

@@ -20,8 +20,6 @@ from pipeline_settings import Settings, settings
 from tests.laws.conftest import rows_of
 from warehouse.connection import connect
 
-pytestmark = [pytest.mark.integration]
-
 DAYS = [date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)]
 GONE, KEPT = "CUSTOMER-TO-FORGET", "CUSTOMER-TO-KEEP"
 

@@ -80,7 +80,7 @@ def shop(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowS
         slow.may_answer.set()
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_a_new_day_finds_them_at_the_gate_and_the_same_rows_again_end_without(shop: SlowShop) -> None:
     code = f"""
 ahead.PARTS += (lambda: print("all", flush=True),)
@@ -95,7 +95,7 @@ steps.gate = told
     assert printed(f"{RUN}\n{HAS}") == ["False False False"]
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_landing_loads_nothing_in_its_course_that_the_thread_loads_as_well(shop: SlowShop) -> None:
     shop.may_answer.set()
     loaded = "[ahead.importlib.import_module(name) for name in ahead.SHARED]\nbefore = set(sys.modules)\n"
@@ -144,7 +144,6 @@ def test_after_the_wait_only_what_is_being_imported_is_finished(monkeypatch: pyt
     assert "imports ahead" not in names_of_threads()
 
 
-@pytest.mark.integration
 def test_ctrl_c_while_they_are_imported(shop: SlowShop) -> None:
     code = f"""
 import signal, time

@@ -22,8 +22,6 @@ from tests.ingestion.imitation import DAY, ORDERS
 from tests.ingestion.test_landing import landed
 from tests.ingestion.test_other_shops import FIELDS, IMITATIONS
 
-pytestmark = pytest.mark.integration
-
 # What one would type to see the orders of DAY: a query, and what --auth is.
 TYPED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "woocommerce": (

@@ -13,7 +13,8 @@ import pytest
 from monitoring.log_lines import JsonFormatter, LogfmtFormatter, context, logfmt
 from orchestration import logs
 from pipeline_errors import ShopError
-from pipeline_settings import PROJECT_ROOT, settings
+from pipeline_settings import settings
+from tests.commands import completed
 
 
 @pytest.fixture
@@ -42,9 +43,7 @@ except KeyError:
     logging.getLogger("orchestration.cli").error("unexpected", exc_info=True, extra={{"is_told": True}})
 """
     environment = {**os.environ, "DAYBREAK_HOME": str(home), "PGHOST": "127.0.0.1", "PGPORT": "1", **variables}
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT_ROOT, env=environment
-    )
+    return completed([sys.executable, "-c", code], env=environment)
 
 
 def test_each_step_is_a_line_of_the_days_file_whatever_is_shown(home: Path) -> None:

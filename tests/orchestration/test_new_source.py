@@ -2,7 +2,6 @@
 
 import runpy
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from pytest_httpserver import HTTPServer
 from orchestration.new_source import write_source
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT, Settings
+from tests.commands import run
 from tests.ingestion.test_other_shops import assert_a_day_lands_whole, connect
 
 
@@ -21,7 +21,6 @@ def test_a_name_that_will_not_do_is_refused(name: str) -> None:
         write_source(name)
 
 
-@pytest.mark.integration
 def test_a_new_shop_is_green_as_it_is(
     warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -31,10 +30,7 @@ def test_a_new_shop_is_green_as_it_is(
     shop, imitation = write_source("acme", tmp_path)
     for command in (["check"], ["format", "--check"]):
         linter = [str(Path(sys.executable).with_name("ruff")), *command, "--stdin-filename", "tests/acme.py", "-"]
-        linted = subprocess.run(
-            linter, input=imitation.read_text(), cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
-        )
-        assert linted.returncode == 0, linted.stdout
+        run(linter, stdin=imitation.read_text())
     before, after = ((root / "README.md").read_text().splitlines() for root in (PROJECT_ROOT, tmp_path))
     (row,) = [line for line in after if "acme" in line]
     assert [line for line in after if line != row] == before

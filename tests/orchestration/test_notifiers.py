@@ -1,7 +1,6 @@
 """What Airflow's callback makes of the ways in which a task can fail. Airflow is imported in a process of its own."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,9 +8,10 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from pipeline_settings import PROJECT_ROOT, Settings
+from tests.commands import run
 from warehouse.connection import connect
 
-pytestmark = [pytest.mark.airflow, pytest.mark.integration]
+pytestmark = pytest.mark.airflow
 
 FAIL = """
 import logging
@@ -67,12 +67,9 @@ def test_each_failure_is_one_message_with_its_own_cause(
     environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT_ROOT)}
     environment["ALERT_URLS"] = f"json://127.0.0.1:{httpserver.port}/"
     httpserver.expect_request("/").respond_with_data()
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FAIL],
-        env=environment, cwd=tmp_path, check=True, timeout=120, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    shown = run([sys.executable, "-W", "ignore", "-c", FAIL], env=environment, cwd=tmp_path, timeout=120)
     refusal = "Too many are bad. Correct them."
-    assert done.stdout.splitlines()[-1] == repr(
+    assert shown.splitlines()[-1] == repr(
         [refusal, refusal, "Postgres gave up on us. Run it again. Airflow tries again by itself."]
     )
     with connect() as connection:

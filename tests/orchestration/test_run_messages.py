@@ -17,8 +17,6 @@ from pipeline_settings import Settings, settings
 from warehouse.connection import connect
 from warehouse.locks import day_lock
 
-pytestmark = pytest.mark.integration
-
 FIRST = date(2026, 3, 1)
 SECOND, THIRD = FIRST + timedelta(1), FIRST + timedelta(2)
 ALL = [pipeline.name for pipeline in PIPELINES]
@@ -80,6 +78,7 @@ class News:
         return told
 
 
+@pytest.mark.slow
 def test_a_backfill_is_one_success_a_pipeline_and_one_refusal_a_refused_day(shop: ListedShop, told: News) -> None:
     shop.put("orders", SECOND, orders(SECOND, bad=3))
     run_days(days_between(FIRST, THIRD), ALL)

@@ -15,8 +15,6 @@ from pipeline_settings import Settings, settings
 from tests.monitoring.judged_days import execute, judge
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"
 MONDAY = date(2026, 3, 2)
 DOWN = ShopError("The shop is down [really]", "Wait for it.")

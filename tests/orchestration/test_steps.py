@@ -2,15 +2,11 @@
 
 from datetime import date
 
-import pytest
-
 from ingestion.landing import LoadReceipt
 from monitoring import ledger
 from orchestration import steps
 from pipeline_settings import Settings
 from warehouse.connection import connect
-
-pytestmark = pytest.mark.integration
 
 DAY = date(2026, 3, 1)
 

@@ -17,8 +17,6 @@ from serving.product_cache import TIME_TO_LIVE, CacheReceipt, refresh
 from tests.serving.full_redis import full
 from warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-
 WEEK = TIME_TO_LIVE.total_seconds()
 
 

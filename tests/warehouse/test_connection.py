@@ -13,8 +13,6 @@ from pipeline_settings import PROJECT_ROOT, Settings, settings
 from warehouse import connection as warehouse_connection
 from warehouse.connection import connect, create_schemas
 
-pytestmark = pytest.mark.integration
-
 
 def execute(*statements: str) -> list[dict[str, Any]]:
     """Run statements in one transaction; returns the rows of the last one, if it has any."""

@@ -8,8 +8,6 @@ from warehouse.connection import connect
 from warehouse.kept_connections import kept_connections
 from warehouse.roles import LOADER, acting_as
 
-pytestmark = pytest.mark.integration
-
 LEFT_BEHIND = """
 select set_config('statement_timeout', '1s', false), pg_advisory_lock(7);
 create temporary table left_behind (a int)

@@ -14,8 +14,6 @@ from tests.warehouse.sessions import end_locks
 from warehouse.connection import connect
 from warehouse.locks import day_lock, day_locks, pipeline_lock, require_day
 
-pytestmark = pytest.mark.integration
-
 DAY = date(2026, 3, 1)
 
 

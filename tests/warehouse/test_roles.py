@@ -28,8 +28,6 @@ from warehouse.roles import LOADER, READER, ROLES, TRANSFORMER, acting_as
 
 __all__ = ["dbt_process", "dbt_state", "world"]  # fixtures
 
-pytestmark = pytest.mark.integration
-
 DAY = date(2026, 3, 1)
 NAMES = [pipeline.name for pipeline in PIPELINES]
 LOGIN, PASSWORD = "daybreak_test_login", "canary-password"

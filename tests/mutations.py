@@ -1,0 +1,169 @@
+"""What holds the promises, line by line, and the tests that notice when it is gone: `test_mutations.py`."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """What is taken away: in `file`, `old` becomes `new`. One of `tests` must notice."""
+
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+EACH_MART_ALONE = """
+    {%- for mart in models_of(pipeline) if mart.config.materialized == 'published' -%}
+        {%- do run_query(delete_vanished_rows(mart, build) ~ merge_changes(mart)) -%}{%- do adapter.commit() -%}
+    {%- endfor -%}
+    {%- call statement('publish', auto_begin=true) -%}
+"""
+
+MUTATIONS = {
+    "publish is one transaction": Mutation(
+        "dbt_project/macros/publish.sql",
+        "    {%- call statement('publish', auto_begin=true) -%}",
+        EACH_MART_ALONE,
+        "tests/dbt_project/test_publish.py::test_no_reader_ever_sees_a_mixture",
+    ),
+    "publish writes no row that is as it was": Mutation(
+        "dbt_project/macros/merge_changes.sql",
+        "(mart.{{ contents | join(', mart.') }}) is distinct from (changes.{{ contents | join(', changes.') }})",
+        "true",
+        "tests/dbt_project/test_merge_changes.py",
+    ),
+    "publish deletes what is no longer there": Mutation(
+        "dbt_project/macros/publish_statement.sql",
+        "    {{ delete_vanished_rows(mart, build) }}\n",
+        "",
+        "tests/dbt_project/test_merge_changes.py",
+    ),
+    "totals have room on their pages": Mutation(
+        "dbt_project/macros/published.sql",
+        "{% if model.config.meta.fillfactor %}",
+        "{% if false %}",
+        "tests/dbt_project/test_merge_changes.py",
+    ),
+    "publish refuses what was based on other marts": Mutation(
+        "dbt_project/macros/publish_statement.sql",
+        "<> {{ build.based_on }} then",
+        "< 0 then",
+        "tests/dbt_project/test_publish.py::test_a_build_on_marts_that_have_changed_since_is_refused",
+    ),
+    "publish refuses what is not green": Mutation(
+        "dbt_project/macros/obstacle_to.sql",
+        "not in ('success', 'pass', 'warn')",
+        "in ()",
+        "tests/dbt_project/test_bare_build.py::test_a_red_test_publishes_nothing_and_a_retry_does",
+    ),
+    "models read the loads that count": Mutation(
+        "dbt_project/models/intermediate/orders/int_orders_accepted.sql",
+        "        and _load_id = any(array(select days.load_id from days))\n",
+        "",
+        "tests/laws/test_laws.py",
+    ),
+    "a half-landed load is invisible": Mutation(
+        "ingestion/raw_loading.py",
+        "if landed != (given := sum(file.row_count for file in files)):",
+        "if landed < (given := 0):",
+        "tests/ingestion/test_landing.py tests/ingestion/test_raw_loading.py",
+    ),
+    "the gate refuses above the threshold": Mutation(
+        "expectations/gate.py",
+        "counts.rejected > judged_by.max_bad_rate * counts.judged",
+        "counts.rejected >= judged_by.max_bad_rate * counts.judged",
+        "tests/expectations/test_gate.py",
+    ),
+    "a refused load is not admitted": Mutation(
+        "expectations/gate.py",
+        'if decision.decision != "refused":',
+        "if True:",
+        "tests/expectations/test_gate.py::test_a_refused_load_leaves_the_admitted_one",
+    ),
+    "a day is locked": Mutation(
+        "warehouse/locks.py",
+        'return bool(row and row["held"])',
+        "return True",
+        "tests/warehouse/test_locks.py",
+    ),
+    "who lost a day is fenced": Mutation(
+        "warehouse/locks.py",
+        'if row is None or row["token"] != token:',
+        "if row is None:",
+        "tests/warehouse/test_locks.py",
+    ),
+    "a deadlock is tried once more": Mutation(
+        "warehouse/locks.py",
+        "stop=stop_after_attempt(2)",
+        "stop=stop_after_attempt(1)",
+        "tests/faults/test_time_limits.py",
+    ),
+    "steps take roles": Mutation(
+        "warehouse/roles.py",
+        "    if wanted_role():\n",
+        "    if False:\n",
+        "tests/warehouse/test_roles.py",
+    ),
+    "messages are redacted": Mutation(
+        "monitoring/plain_text.py",
+        "    for pattern, replacement in HIDDEN:\n        line = pattern.sub(replacement, line)\n",
+        "",
+        "tests/monitoring/test_alerts.py",
+    ),
+    "other people's errors are not quoted in the log": Mutation(
+        "pipeline_errors.py",
+        "return str(error) if isinstance(error, DaybreakError) else type(error).__name__",
+        "return str(error)",
+        "tests/monitoring/test_run_log.py tests/faults/test_canaries.py",
+    ),
+    "a driver's details stay in the database": Mutation(
+        "ingestion/plain_errors.py",
+        'cause.diag.message_primary or str(cause).partition("\\n")[0]',
+        "str(cause)",
+        "tests/ingestion/test_landing.py",
+    ),
+    "URLs are told without their secrets": Mutation(
+        "ingestion/shop_session.py",
+        'parts.netloc.rpartition("@")[2], parts.path, "", ""',
+        'parts.netloc, parts.path, parts.query, ""',
+        "tests/ingestion/test_shop_errors.py",
+    ),
+    "the token stays with the shop": Mutation(
+        "ingestion/shop_session.py",
+        "if origin(url) != self._origin:",
+        "if False:",
+        "tests/ingestion/test_shop_errors.py",
+    ),
+    "a day's reading has one deadline": Mutation(
+        "ingestion/deadline.py",
+        "socket.socket.shutdown(connection, socket.SHUT_RDWR)",
+        "pass",
+        "tests/ingestion/test_shop_errors.py",
+    ),
+    "a product switches whole": Mutation(
+        "serving/product_cache.py",
+        "pipeline = client.pipeline(transaction=True)",
+        "pipeline = client.pipeline(transaction=False)",
+        "tests/serving/test_product_cache.py",
+    ),
+    "every key expires": Mutation(
+        "serving/product_cache.py",
+        "        pipeline.expire(_key(product_id), TIME_TO_LIVE)\n",
+        "",
+        "tests/serving/test_product_cache.py",
+    ),
+    "a message is marked after it was sent": Mutation(
+        "monitoring/outbox.py",
+        "            error = receivers.send(",
+        "            connection.execute(MARK, {**row, 'payload': None, 'error': None, 'wait': None})\n"
+        "            connection.execute('commit')\n            error = receivers.send(",
+        "tests/monitoring/test_outbox.py::test_killed_after_the_post_it_is_sent_twice_with_one_key",
+    ),
+    "monitoring breaks no pipeline": Mutation(
+        "monitoring/run_log.py",
+        '    except Exception as failure:\n        logger.warning("The run log could',
+        '    except ZeroDivisionError as failure:\n        logger.warning("The run log could',
+        "tests/monitoring/test_run_log.py",
+    ),
+}
