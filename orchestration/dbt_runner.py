@@ -1,6 +1,5 @@
 """dbt in this process: the same commands as people type, quietly, with errors that name the node."""
 
-import inspect
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 
 from monitoring import lineage
 from orchestration.dbt_errors import failure_of, raise_if_disk, raise_if_interrupted
+from orchestration.dbt_import import import_dbt
 from pipeline_errors import ModelError
 from pipeline_settings import PROJECT_ROOT, settings
 from warehouse.connection import bounded_waits, role_option
@@ -87,26 +87,6 @@ def forget_project() -> None:
     _manifest.cache_clear()
 
 
-def name_flags_quickly() -> None:
-    """Spare each start of dbt in this process up to seconds; what dbt does stays the same.
-
-    dbt names the module behind each of its two dozen flags by inspect.stack(), which reads every frame's source and
-    searches sys.modules for it. The globals of a frame know the name.
-    """
-    from dbt_common import behavior_flags
-
-    def default_source() -> str:
-        frame = inspect.currentframe()
-        while frame:
-            name: str = frame.f_globals["__name__"]
-            if name not in (__name__, behavior_flags.__name__):
-                return name
-            frame = frame.f_back
-        return "Unknown"
-
-    behavior_flags.BehaviorFlagRendered._default_source = staticmethod(default_source)  # type: ignore[method-assign]
-
-
 def _settle_environment() -> None:
     """profiles.yml reads the environment alone: it gets a password that came from a file, and nothing of any `.env`.
 
@@ -130,9 +110,9 @@ def invoke(
     One that is no part of a run has a `state` of its own, a folder in DAYBREAK_HOME, and reads the project anew unless
     `manifest` is at hand. Raises as `build` does.
     """
+    import_dbt()
     from dbt.cli.main import dbtRunner
 
-    name_flags_quickly()
     _settle_environment()
     runner = dbtRunner(_manifest() if state == "dbt" else manifest, list(listeners))
     with _options_in_force():
@@ -172,9 +152,9 @@ def _lineage(result: Any) -> Sequence[Any]:
 @cache
 def _manifest() -> Any:
     """The parsed project, once per process: parsing takes longer than a small build. Our vars matter to SQL alone."""
+    import_dbt()
     from dbt.cli.main import dbtRunner
 
-    name_flags_quickly()
     _settle_environment()
     result = dbtRunner().invoke(["parse", *_common_options()])
     if not result.success:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from dbt.cli.main import dbtRunner
 
-from orchestration.dbt_runner import name_flags_quickly
+from orchestration.dbt_import import prepare_for_dbt
 from pipeline_settings import PROJECT_ROOT, Settings
 from tests.conftest import DATABASE
 from tests.dbt_project.loads import Loads
@@ -88,7 +88,7 @@ def loads(warehouse: Settings) -> Loads:
 @cache
 def parsed_project(state: Path) -> Any:
     """The project, parsed once."""
-    name_flags_quickly()
+    prepare_for_dbt()
     return dbtRunner().invoke(["parse", *_places(state), *QUIETLY]).result
 
 

@@ -25,3 +25,9 @@ def test_what_draws_charts_is_loaded_when_it_is_used() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ended.stdout.split() == ["False", "False", "Chart", "0.5", "0.5"], ended.stderr
+
+
+def test_clients_of_buckets_are_not_imported() -> None:
+    code = "import sys; from expectations.gx_import import import_gx; import_gx(); print('botocore' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.stdout.split() == ["False"], ended.stderr
