@@ -1,8 +1,9 @@
 """The import of Great Expectations, which must not find PySpark beside it, and need not load what it draws charts with.
 
 GX imports PySpark wherever it is installed, and that looks for a Spark of this machine: the client of Spark Connect has
-none, and ends the process. It imports boto3 and botocore alike, for buckets that we do not use, which takes 0.4 s. Charts
-and distribution tests, which no suite of ours asks for, are a third of the import: they are loaded when somebody uses them.
+none, and ends the process. It imports boto3 and botocore alike, for buckets that we do not use, which takes 0.4 s.
+Charts and distribution tests, which no suite of ours asks for, are a third of the import: they are loaded when somebody
+uses them.
 """
 
 import importlib

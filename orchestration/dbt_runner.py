@@ -8,17 +8,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from monitoring import lineage
 from orchestration.dbt_errors import failure_of, raise_if_disk, raise_if_interrupted
 from orchestration.dbt_import import import_dbt
+from orchestration.pipelines import PIPELINES
 from pipeline_errors import ModelError
 from pipeline_settings import PROJECT_ROOT, settings
-from warehouse.connection import bounded_waits, role_option
+from warehouse.connection import bounded_waits, connect, role_option
 
 Progress = Callable[[str, int, int], None]  # name of a finished node, its number, how many there are
 EventListener = Callable[[Any], None]  # dbt's own events (EventMsg)
 
 PROJECT = PROJECT_ROOT / "dbt_project"
+PUBLISH_REMEDY = "Its pipeline stays as it was. Correct it and run the same command again."
 
 
 def build(
@@ -51,10 +55,19 @@ def build(
 def publish(pipelines: Sequence[str]) -> None:
     """Publish what the last build of these pipelines made ready, one transaction each.
 
+    dbt is not started: each build leaves its pipeline a function in the warehouse, which a bare `dbt build` calls too.
+
     Raises ModelError if a build is not green or was based on marts that have changed since, WarehouseError if Postgres
     is the cause.
     """
-    invoke(["run-operation", "publish", "--args", "{names: [" + ", ".join(pipelines) + "]}"])
+    for name in [pipeline.name for pipeline in PIPELINES if pipeline.name in pipelines]:
+        try:
+            with connect() as connection:
+                row = connection.execute(f"select obstacle from build.publish_{name}()".encode()).fetchone()
+        except psycopg.Error as error:
+            raise ModelError(f"{name} is not published: {error.diag.message_primary}", PUBLISH_REMEDY) from error
+        if row and row["obstacle"]:
+            raise ModelError(f"{name} is not published: {row['obstacle']}", PUBLISH_REMEDY)
 
 
 def snapshot(names: Sequence[str]) -> None:
