@@ -1,5 +1,6 @@
 """dbt in this process: the same commands as people type, quietly, with errors that name the node."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -176,8 +177,18 @@ def _manifest() -> Any:
     return result.result
 
 
+def _state_of_connection() -> str:
+    """The folder of the project as it was parsed for the connection in force.
+
+    dbt parses everything again, for five seconds and more, if host, port, user or database are not those of the last
+    parse: whoever works with two warehouses in turn would have that in each run.
+    """
+    connection = [os.environ.get(name) for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGSSLMODE")]
+    return f"dbt/{hashlib.sha256(repr(connection).encode()).hexdigest()[:12]}"
+
+
 def _common_options(folder: str = "dbt", project: Path | None = None) -> list[str]:
-    state = str(settings().daybreak_home / folder)
+    state = str(settings().daybreak_home / (_state_of_connection() if folder == "dbt" else folder))
     paths = ["--project-dir", str(project or PROJECT), "--profiles-dir", str(PROJECT_ROOT)]
     return [
         *paths,
