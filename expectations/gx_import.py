@@ -1,8 +1,9 @@
 """The import of Great Expectations, which must not find PySpark beside it, and need not load what it draws charts with.
 
 GX imports PySpark wherever it is installed, and that looks for a Spark of this machine: the client of Spark Connect has
-none, and ends the process. It imports boto3 alike, for buckets that we do not use, which takes 0.2 s. Charts and
-distribution tests, which no suite of ours asks for, are a third of the import: they are loaded when somebody uses them.
+none, and ends the process. It imports boto3 and botocore alike, for buckets that we do not use, which takes 0.4 s.
+Charts and distribution tests, which no suite of ours asks for, are a third of the import: they are loaded when somebody
+uses them.
 """
 
 import importlib
@@ -12,7 +13,7 @@ from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
 
-HIDDEN = ("pyspark", "boto3")
+HIDDEN = ("pyspark", "boto3", "botocore")
 UNUSED = ("altair", "scipy.stats")
 
 

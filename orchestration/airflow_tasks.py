@@ -78,7 +78,7 @@ def validate(dataset: str, receipt: Receipt) -> dict[str, Any]:
 
     day, run_id = _day_and_run()
     load = LoadReceipt(**(receipt | {"day": day, "undeclared_fields": ()}))
-    with final_errors(), _refusal_measured(dataset, day, run_id), day_lock(dataset, day):
+    with final_errors(), _judgement_shown(dataset, day, run_id), day_lock(dataset, day):
         admitted = steps.unchanged_load(load)
         if admitted:
             return {"load_id": admitted, "decision": "unchanged", "rows": load.rows}
@@ -148,11 +148,10 @@ def update_cache() -> dict[str, Any] | None:
 
 @task
 def measure(pipeline: str) -> None:
-    """Write the run's metrics, and the gate's results as Data Docs."""
+    """Write the run's metrics."""
     day, run_id = _day_and_run()
     with final_errors():
         steps.measure(pipeline, day, run_id)
-        steps.write_data_docs()
     send_out()
 
 
@@ -203,12 +202,16 @@ def _day_and_run() -> tuple[date, str]:
 
 
 @contextmanager
-def _refusal_measured(dataset: str, day: date, run_id: str) -> Iterator[None]:
-    """Measure a day that is refused here: the task that measures is not reached."""
+def _judgement_shown(dataset: str, day: date, run_id: str) -> Iterator[None]:
+    """Write what the gate decides in this block as Data Docs: a later task would import Great Expectations for it.
+
+    A day that is refused is measured here: the task that measures is not reached.
+    """
     try:
         yield
     except GateRefusedError:
         with suppress(DaybreakError):  # the refusal is what is told
             steps.measure(BY_DATASET[dataset].name, day, run_id)
-        steps.write_data_docs()
         raise
+    finally:
+        steps.write_data_docs()

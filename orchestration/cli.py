@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from orchestration.collection import collect_rarely
 from orchestration.contract_cli import contract
 from orchestration.customer_commands import fit, forget
 from orchestration.diff_command import diff
@@ -199,6 +200,7 @@ def main(
     """A daily ELT for online shops that is right by daybreak."""
     from orchestration.logs import configure
 
+    collect_rarely()
     configure(is_verbose=verbose)
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 

@@ -1,6 +1,6 @@
 """dbt in this process: the same commands as people type, quietly, with errors that name the node."""
 
-import inspect
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,16 +9,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from monitoring import lineage
 from orchestration.dbt_errors import failure_of, raise_if_disk, raise_if_interrupted
+from orchestration.dbt_import import import_dbt
+from orchestration.pipelines import PIPELINES
 from pipeline_errors import ModelError
 from pipeline_settings import PROJECT_ROOT, settings
-from warehouse.connection import bounded_waits, role_option
+from warehouse.connection import bounded_waits, connect, role_option
 
 Progress = Callable[[str, int, int], None]  # name of a finished node, its number, how many there are
 EventListener = Callable[[Any], None]  # dbt's own events (EventMsg)
 
 PROJECT = PROJECT_ROOT / "dbt_project"
+PUBLISH_REMEDY = "Its pipeline stays as it was. Correct it and run the same command again."
 
 
 def build(
@@ -51,10 +56,19 @@ def build(
 def publish(pipelines: Sequence[str]) -> None:
     """Publish what the last build of these pipelines made ready, one transaction each.
 
+    dbt is not started: each build leaves its pipeline a function in the warehouse, which a bare `dbt build` calls too.
+
     Raises ModelError if a build is not green or was based on marts that have changed since, WarehouseError if Postgres
     is the cause.
     """
-    invoke(["run-operation", "publish", "--args", "{names: [" + ", ".join(pipelines) + "]}"])
+    for name in [pipeline.name for pipeline in PIPELINES if pipeline.name in pipelines]:
+        try:
+            with connect() as connection:
+                row = connection.execute(f"select obstacle from build.publish_{name}()".encode()).fetchone()
+        except psycopg.Error as error:
+            raise ModelError(f"{name} is not published: {error.diag.message_primary}", PUBLISH_REMEDY) from error
+        if row and row["obstacle"]:
+            raise ModelError(f"{name} is not published: {row['obstacle']}", PUBLISH_REMEDY)
 
 
 def snapshot(names: Sequence[str]) -> None:
@@ -87,26 +101,6 @@ def forget_project() -> None:
     _manifest.cache_clear()
 
 
-def name_flags_quickly() -> None:
-    """Spare each start of dbt in this process up to seconds; what dbt does stays the same.
-
-    dbt names the module behind each of its two dozen flags by inspect.stack(), which reads every frame's source and
-    searches sys.modules for it. The globals of a frame know the name.
-    """
-    from dbt_common import behavior_flags
-
-    def default_source() -> str:
-        frame = inspect.currentframe()
-        while frame:
-            name: str = frame.f_globals["__name__"]
-            if name not in (__name__, behavior_flags.__name__):
-                return name
-            frame = frame.f_back
-        return "Unknown"
-
-    behavior_flags.BehaviorFlagRendered._default_source = staticmethod(default_source)  # type: ignore[method-assign]
-
-
 def _settle_environment() -> None:
     """profiles.yml reads the environment alone: it gets a password that came from a file, and nothing of any `.env`.
 
@@ -130,9 +124,9 @@ def invoke(
     One that is no part of a run has a `state` of its own, a folder in DAYBREAK_HOME, and reads the project anew unless
     `manifest` is at hand. Raises as `build` does.
     """
+    import_dbt()
     from dbt.cli.main import dbtRunner
 
-    name_flags_quickly()
     _settle_environment()
     runner = dbtRunner(_manifest() if state == "dbt" else manifest, list(listeners))
     with _options_in_force():
@@ -172,9 +166,9 @@ def _lineage(result: Any) -> Sequence[Any]:
 @cache
 def _manifest() -> Any:
     """The parsed project, once per process: parsing takes longer than a small build. Our vars matter to SQL alone."""
+    import_dbt()
     from dbt.cli.main import dbtRunner
 
-    name_flags_quickly()
     _settle_environment()
     result = dbtRunner().invoke(["parse", *_common_options()])
     if not result.success:
@@ -183,8 +177,18 @@ def _manifest() -> Any:
     return result.result
 
 
+def _state_of_connection() -> str:
+    """The folder of the project as it was parsed for the connection in force.
+
+    dbt parses everything again, for five seconds and more, if host, port, user or database are not those of the last
+    parse: whoever works with two warehouses in turn would have that in each run.
+    """
+    connection = [os.environ.get(name) for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGSSLMODE")]
+    return f"dbt/{hashlib.sha256(repr(connection).encode()).hexdigest()[:12]}"
+
+
 def _common_options(folder: str = "dbt", project: Path | None = None) -> list[str]:
-    state = str(settings().daybreak_home / folder)
+    state = str(settings().daybreak_home / (_state_of_connection() if folder == "dbt" else folder))
     paths = ["--project-dir", str(project or PROJECT), "--profiles-dir", str(PROJECT_ROOT)]
     return [
         *paths,

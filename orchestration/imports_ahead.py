@@ -17,24 +17,18 @@ from contextlib import contextmanager
 from functools import partial
 
 from expectations.gx_import import import_gx
+from orchestration import dbt_import
 
 logger = logging.getLogger(__name__)
 
 SHARED = ("ingestion.landing", "pandas", "sqlalchemy")  # the last two are loaded by landing in its course, and by GX
 OF_GX = ("sqlalchemy.orm", "jinja2", "marshmallow", "jsonschema")
-OF_DBT = (
-    "dbt_common.events.functions",
-    "dbt.adapters.factory",
-    "dbt.contracts.graph.nodes",
-    "dbt.config",
-    "dbt.parser.manifest",
-    "dbt.cli.main",
-)
 # One after the other, as small as they can be had: after each the thread looks whether it shall end.
 PARTS: tuple[Callable[[], object], ...] = (
     *(partial(importlib.import_module, name) for name in OF_GX),
     import_gx,
-    *(partial(importlib.import_module, name) for name in OF_DBT),
+    dbt_import.prepare_for_dbt,
+    *(partial(importlib.import_module, name) for name in dbt_import.PARTS),
 )
 
 

@@ -27,7 +27,6 @@ PRELOADED = (
     "orchestration.build_tasks",
     "ingestion.landing",
     "serving.product_cache",
-    "dbt.cli.main",
     "dbt.adapters.postgres",
 )
 
@@ -38,8 +37,10 @@ def on_starting(component: Any) -> None:
     if sys.argv[1:2] != ["scheduler"]:  # `airflow scheduler`; the job itself does not know yet what it is
         return
     from expectations.gx_import import import_gx
+    from orchestration.dbt_import import import_dbt
 
     try:
+        import_dbt()
         for name in PRELOADED:
             importlib.import_module(name)
         import_gx()

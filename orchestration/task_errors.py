@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from monitoring import lineage
 from orchestration.airflow_connections import take_connections
+from orchestration.collection import collect_rarely
 from pipeline_errors import ConfigurationError, DaybreakError, GateRefusedError
 
 # What the errors advise whoever typed a command, and what is to be done here instead.
@@ -30,6 +31,7 @@ def final_errors(*types: type[DaybreakError]) -> Iterator[None]:
     children in the lineage, where that is configured.
     """
     final: tuple[type[DaybreakError], ...] = (GateRefusedError, ConfigurationError, *types)
+    collect_rarely()
     take_connections()
     try:
         with lineage.child_of(_airflow_runs):

@@ -15,16 +15,20 @@ class Mutation:
 
 EACH_MART_ALONE = """
     {%- for mart in models_of(pipeline) if mart.config.materialized == 'published' -%}
-        {%- do run_query(delete_vanished_rows(mart, build) ~ merge_changes(mart)) -%}{%- do adapter.commit() -%}
+        {%- do run_query(
+            'do $one$ declare frozen record; begin select is_full into frozen from ' ~ relation_of(pipeline.worklist)
+            ~ ' limit 1; ' ~ delete_vanished_rows(mart) ~ merge_changes(mart) ~ ' end $one$'
+        ) -%}
+        {%- do adapter.commit() -%}
     {%- endfor -%}
-    {%- call statement('publish', auto_begin=true) -%}
+    {%- do define_publish(pipeline) -%}
 """
 
 MUTATIONS = {
     "publish is one transaction": Mutation(
         "dbt_project/macros/publish.sql",
-        "    {%- call statement('publish', auto_begin=true) -%}",
-        EACH_MART_ALONE,
+        "    {%- do define_publish(pipeline) -%}\n    {%- call",
+        EACH_MART_ALONE + "    {%- call",
         "tests/dbt_project/test_publish.py::test_no_reader_ever_sees_a_mixture",
     ),
     "publish writes no row that is as it was": Mutation(
@@ -34,8 +38,8 @@ MUTATIONS = {
         "tests/dbt_project/test_merge_changes.py",
     ),
     "publish deletes what is no longer there": Mutation(
-        "dbt_project/macros/publish_statement.sql",
-        "    {{ delete_vanished_rows(mart, build) }}\n",
+        "dbt_project/macros/publish_function.sql",
+        "    {{ delete_vanished_rows(mart) }}\n",
         "",
         "tests/dbt_project/test_merge_changes.py",
     ),
@@ -46,8 +50,8 @@ MUTATIONS = {
         "tests/dbt_project/test_merge_changes.py",
     ),
     "publish refuses what was based on other marts": Mutation(
-        "dbt_project/macros/publish_statement.sql",
-        "<> {{ build.based_on }} then",
+        "dbt_project/macros/publish_function.sql",
+        "<> frozen.based_on then",
         "< 0 then",
         "tests/dbt_project/test_publish.py::test_a_build_on_marts_that_have_changed_since_is_refused",
     ),

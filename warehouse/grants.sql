@@ -56,6 +56,12 @@ begin
         end if;
     end loop;
     for relation in
+        select oid::regprocedure as name from pg_proc
+        where pronamespace = 'build'::regnamespace and proowner = to_regrole(current_user)
+    loop
+        execute format('alter function %s owner to daybreak_transformer', relation.name);
+    end loop;
+    for relation in
         select oid::regclass as name from pg_class
         where
             relnamespace = 'raw'::regnamespace and relkind = 'r' and relname like '\_dlt\_%'

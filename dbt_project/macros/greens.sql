@@ -9,50 +9,38 @@
 {{ return((results | map(attribute='node.unique_id') | select('in', ids) | list | length) > 0) }}
 {%- endmacro %}
 
-{# The build whose days are frozen in the pipeline's worklist, or none if there is no work. #}
+{# The id of the build whose days are frozen in the pipeline's worklist, or none if it has no work or is published. #}
 {% macro build_of(pipeline) -%}
 {%- set worklist = relation_of(pipeline.worklist) -%}
 {#- asked of Postgres: dbt remembers a table whose session ended before its commit -#}
 {%- set known = run_query("select to_regclass('" ~ worklist.include(database=false) ~ "')::text as name") -%}
 {%- if known.rows[0]['name'] is none -%}{{ return(none) }}{%- endif -%}
 {%- set found = run_query(
-    'select build_id, based_on, is_full, count(*) as day_count, max(day) as last_day from ' ~ worklist ~ ' group by 1, 2, 3'
+    'select distinct build_id from ' ~ worklist ~ ' where build_id not in (select build_id from '
+    ~ source('ops', 'publications') ~ " where pipeline = '" ~ pipeline.name ~ "')"
 ) -%}
-{%- if found.rows | length == 0 -%}{{ return(none) }}{%- endif -%}
-{%- set row = found.rows[0] -%}
-{%- set published = run_query(
-    "select 1 from " ~ source('ops', 'publications')
-    ~ " where pipeline = '" ~ pipeline.name ~ "' and build_id = '" ~ row['build_id'] ~ "'"
-) -%}
-{%- if published.rows | length > 0 -%}{{ return(none) }}{%- endif -%}
-{{ return({
-    'build_id': row['build_id'],
-    'based_on': row['based_on'] | int,
-    'is_full': row['is_full'],
-    'day_count': row['day_count'] | int,
-    'last_day': row['last_day'],
-}) }}
+{{ return(found.rows[0]['build_id'] if found.rows | length > 0 else none) }}
 {%- endmacro %}
 
 {# Write down how each node of the pipeline fared; what earlier builds wrote about the pipeline goes. #}
 {% macro record_results(pipeline, results) -%}
-{%- set build = build_of(pipeline) -%}
-{%- if build is none -%}{{ return(none) }}{%- endif -%}
+{%- set build_id = build_of(pipeline) -%}
+{%- if build_id is none -%}{{ return(none) }}{%- endif -%}
 {#- we froze a worklist and find another one: what we built since belongs to nobody -#}
 {%- set froze_it_here = results | selectattr('node.name', 'equalto', pipeline.worklist)
     | selectattr('status', 'equalto', 'success') | list -%}
-{%- if froze_it_here and build.build_id != invocation_id -%}{{ return(none) }}{%- endif -%}
+{%- if froze_it_here and build_id != invocation_id -%}{{ return(none) }}{%- endif -%}
 {%- set ids = nodes_of(pipeline) | map(attribute='unique_id') | list -%}
 {%- set rows = [] -%}
 {%- for result in results if result.node.unique_id in ids -%}
     {%- set finished_at = (result.timing | map(attribute='completed_at') | select | list | last) or modules.datetime.datetime.utcnow() -%}
     {%- do rows.append(
-        "('" ~ build.build_id ~ "', '" ~ result.node.unique_id ~ "', '" ~ result.status ~ "', timestamp '" ~ finished_at ~ "')"
+        "('" ~ build_id ~ "', '" ~ result.node.unique_id ~ "', '" ~ result.status ~ "', timestamp '" ~ finished_at ~ "')"
     ) -%}
 {%- endfor -%}
 {%- call statement('record_results', auto_begin=true) -%}
 delete from ops.build_results
-where node = any({{ text_array(ids) }}) and build_id <> '{{ build.build_id }}';
+where node = any({{ text_array(ids) }}) and build_id <> '{{ build_id }}';
 insert into ops.build_results (build_id, node, status, finished_at)
 values {{ rows | join(', ') }}
 on conflict (build_id, node) do update set status = excluded.status, finished_at = excluded.finished_at;

@@ -6,23 +6,28 @@
     A row is told by the primary key of its contract. `key` may be less: an order is shadowed on several days.
     A full refresh touches every row.
 #}
-{% macro delete_vanished_rows(mart, build) %}
+{% macro delete_vanished_rows(mart) %}
     {#- of a key that is the primary key it is told without the mart, so that of the mart only what goes is read -#}
-    {%- set is_told_by_touched = not build.is_full and key_of(mart) | sort == primary_key_of(mart) | sort %}
-    delete from {{ relation_of(mart.name) }} as mart
-    {%- if not build.is_full %}
-    using {{ relation_of(mart.config.meta.touched) }} as touched
-    {%- endif %}
-    where
-        not exists (
-            select from {{ relation_of(mart.name ~ '__changes') }} as changes
-            where {{ is_same_row(mart, 'touched' if is_told_by_touched else 'mart') }}
-        )
-        {%- if not build.is_full %}
-        {%- for column in key_of(mart) %}
-        and mart.{{ column }} = touched.{{ column }}
-        {%- endfor %}
-        {%- endif %};
+    {%- set is_told_by_touched = key_of(mart) | sort == primary_key_of(mart) | sort %}
+    if frozen.is_full then
+        delete from {{ relation_of(mart.name) }} as mart
+        where
+            not exists (
+                select from {{ relation_of(mart.name ~ '__changes') }} as changes
+                where {{ is_same_row(mart) }}
+            );
+    else
+        delete from {{ relation_of(mart.name) }} as mart
+        using {{ relation_of(mart.config.meta.touched) }} as touched
+        where
+            not exists (
+                select from {{ relation_of(mart.name ~ '__changes') }} as changes
+                where {{ is_same_row(mart, 'touched' if is_told_by_touched else 'mart') }}
+            )
+            {%- for column in key_of(mart) %}
+            and mart.{{ column }} = touched.{{ column }}
+            {%- endfor %};
+    end if;
 {% endmacro %}
 
 {% macro merge_changes(mart) %}

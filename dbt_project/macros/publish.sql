@@ -16,6 +16,8 @@
             {#- a retry that heals one pipeline also frees the one that waited for its publish -#}
             {%- if var('publish', true) and ([pipeline.name] + pipeline.counts_on.keys() | list) | select('in', ran) | list -%}
                 {%- do publish_if_green(pipeline) -%}
+            {%- elif pipeline.name in ran -%}
+                {%- do define_publish(pipeline) -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
@@ -33,14 +35,20 @@
 
 {# Publish a pipeline whose build has work and is green. Returns why not, or none if it was published or had no work. #}
 {% macro publish_if_green(pipeline) %}
-    {%- set build = build_of(pipeline) -%}
-    {%- if build is none -%}{{ return(none) }}{%- endif -%}
-    {%- set obstacle = obstacle_to(pipeline, build) -%}
-    {%- if obstacle -%}
-        {%- do log('publish: ' ~ pipeline.name ~ ' stays as it was: ' ~ obstacle, info=true) -%}
-        {{ return(obstacle) }}
-    {%- endif -%}
-    {%- call statement('publish', auto_begin=true) -%}{{ publish_statement(pipeline, build) }}{%- endcall -%}
+    {%- do define_publish(pipeline) -%}
+    {%- call statement('publish', fetch_result=true, auto_begin=true) -%}
+{{ wait_briefly_for_locks() }}
+select obstacle, day_count, last_day from {{ publish_function_of(pipeline) }}
+    {%- endcall -%}
     {%- do adapter.commit() -%}
-    {%- do log('publish: ' ~ pipeline.name ~ ' published ' ~ build.day_count ~ ' day(s) up to ' ~ build.last_day, info=true) -%}
+    {%- set published = load_result('publish').table.rows[0] -%}
+    {%- if published['obstacle'] -%}
+        {%- do log('publish: ' ~ pipeline.name ~ ' stays as it was: ' ~ published['obstacle'], info=true) -%}
+        {{ return(published['obstacle']) }}
+    {%- elif published['day_count'] -%}
+        {%- do log(
+            'publish: ' ~ pipeline.name ~ ' published ' ~ published['day_count'] | int ~ ' day(s) up to ' ~ published['last_day'],
+            info=true
+        ) -%}
+    {%- endif -%}
 {% endmacro %}

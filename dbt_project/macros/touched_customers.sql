@@ -4,7 +4,7 @@
     notes nobody. No publish may be under way at that moment, unaware of it: hence the lock, which each of them shares,
     or notes its customers in any case if health is about to begin.
 #}
-{% macro note_touched_customers(pipeline, build) %}
+{% macro note_touched_customers(pipeline) %}
     is_noted :=
         not pg_try_advisory_xact_lock_shared({{ start_of_health() }})
         or {{ newest_publication('customer_health_pipeline') }} is not null;
@@ -14,7 +14,7 @@
     end if;
     if is_noted then
         insert into {{ source('ops', 'customer_changes') }} (customer_id, build_id)
-        select customer_id, '{{ build.build_id }}' from {{ relation_of(pipeline.customers) }}
+        select customer_id, frozen.build_id from {{ relation_of(pipeline.customers) }}
         on conflict (customer_id) do update set build_id = excluded.build_id;
     end if;
 {% endmacro %}

@@ -27,3 +27,8 @@ def test_what_draws_charts_is_loaded_when_it_is_used() -> None:
         "print(altair.Chart.__name__, stats.norm.cdf(0), scipy.stats.norm.cdf(0))"
     )
     assert run([sys.executable, "-c", code]).split() == ["False", "False", "Chart", "0.5", "0.5"]
+
+
+def test_clients_of_buckets_are_not_imported() -> None:
+    code = "import sys; from expectations.gx_import import import_gx; import_gx(); print('botocore' in sys.modules)"
+    assert run([sys.executable, "-c", code]).split() == ["False"]

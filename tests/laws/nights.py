@@ -60,13 +60,12 @@ class Nights:
         rows = self.metadata("select task_id, state from task_instance where run_id = %s", run_id)
         return {row["task_id"]: row["state"] for row in rows}
 
-<<<<<<< HEAD
     def log(self, run_id: str, task_id: str, attempt: int = 1) -> str:
         """What a task's log tells, as the UI shows it."""
         (dag_id,) = {row["dag_id"] for row in self.metadata("select dag_id from dag_run where run_id = %s", run_id)}
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/logs/{attempt}?full_content=true"
         return "\n".join(str(line.get("event", "")) for line in self.airflow.api(path)["content"])
-=======
+
     def red_tasks(self) -> str:
         """The last lines of each failed task's log, and its place."""
         query = "select dag_id, run_id, task_id, try_number from task_instance where state = 'failed' order by end_date"
@@ -77,7 +76,6 @@ class Nights:
             lines = log.read_text(errors="replace").splitlines() if log.exists() else ["no log: it never began"]
             told.append("\n".join([f"{row['dag_id']} {row['task_id']} failed: {log}", *lines[-LOG_LINES:]]))
         return "\n\n".join(told)
->>>>>>> tests-tiers
 
     def backfill(self, pipeline: str, days: list[date], at_once: int) -> None:
         """Ask for a run for each of the days, which follow each other."""

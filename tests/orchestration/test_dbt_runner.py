@@ -1,5 +1,6 @@
 """What we change about dbt in this process changes nothing that dbt does."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,15 +8,38 @@ import pytest
 from dbt_common.behavior_flags import Behavior
 
 from orchestration import dbt_runner
-from orchestration.dbt_runner import name_flags_quickly
-from pipeline_settings import Settings
+from orchestration.dbt_import import prepare_for_dbt
+from pipeline_settings import Settings, settings
 
 
 def test_a_flag_of_dbt_is_still_named_by_the_module_that_declares_it() -> None:
-    name_flags_quickly()
+    prepare_for_dbt()
     flags = Behavior([{"name": "some_flag", "default": False, "description": "Some flag."}], {})
     assert flags.some_flag._behavior_change_event.flag_source == __name__
     assert not flags.some_flag.no_warn
+
+
+def test_what_was_parsed_once_is_not_parsed_again_whatever_warehouse_was_used_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    (project / "models").mkdir(parents=True)
+    (project / "dbt_project.yml").write_text("name: small\nprofile: daybreak\n")
+    (project / "models" / "one.sql").write_text("select 1 as one")
+    monkeypatch.setattr(dbt_runner, "PROJECT", project)
+    monkeypatch.setenv("DAYBREAK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PGHOST", "127.0.0.1")
+    settings.cache_clear()
+    parsed = []
+    for database in ("first", "second", "first"):
+        monkeypatch.setenv("PGDATABASE", database)
+        dbt_runner.forget_project()  # as a new process
+        dbt_runner.nodes_of([])
+        newest = max(tmp_path.glob("home/dbt/**/perf_info.json"), key=lambda file: file.stat().st_mtime_ns)
+        parsed.append(json.loads(newest.read_text())["parsed_path_count"])
+    dbt_runner.forget_project()
+    assert parsed[0] > 0
+    assert parsed[2] == 0
 
 
 @pytest.mark.fault(52)
