@@ -66,6 +66,11 @@ class Nights:
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/logs/{attempt}?full_content=true"
         return "\n".join(str(line.get("event", "")) for line in self.airflow.api(path)["content"])
 
+    def note(self, run_id: str) -> str:
+        """The note of a run."""
+        query = "select content from dag_run_note inner join dag_run on dag_run.id = dag_run_id where run_id = %s"
+        return str(self.metadata(query, run_id)[0]["content"])
+
     def red_tasks(self) -> str:
         """The last lines of each failed task's log, and its place."""
         query = "select dag_id, run_id, task_id, try_number from task_instance where state = 'failed' order by end_date"

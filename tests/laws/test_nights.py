@@ -45,6 +45,10 @@ def test_three_nights_one_refused_one_task_killed(nights: Callable[..., Nights])
     here.world.assert_marts_are_right()
     without_load = here.tasks(runs[ORDERS, refused])
     assert {name for name, state in without_load.items() if state == "failed"} == {"validate_orders"}
+    assert {state for name, state in without_load.items() if name.startswith("models.")} == {"skipped"}
+    *_, last = (line for line in here.log(runs[ORDERS, refused], "validate_orders").splitlines() if "::" not in line)
+    assert last.startswith(f"{refused} gate: ")
+    assert last.endswith("start a new run for the day once it is corrected.")
     assert without_load["publish"] == "upstream_failed"
     assert list(dict.fromkeys(told())) == [  # two publishes at one moment give customer_health two runs of a day
         *((REVIEWS, "success", day) for day in DAYS),
@@ -59,8 +63,14 @@ def test_three_nights_one_refused_one_task_killed(nights: Callable[..., Nights])
 
     shop.correct()
     here.world.admit("orders", refused)
-    here.start(ORDERS, refused, by_form=True)
+    again = here.start(ORDERS, refused, by_form=True)
     here.settle()
+    assert here.note(runs[ORDERS, before]).endswith(" orders, done")
+    assert here.note(runs[ORDERS, refused]).endswith(" orders, failed at validate_orders")
+    assert here.note(again).startswith(f"{refused}, ")
+    assert here.metadata("select partition_key from dag_run where run_id = %s", again) == [
+        {"partition_key": refused.isoformat()}
+    ]
     assert here.states(ORDERS)[1:3] == [(refused.isoformat(), "failed"), (refused.isoformat(), "success")]
     assert (refused.isoformat(), "success") in here.states(HEALTH)
     here.world.assert_marts_are_right()
@@ -105,6 +115,24 @@ def test_a_shop_that_is_down_is_waited_for_without_a_worker(nights: Callable[...
     here.world.assert_marts_are_right([BY_NAME[REVIEWS]])
 
 
+@pytest.mark.fault(40)
+def test_a_triggerer_that_is_killed_while_a_build_runs_shows_its_nodes_later(nights: Callable[..., Nights]) -> None:
+    day = DAYS[0]
+    here = nights(SimulatedShop(orders_per_day=60))
+    here.world.admit("orders", day)
+    run = here.start(ORDERS, day)
+    here.process_of(ORDERS, "standard_processing", run)
+    here.airflow.kill("triggerer")
+    published = "select from task_instance where run_id = %s and task_id = 'publish' and state = 'success'"
+    here.eventually(lambda: here.metadata(published, run))  # nothing waits for what is only shown
+    assert "deferred" in {state for name, state in here.tasks(run).items() if name.startswith("models.")}
+    here.airflow.start("triggerer")
+    here.settle()
+    assert here.states(ORDERS) == [(day.isoformat(), "success")]
+    assert {state for name, state in here.tasks(run).items() if name.startswith("models.")} == {"success"}
+    here.world.assert_marts_are_right([BY_NAME[ORDERS]])
+
+
 @pytest.mark.fault(39, 44)
 def test_a_red_node_stays_red_until_it_heals(nights: Callable[..., Nights]) -> None:
     shop, day = SimulatedShop(orders_per_day=60), CORRECTED_DAY
@@ -125,14 +153,20 @@ def test_a_red_node_stays_red_until_it_heals(nights: Callable[..., Nights]) -> N
     assert tasks["publish"] == "upstream_failed"
     assert [kind for _, kind, _ in told()] == ["success", "failure"]
 
-    falsify_sales(-1)
-    here.airflow.api(f"/dags/{ORDERS}/clearTaskInstances", {"dry_run": False, "dag_run_id": run, "only_failed": True})
+    clear = {"dry_run": False, "dag_run_id": run}
+    here.airflow.api(f"/dags/{ORDERS}/clearTaskInstances", clear | {"only_failed": False, "task_ids": red})
     here.settle()
+    assert here.tasks(run)[red[0]] == "failed"  # alone it shows the build that was
+
+    falsify_sales(-1)
+    here.airflow.api(f"/dags/{ORDERS}/clearTaskInstances", clear | {"only_failed": True})
+    here.settle()
+    assert here.tasks(run)[red[0]] == "success"
     assert here.states(ORDERS) == [(day.isoformat(), "success")]
     here.world.assert_marts_are_right([BY_NAME[ORDERS]])
     assert [kind for _, kind, _ in told()] == ["success", "failure", "recovery"]
 
-    here.airflow.api(f"/dags/{ORDERS}/clearTaskInstances", {"dry_run": False, "dag_run_id": run, "only_failed": False})
+    here.airflow.api(f"/dags/{ORDERS}/clearTaskInstances", clear | {"only_failed": False})
     here.settle()
     assert here.states(ORDERS) == [(day.isoformat(), "success")]
     here.world.assert_marts_are_right([BY_NAME[ORDERS]])
