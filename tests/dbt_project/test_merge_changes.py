@@ -53,7 +53,7 @@ def rows_published() -> dict[str, int]:
     return dict(row["rows_published"])
 
 
-@pytest.mark.parametrize("full_refresh", [False, True])
+@pytest.mark.parametrize("full_refresh", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_replay_writes_no_row(loads: Loads, *, full_refresh: bool) -> None:
     admit_both_days(loads)
     build_and_publish(ORDERS, REVIEWS, HEALTH)

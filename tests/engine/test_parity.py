@@ -98,6 +98,7 @@ def order(order_id: str, customer_id: str, day: date, amount: str, status: str =
     }
 
 
+@pytest.mark.slow
 def test_an_engine_makes_what_postgres_makes(loads: Loads) -> None:
     loads.admit("orders", FIRST, [order(f"a{n}", "ties", FIRST, "33.33") for n in range(3)])
     loads.admit("orders", SECOND, [order("b", "cancels", SECOND, "5", "cancelled"), order("c", "one", SECOND, "0.05")])

@@ -69,6 +69,7 @@ def computed(job: str, day: date = FIRST) -> dict[str, Any]:
     return asyncio.run(first())
 
 
+@pytest.mark.slow
 def test_submitted_computed_and_collected_in_processes_of_their_own(admitted: World) -> None:
     job = engine_steps.submit(ORDERS.name, FIRST, RUN)
     event = computed(job)

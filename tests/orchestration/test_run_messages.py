@@ -128,6 +128,7 @@ def test_a_shop_that_is_down_is_a_failure_of_the_day_and_the_others_go_on(
                       for kind, day in (("recovery", FIRST), ("success", SECOND))}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_red_model_is_a_failure_of_its_own_pipeline(
     shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch
 ) -> None:
