@@ -31,3 +31,14 @@ def test_clients_of_buckets_are_not_imported() -> None:
     code = "import sys; from expectations.gx_import import import_gx; import_gx(); print('botocore' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ended.stdout.split() == ["False"], ended.stderr
+
+
+def test_of_the_sources_of_data_only_what_leads_to_postgres_is_loaded() -> None:
+    code = (
+        "import sys; from expectations.gx_import import SOURCES, import_gx; import_gx();"
+        "print(f'{SOURCES}.spark_s3_datasource' in sys.modules, f'{SOURCES}.postgres_datasource' in sys.modules);"
+        "from great_expectations.datasource.fluent.sqlite_datasource import SqliteDatasource;"
+        "print(SqliteDatasource.__fields__['type'].default)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.stdout.split() == ["False", "True", "sqlite"], ended.stderr
