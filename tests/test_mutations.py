@@ -55,7 +55,7 @@ MUTATIONS = {
         "tests/dbt_project/test_merge_changes.py",
     ),
     "publish deletes what is no longer there": Mutation(
-        "dbt_project/macros/publish_function.sql",
+        "dbt_project/macros/publish_body.sql",
         "    {{ delete_vanished_rows(mart) }}\n",
         "",
         "tests/dbt_project/test_merge_changes.py",
@@ -67,7 +67,7 @@ MUTATIONS = {
         "tests/dbt_project/test_merge_changes.py",
     ),
     "publish refuses what was based on other marts": Mutation(
-        "dbt_project/macros/publish_function.sql",
+        "dbt_project/macros/publish_body.sql",
         "<> frozen.based_on then",
         "< 0 then",
         "tests/dbt_project/test_publish.py::test_a_build_on_marts_that_have_changed_since_is_refused",

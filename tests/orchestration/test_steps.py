@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from ingestion.landing import LoadReceipt
+from ingestion.load_receipt import LoadReceipt
 from monitoring import ledger
 from orchestration import steps
 from pipeline_settings import Settings
