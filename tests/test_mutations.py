@@ -30,6 +30,7 @@ class Mutation:
     tests: str
 
 
+BUILD_ENDS = "            {%- elif pipeline.name in ran -%}\n"
 EACH_MART_ALONE = """
     {%- for mart in models_of(pipeline) if mart.config.materialized == 'published' -%}
         {%- do run_query(
@@ -38,14 +39,13 @@ EACH_MART_ALONE = """
         ) -%}
         {%- do adapter.commit() -%}
     {%- endfor -%}
-    {%- do define_publish(pipeline) -%}
 """
 
 MUTATIONS = {
     "publish is one transaction": Mutation(
         "dbt_project/macros/publish.sql",
-        "    {%- do define_publish(pipeline) -%}\n    {%- call",
-        EACH_MART_ALONE + "    {%- call",
+        BUILD_ENDS,
+        BUILD_ENDS + EACH_MART_ALONE,
         "tests/dbt_project/test_publish.py::test_no_reader_ever_sees_a_mixture",
     ),
     "publish writes no row that is as it was": Mutation(
