@@ -2,8 +2,9 @@
 
 Processes as a user starts them, the least of several each, by the clock and in CPU: `daybreak --help`, the imports of a
 run, a run of a day with hardly any rows, and of one that has not changed, each with a shop that answers at once and one
-that takes its time. Beside them `python -c pass`, and the imports of the libraries that the product is made of. Needs a
-warehouse to make a database in (PGHOST …) and Redis.
+that takes its time; then each step of a day of orders in a process of its own, as under Airflow. Beside them
+`python -c pass`, and the imports of the libraries that the product is made of. Needs a warehouse to make a database in
+(PGHOST …) and Redis.
 """
 
 import os
@@ -30,12 +31,31 @@ SLOW_SECONDS = 0.5  # for each of the four answers that a run waits for
 REFERENCE = "python -c pass"
 ALL_IMPORTS = "import all that a run imports"
 DAYBREAK = str(Path(sys.executable).with_name("daybreak"))
+RARELY = "from orchestration.collection import collect_rarely; collect_rarely();"  # as each process of ours begins
 IMPORTS = {
     "import dlt's REST source": "import dlt.sources.rest_api",
-    "import great_expectations": "from expectations.gx_import import import_gx; import_gx()",
-    "import dbt": "import dbt.cli.main",
-    ALL_IMPORTS: "import orchestration.day_run, ingestion.landing, expectations.gate, dbt.cli.main;"
-    "from expectations.gx_import import import_gx; import_gx()",
+    "import great_expectations": f"{RARELY}from expectations.gx_import import import_gx; import_gx()",
+    "import dbt": f"{RARELY}from orchestration.dbt_import import import_dbt; import_dbt()",
+    ALL_IMPORTS: f"{RARELY}import orchestration.day_run, ingestion.landing, expectations.gate;"
+    "from expectations.gx_import import import_gx; import_gx();"
+    "from orchestration.dbt_import import import_dbt; import_dbt()",
+}
+# what comes before each step: the day, and its newest load
+STEP = f"""{RARELY}
+from datetime import date
+from monitoring import ledger
+from orchestration import steps
+from warehouse.connection import connect
+day, names = date.fromisoformat("{{day}}"), ["ecommerce_order_pipeline"]
+with connect() as connection:
+    load_id = ledger.newest_load(connection, "orders", day)
+"""
+STEPS = {
+    "extract_load": "steps.prepare(); steps.extract_load('orders', day, 'alone')",
+    "gate": "steps.gate('orders', day, load_id, 'alone'); steps.write_data_docs()",
+    "transform": "steps.transform(names, [day], 'alone')",
+    "publish": "steps.publish(names, [day], 'alone')",
+    "measure": "steps.measure(names[0], day, 'alone')",
 }
 
 
@@ -51,7 +71,7 @@ class Process:
 def run() -> list[Process]:
     """Each process, a few times."""
     use_new_database("bench_fixed_cost")
-    days = [FIRST + timedelta(days=number) for number in range(2 * TIMES + 1)]
+    days = [FIRST + timedelta(days=number) for number in range(3 * TIMES + 1)]
     found = [_least(REFERENCE, [[sys.executable, "-c", "pass"]] * TIMES)]
     found.append(_least("daybreak --help", [[DAYBREAK, "--help"]] * TIMES))
     found += [_least(what, [[sys.executable, "-c", code]] * TIMES) for what, code in IMPORTS.items()]
@@ -61,8 +81,23 @@ def run() -> list[Process]:
         _least("the first run, with its schemas", runs[:1])
         found += _new_and_again(runs[1 : TIMES + 1], "")
         os.environ["SHOP_API_URL"] = f"{url}/{ORDERS}@{SLOW_SECONDS}"
-        found += _new_and_again(runs[TIMES + 1 :], f", {SLOW_SECONDS} s an answer")
+        found += _new_and_again(runs[TIMES + 1 : 2 * TIMES + 1], f", {SLOW_SECONDS} s an answer")
+        os.environ["SHOP_API_URL"] = f"{url}/{ORDERS}"
+        found += _steps_alone([day.isoformat() for day in days[2 * TIMES + 1 :]])
     return found
+
+
+def _steps_alone(days: Sequence[str]) -> list[Process]:
+    """Each step of these days in a process of its own, one day after the other: a step needs what the last one made."""
+    took: dict[str, list[Process]] = {}
+    for day in days:
+        for step, call in STEPS.items():
+            code = STEP.replace("{day}", day) + call
+            took.setdefault(step, []).append(_least(f"{step} alone, {ORDERS} orders", [[sys.executable, "-c", code]]))
+    return [
+        Process(each[0].what, min(one.seconds for one in each), min(one.cpu_seconds for one in each))
+        for each in took.values()
+    ]
 
 
 def _new_and_again(runs: Sequence[Sequence[str]], shop_is: str) -> list[Process]:

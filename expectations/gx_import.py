@@ -3,7 +3,8 @@
 GX imports PySpark wherever it is installed, and that looks for a Spark of this machine: the client of Spark Connect has
 none, and ends the process. It imports boto3 and botocore alike, for buckets that we do not use, which takes 0.4 s.
 Charts and distribution tests, which no suite of ours asks for, are a third of the import: they are loaded when somebody
-uses them.
+uses them. Another third are its sources of data, one model of pydantic for each kind of file and database: of these
+only what leads to Postgres is loaded.
 """
 
 import importlib
@@ -11,10 +12,13 @@ import os
 import sys
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 HIDDEN = ("pyspark", "boto3", "botocore")
 UNUSED = ("altair", "scipy.stats")
+SOURCES = "great_expectations.datasource.fluent"
+USED_SOURCES = ("invalid_datasource", "sql_datasource", "postgres_datasource")
 
 
 @cache
@@ -26,12 +30,32 @@ def import_gx() -> None:
     found = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in HIDDEN}
     for name in HIDDEN:
         sys.modules[name] = None  # type: ignore[assignment]  # Python's own sign for what must not be imported
+    unused = [f"{SOURCES}.{name}" for name in _unused_sources()]
+    sys.modules.update({name: _NothingInIt(name) for name in unused})
     try:
         importlib.import_module("great_expectations")
     finally:
-        for name in HIDDEN:
+        for name in (*HIDDEN, *unused):
             del sys.modules[name]
         sys.modules.update(found)
+
+
+def _unused_sources() -> list[str]:
+    """GX's modules of sources that are not ours. It imports all of them only to name their classes."""
+    spec = find_spec("great_expectations")
+    places = spec.submodule_search_locations if spec else None
+    folder = Path((places or [""])[0]) / "datasource" / "fluent"
+    names = ["fabric", *(file.stem for file in folder.glob("*_datasource.py"))]
+    return [name for name in names if name not in USED_SOURCES and f"{SOURCES}.{name}" not in sys.modules]
+
+
+class _NothingInIt(ModuleType):
+    """Stands for a module of which nothing is used: whatever is asked of it is an empty class."""
+
+    def __getattr__(self, attribute: str) -> object:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        return type(attribute, (), {})
 
 
 class _LoadedWhenUsed(ModuleType):

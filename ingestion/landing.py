@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ingestion.day_pipeline import write_pages
 from ingestion.deadline import Deadline
 from ingestion.field_profile import profile_as_json
 from ingestion.load_directory import load_directory
+from ingestion.load_receipt import LoadReceipt
 from ingestion.page_check import PageCheck
 from ingestion.plain_errors import plain_errors
 from ingestion.raw_loading import load, loads_meanwhile
@@ -36,26 +37,6 @@ OnDay = Callable[[date], None]
 HEALTH_CHECK_SECONDS = 5.0
 ROWS_AT_ONCE, SECONDS_AT_ONCE = 100_000, 60.0  # of days that are loaded together: what an error makes us do again
 READINGS = 2  # of a day whose rows are not as many as the shop says
-
-
-@dataclass(frozen=True)
-class LoadReceipt:
-    """What landed: a load of a dataset's day. It stands in raw whole, and nobody sees it before the ledger says so.
-
-    `fingerprint` is equal for loads with equal rows in equal order; `undeclared_fields` went to _extra. `profile`: what
-    the fields look like, as it is stored; none if that could not be told. `skipped`: rows of other days that came too.
-    """
-
-    dataset: str
-    day: date
-    load_id: str
-    rows: int
-    pages: int
-    seconds: float
-    fingerprint: str
-    undeclared_fields: tuple[str, ...]
-    profile: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
-    skipped: int = 0
 
 
 @dataclass(frozen=True)

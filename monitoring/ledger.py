@@ -10,7 +10,7 @@ from warehouse.connection import Connection
 from warehouse.locks import require_day
 
 if TYPE_CHECKING:  # importing dlt takes a second, and who asks for the state of a day needs none of it
-    from ingestion.landing import LoadReceipt
+    from ingestion.load_receipt import LoadReceipt
 
 
 NUMBERS_OF_SETTINGS = ["max_bad_rate", "amount_unit"]  # kept as texts with a judgement: compared by value

@@ -74,7 +74,7 @@ def extract(dataset: str) -> dict[str, Any]:
 @task
 def validate(dataset: str, receipt: Receipt) -> dict[str, Any]:
     """Let the gate judge the load. A refusal fails the run: trying again would find the same rows."""
-    from ingestion.landing import LoadReceipt
+    from ingestion.load_receipt import LoadReceipt
 
     day, run_id = _day_and_run()
     load = LoadReceipt(**(receipt | {"day": day, "undeclared_fields": ()}))

@@ -10,7 +10,7 @@ from pipeline_settings import settings
 
 if TYPE_CHECKING:
     from expectations.gate import GateDecision
-    from ingestion.landing import LoadReceipt
+    from ingestion.load_receipt import LoadReceipt
 
 CACHE_KEYS = "product:{product_id}:metrics"
 

@@ -16,7 +16,7 @@ from warehouse.kept_connections import kept_connections
 from warehouse.locks import day_lock, day_locks
 
 if TYPE_CHECKING:
-    from ingestion.landing import LoadReceipt
+    from ingestion.load_receipt import LoadReceipt
 
 Say = Callable[[str], None]  # told what is being done, for a progress bar
 

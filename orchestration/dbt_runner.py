@@ -65,6 +65,8 @@ def publish(pipelines: Sequence[str]) -> None:
         try:
             with connect() as connection:
                 row = connection.execute(f"select obstacle from build.publish_{name}()".encode()).fetchone()
+        except psycopg.errors.UndefinedFunction:
+            raise ModelError(f"{name} is not published: no build of it has ended", PUBLISH_REMEDY) from None
         except psycopg.Error as error:
             raise ModelError(f"{name} is not published: {error.diag.message_primary}", PUBLISH_REMEDY) from error
         if row and row["obstacle"]:

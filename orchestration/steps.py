@@ -35,7 +35,7 @@ from warehouse.roles import LOADER, READER, TRANSFORMER, acting_as
 
 if TYPE_CHECKING:
     from expectations.gate import GateDecision
-    from ingestion.landing import LoadReceipt
+    from ingestion.load_receipt import LoadReceipt
     from monitoring.findings import Anomaly
     from orchestration.dbt_runner import EventListener, Progress
     from serving.product_cache import CacheReceipt

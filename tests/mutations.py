@@ -13,6 +13,7 @@ class Mutation:
     tests: str
 
 
+BUILD_ENDS = "            {%- elif pipeline.name in ran -%}\n"
 EACH_MART_ALONE = """
     {%- for mart in models_of(pipeline) if mart.config.materialized == 'published' -%}
         {%- do run_query(
@@ -21,14 +22,13 @@ EACH_MART_ALONE = """
         ) -%}
         {%- do adapter.commit() -%}
     {%- endfor -%}
-    {%- do define_publish(pipeline) -%}
 """
 
 MUTATIONS = {
     "publish is one transaction": Mutation(
         "dbt_project/macros/publish.sql",
-        "    {%- do define_publish(pipeline) -%}\n    {%- call",
-        EACH_MART_ALONE + "    {%- call",
+        BUILD_ENDS,
+        BUILD_ENDS + EACH_MART_ALONE,
         "tests/dbt_project/test_publish.py::test_no_reader_ever_sees_a_mixture",
     ),
     "publish writes no row that is as it was": Mutation(
@@ -38,7 +38,7 @@ MUTATIONS = {
         "tests/dbt_project/test_merge_changes.py",
     ),
     "publish deletes what is no longer there": Mutation(
-        "dbt_project/macros/publish_function.sql",
+        "dbt_project/macros/publish_body.sql",
         "    {{ delete_vanished_rows(mart) }}\n",
         "",
         "tests/dbt_project/test_merge_changes.py",
@@ -50,7 +50,7 @@ MUTATIONS = {
         "tests/dbt_project/test_merge_changes.py",
     ),
     "publish refuses what was based on other marts": Mutation(
-        "dbt_project/macros/publish_function.sql",
+        "dbt_project/macros/publish_body.sql",
         "<> frozen.based_on then",
         "< 0 then",
         "tests/dbt_project/test_publish.py::test_a_build_on_marts_that_have_changed_since_is_refused",

@@ -54,6 +54,12 @@ def test_the_command_line_imports_nothing_heavy() -> None:
     assert printed.strip() == "[]"
 
 
+def test_a_receipt_is_read_without_dlt() -> None:
+    code = "import sys, ingestion.load_receipt; print('dlt' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert printed.stdout.strip() == "False"
+
+
 def test_readme_prints_the_tree() -> None:
     tree = (ROOT / "README.md").read_text().split("## The tree")[1].split("```")[1]
     named = set(re.findall(r"^(\w[\w.]*)/? ", tree, re.MULTILINE)) | set(re.findall(r"[\w.]+(?=/)", tree))

@@ -32,3 +32,13 @@ def test_what_draws_charts_is_loaded_when_it_is_used() -> None:
 def test_clients_of_buckets_are_not_imported() -> None:
     code = "import sys; from expectations.gx_import import import_gx; import_gx(); print('botocore' in sys.modules)"
     assert run([sys.executable, "-c", code]).split() == ["False"]
+
+
+def test_of_the_sources_of_data_only_what_leads_to_postgres_is_loaded() -> None:
+    code = (
+        "import sys; from expectations.gx_import import SOURCES, import_gx; import_gx();"
+        "print(f'{SOURCES}.spark_s3_datasource' in sys.modules, f'{SOURCES}.postgres_datasource' in sys.modules);"
+        "from great_expectations.datasource.fluent.sqlite_datasource import SqliteDatasource;"
+        "print(SqliteDatasource.__fields__['type'].default)"
+    )
+    assert run([sys.executable, "-c", code]).split() == ["False", "True", "sqlite"]

@@ -9,7 +9,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from ingestion.landing import LoadReceipt, land
+from ingestion.landing import land
+from ingestion.load_receipt import LoadReceipt
 from pipeline_settings import PROJECT_ROOT, settings
 
 # Property tests judge results; on a shared machine their time says nothing.

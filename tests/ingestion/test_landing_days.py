@@ -10,7 +10,8 @@ import pytest
 from werkzeug import Request, Response
 
 from ingestion import landing
-from ingestion.landing import LoadReceipt, land, land_days
+from ingestion.landing import land, land_days
+from ingestion.load_receipt import LoadReceipt
 from pipeline_errors import ShopError, WarehouseError
 from pipeline_settings import Settings, settings
 from tests.ingestion.test_landing import landed, order

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from ingestion.landing import LoadReceipt
+from ingestion.load_receipt import LoadReceipt
 from monitoring import ledger
 from pipeline_settings import Settings
 from tests.dbt_project.loads import FIRST, SECOND, Loads, orders

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from dbt_common.behavior_flags import Behavior
 
 from orchestration import dbt_runner
 from orchestration.dbt_import import prepare_for_dbt
-from pipeline_settings import Settings, settings
+from pipeline_settings import PROJECT_ROOT, Settings, settings
 
 
 def test_a_flag_of_dbt_is_still_named_by_the_module_that_declares_it() -> None:
@@ -40,6 +42,17 @@ def test_what_was_parsed_once_is_not_parsed_again_whatever_warehouse_was_used_be
     dbt_runner.forget_project()
     assert parsed[0] > 0
     assert parsed[2] == 0
+
+
+def test_publishing_starts_no_dbt(warehouse: Settings) -> None:
+    code = (
+        "import sys; from orchestration import dbt_runner\n"
+        "try: dbt_runner.publish(['ecommerce_order_pipeline'])\n"
+        "except Exception as error: print(error, 'dbt' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT_ROOT)
+    assert "no build of it has ended" in ended.stdout
+    assert ended.stdout.split()[-1] == "False"
 
 
 @pytest.mark.fault(52)

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from ingestion.landing import LoadReceipt
+from ingestion.load_receipt import LoadReceipt
 from monitoring import ledger
 from orchestration import steps
 from pipeline_settings import Settings
