@@ -56,8 +56,7 @@ def test_the_command_line_imports_nothing_heavy() -> None:
 
 def test_a_receipt_is_read_without_dlt() -> None:
     code = "import sys, ingestion.load_receipt; print('dlt' in sys.modules)"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert printed.stdout.strip() == "False"
+    assert run([sys.executable, "-c", code]).strip() == "False"
 
 
 def test_readme_prints_the_tree() -> None:

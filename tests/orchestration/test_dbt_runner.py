@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from dbt_common.behavior_flags import Behavior
 
 from orchestration import dbt_runner
 from orchestration.dbt_import import prepare_for_dbt
-from pipeline_settings import PROJECT_ROOT, Settings, settings
+from pipeline_settings import Settings, settings
 
 
 def test_a_flag_of_dbt_is_still_named_by_the_module_that_declares_it() -> None:
@@ -50,9 +49,9 @@ def test_publishing_starts_no_dbt(warehouse: Settings) -> None:
         "try: dbt_runner.publish(['ecommerce_order_pipeline'])\n"
         "except Exception as error: print(error, 'dbt' in sys.modules)"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT_ROOT)
-    assert "no build of it has ended" in ended.stdout
-    assert ended.stdout.split()[-1] == "False"
+    said = run([sys.executable, "-c", code])
+    assert "no build of it has ended" in said
+    assert said.split()[-1] == "False"
 
 
 @pytest.mark.fault(52)
