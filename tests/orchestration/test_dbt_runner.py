@@ -11,6 +11,7 @@ from dbt_common.behavior_flags import Behavior
 from orchestration import dbt_runner
 from orchestration.dbt_import import prepare_for_dbt
 from pipeline_settings import Settings, settings
+from tests.commands import run
 
 
 def test_a_flag_of_dbt_is_still_named_by_the_module_that_declares_it() -> None:
