@@ -63,7 +63,7 @@ def dbt_process(warehouse: Settings, dbt_state: Path) -> Dbt:
     def run(*arguments: str, project: Path = PROJECT_ROOT / "dbt_project") -> Result:
         program = str(Path(sys.executable).parent / "dbt")
         command = [program, *_without_unit_tests(arguments), *_places(dbt_state, project)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         return Result(ended.returncode == 0, ended.stdout + ended.stderr)
 
     return run
