@@ -4,7 +4,7 @@ GX imports PySpark wherever it is installed, and that looks for a Spark of this 
 none, and ends the process. It imports boto3 and botocore alike, for buckets that we do not use, which takes 0.4 s.
 Charts and distribution tests, which no suite of ours asks for, are a third of the import: they are loaded when somebody
 uses them. Another third are its sources of data, one model of pydantic for each kind of file and database: of these
-only what leads to Postgres is loaded.
+only what leads to Postgres is loaded, and of its fifty expectations the two that our suites have.
 """
 
 import importlib
@@ -17,8 +17,9 @@ from types import ModuleType
 
 HIDDEN = ("pyspark", "boto3", "botocore")
 UNUSED = ("altair", "scipy.stats")
-SOURCES = "great_expectations.datasource.fluent"
+SOURCES, EXPECTATIONS = "great_expectations.datasource.fluent", "great_expectations.expectations.core"
 USED_SOURCES = ("invalid_datasource", "sql_datasource", "postgres_datasource")
+USED_EXPECTATIONS = ("expect_column_mean_to_be_between", "expect_column_values_to_be_in_set")  # by our suites
 
 
 @cache
@@ -30,7 +31,11 @@ def import_gx() -> None:
     found = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in HIDDEN}
     for name in HIDDEN:
         sys.modules[name] = None  # type: ignore[assignment]  # Python's own sign for what must not be imported
-    unused = [f"{SOURCES}.{name}" for name in _unused_sources()]
+    unused = [
+        *_modules(SOURCES, "*_datasource.py", USED_SOURCES),
+        *_modules(SOURCES, "fabric.py", ()),
+        *_modules(EXPECTATIONS, "expect_*.py", USED_EXPECTATIONS),
+    ]
     sys.modules.update({name: _NothingInIt(name) for name in unused})
     try:
         importlib.import_module("great_expectations")
@@ -40,13 +45,13 @@ def import_gx() -> None:
         sys.modules.update(found)
 
 
-def _unused_sources() -> list[str]:
-    """GX's modules of sources that are not ours. It imports all of them only to name their classes."""
+def _modules(package: str, pattern: str, used: tuple[str, ...]) -> list[str]:
+    """Modules of a package of GX that are neither used nor imported yet. GX imports them only to name their classes."""
     spec = find_spec("great_expectations")
     places = spec.submodule_search_locations if spec else None
-    folder = Path((places or [""])[0]) / "datasource" / "fluent"
-    names = ["fabric", *(file.stem for file in folder.glob("*_datasource.py"))]
-    return [name for name in names if name not in USED_SOURCES and f"{SOURCES}.{name}" not in sys.modules]
+    folder = Path((places or [""])[0], *package.split(".")[1:])
+    names = [f"{package}.{file.stem}" for file in folder.glob(pattern) if file.stem not in used]
+    return [name for name in names if name not in sys.modules]
 
 
 class _NothingInIt(ModuleType):
