@@ -117,7 +117,7 @@ def test_a_session_that_ends_before_its_table_is_kept(
     """Reviews were never built: their worklist is what dbt remembers, and Postgres does not have."""
 
     def cut_off(piece: bytes) -> None:
-        if b"analyze" in piece and b"int_review_days" in piece:  # after it was made, before the commit
+        if b"analyze" in piece and b"int_review_days" in piece and b"publish" not in piece:  # made, before the commit
             raise CutError
 
     assert warehouse.pghost is not None
