@@ -48,13 +48,12 @@ STEPS = {
     "generate_metrics": "measure",
     "monitor_and_alert": "measure",
 }
-BUILD, NODE = "dbt build", "a node's task"
+BUILD = "dbt build"
 BUILDS = {"standard_processing", "high_volume_processing", "calculate_product_metrics", "calculate_customer_health"}
 TASKS = """
-    select task.dag_id, task.run_id, task.task_id,
-        coalesce(task.scheduled_dttm, task.start_date) as scheduled_dttm, task.start_date, task.end_date
+    select task.dag_id, task.run_id, task.task_id, task.scheduled_dttm, task.start_date, task.end_date
     from task_instance as task inner join dag_run as run on task.dag_id = run.dag_id and task.run_id = run.run_id
-    where run.partition_key = %s and task.state = 'success' and task.operator <> 'EmptyOperator'
+    where run.partition_key = %s and task.state = 'success' and task.operator not in ('EmptyOperator', 'NodeTask')
     order by task.start_date
 """
 RUNS = "select state, queued_at, end_date from dag_run where partition_key = %s"
@@ -185,9 +184,7 @@ def _step(task_id: str) -> str | None:
 
 
 def _kind(task_id: str) -> str:
-    if task_id in BUILDS:
-        return BUILD
-    return NODE if task_id.startswith("models.") else task_id
+    return BUILD if task_id in BUILDS else task_id
 
 
 def _costs(tasks: Iterable[dict[str, Any]], nights: int) -> list[TaskCost]:

@@ -100,7 +100,7 @@ def score_sentiment(verdict: Receipt) -> int:
         return steps.score_sentiment(day, verdict["load_id"], run_id)
 
 
-@task.branch
+@task.branch(pool=MESSAGE_POOL)
 def decide_processing_path(pipeline: str, standard: str, high_volume: str) -> str:
     """The way for what this build takes, all pending days together: HIGH_VOLUME_ORDERS at most, or more."""
     with final_errors(), connect() as connection:
@@ -124,7 +124,7 @@ def publish(pipeline: str) -> dict[str, int]:
     return rows
 
 
-@task(outlets=[DAY_COMPLETE])
+@task(outlets=[DAY_COMPLETE], pool=MESSAGE_POOL)
 def announce_day() -> None:
     """Update the asset that customer_health waits for, if both datasets have published the day by now."""
     day, _ = _day_and_run()
@@ -155,7 +155,7 @@ def measure(pipeline: str) -> None:
     send_out()
 
 
-@task
+@task(pool=MESSAGE_POOL)
 def notify_success(pipeline: str) -> None:
     """Tell that the day is published, with its figures. What a receiver does not take is sent by a later task."""
     day, run_id = _day_and_run()

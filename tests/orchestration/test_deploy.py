@@ -16,7 +16,7 @@ from tests.commands import run
 def test_pools_have_slots_and_say_what_they_are_for() -> None:
     pools = json.loads(deploy.POOLS_FILE.read_text())
     slots = {name: pool["slots"] for name, pool in pools.items()}
-    assert slots == {"shop_api": 2, "warehouse": 2, "high_volume": 1, "messages": 1}
+    assert slots == {"shop_api": 2, "warehouse": 2, "high_volume": 1, "messages": 4}
     assert all(pool["description"] for pool in pools.values())
 
 
