@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context, get_current_context, task
 
-from monitoring.build_progress import NodeResult, progress_of
+from monitoring.build_progress import NodeResult, ProgressWriter, progress_of
 from monitoring.plain_text import without_secrets
 from orchestration import steps
+from orchestration.dbt_errors import kind_of
 from orchestration.engine_trigger import EngineJob, raise_if_failed
 from orchestration.schedules import logical_day
 from orchestration.task_errors import final_errors
@@ -79,11 +80,26 @@ def _building(pipeline: str, run_id: str, *, resumes: bool = False) -> "Iterator
         progress_of(pipeline, run_id, resumes=resumes) as progress,
         pipeline_lock(pipeline, steps.BUILD_WAIT_SECONDS),
     ):
+        yield recorder(progress)
 
-        def listen(event: Any) -> None:
-            if event.info.name in ("NodeFinished", "SkippingDetails"):
-                node, is_skipped = event.data.node_info, event.info.name == "SkippingDetails"
-                message = "" if is_skipped else without_secrets(event.data.run_result.message)
-                progress.record(node.unique_id, NodeResult("skipped" if is_skipped else node.node_status, message))
 
-        yield listen
+def recorder(progress: ProgressWriter) -> "EventListener":
+    """A listener that records how each node ended.
+
+    What Postgres did to a node may heal when the build is tried again, and a node's task is red for good. So from the
+    first such error on only green nodes are recorded: the end of the last attempt decides about the others.
+    """
+    is_outage = False
+
+    def listen(event: Any) -> None:
+        nonlocal is_outage
+        if event.info.name not in ("NodeFinished", "SkippingDetails"):
+            return
+        node, is_skipped = event.data.node_info, event.info.name == "SkippingDetails"
+        message = "" if is_skipped else event.data.run_result.message
+        result = NodeResult("skipped" if is_skipped else node.node_status, without_secrets(message))
+        is_outage = is_outage or (result.status == "error" and kind_of(message) is not ModelError)
+        if result.is_green or not is_outage:
+            progress.record(node.unique_id, result)
+
+    return listen

@@ -39,10 +39,10 @@ def failure_of(command: str, result: Any) -> Exception:
     nodes = getattr(result.result, "results", None) or []
     failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
     if not failed:
-        return _kind(str(result.exception))(
+        return kind_of(str(result.exception))(
             f"dbt {command} failed: {result.exception}", "Its pipeline stays as it was."
         )
-    cause, kind = _cause(failed), _kind(_message(failed[0]))
+    cause, kind = _cause(failed), kind_of(_message(failed[0]))
     if kind is not ModelError:
         return kind(cause, "Its pipeline stays as it was. Run the same command again.")
     return ModelError(
@@ -88,7 +88,7 @@ def _message(result: Any) -> str:
     return " ".join(str(result.message).partition("DETAIL:")[0].split())[:300]  # the detail may be a row
 
 
-def _kind(message: str) -> type[DaybreakError]:
+def kind_of(message: str) -> type[DaybreakError]:
     """Whose fault it is."""
     if any(sign in message for sign in LOCKED):
         return LockedError

@@ -15,6 +15,7 @@ from asgiref.sync import sync_to_async
 
 from monitoring.build_progress import NodeResult, Progress, read_progress
 from orchestration.airflow_connections import take_connections
+from pipeline_errors import DaybreakError
 from warehouse.connection import connect
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,11 @@ REMEDY = "Correct it, then clear the run's failed tasks: the build runs again as
 
 @dataclass(frozen=True)
 class Look:
-    """What one look has seen. `state`: waiting, running, over (the build has ended) or none (there is no build)."""
+    """What one look has seen of the build.
+
+    `state`: waiting, running, over (it has ended), none (there is no build), or unknown (it has ended, and the
+    warehouse does not say how its nodes fared).
+    """
 
     state: str
     nodes: Mapping[str, NodeResult]
@@ -82,12 +87,11 @@ class NodeEnd(BaseEventTrigger):
             look = Look("waiting", {})
             try:
                 look = await sync_to_async(_look)(dag_id, run_id, build_tasks)
-                unanswered = 0.0
             except Exception as error:
                 logger.warning("The build of %s could not be looked at: %s", run_id, error)
+            if look.state == "unknown":
                 unanswered += WAIT_SECONDS
-                if unanswered > LONGEST_OUTAGE_SECONDS:
-                    look = Look("unknown", {})
+                look = look if unanswered > LONGEST_OUTAGE_SECONDS else Look("waiting", {})
             yield look
             await asyncio.sleep(LOOK_SECONDS if look.state == "running" else WAIT_SECONDS)
 
@@ -131,7 +135,11 @@ def _look(dag_id: str, run_id: str, build_tasks: list[str]) -> Look:
     state = build_state(states.get(run_id, {}), build_tasks)
     if state not in ("running", "over"):
         return Look(state, {})
-    progress = _progress(dag_id, run_id)
+    try:
+        progress = _progress(dag_id, run_id)
+    except DaybreakError as error:
+        logger.warning("The warehouse does not say how the build of %s fares: %s", run_id, error)
+        return Look("running" if state == "running" else "unknown", {})
     if state == "running" and not progress.is_running:
         return Look("running", {})  # what is there is of an earlier attempt
     return Look(state, progress.nodes)

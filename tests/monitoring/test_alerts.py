@@ -203,10 +203,15 @@ def test_figures_are_what_the_ops_tables_say_of_this_run(warehouse: Settings) ->
     execute("update ops.gate_results set accepted = 19, rejected = 1, bad_rate = 0.05 where load_id = %s", load_id)
     execute(
         """
-        insert into ops.pipeline_runs (pipeline, step, logical_date, run_id, status, seconds, started_at) values
-            ('ecommerce_order_pipeline', 'gate', '2026-03-01', 'run-1', 'success', 30, now() - interval '1 minute'),
-            ('ecommerce_order_pipeline', 'publish', '2026-03-01', 'run-1', 'success', 1.5, now()),
-            ('ecommerce_order_pipeline', 'measure', '2026-03-01', 'run-0', 'success', 600, now() - interval '2 days')
+        insert into ops.pipeline_runs
+            (pipeline, step, logical_date, run_id, status, seconds, started_at, finished_at)
+        select
+            'ecommerce_order_pipeline', step, '2026-03-01', run_id, 'success', seconds,
+            now() - ago::interval, now() - ago::interval + seconds * interval '1 second'
+        from (values
+            ('gate', 'run-1', 30, '1 minute'), ('publish', 'run-1', 1.5, '1 second'),
+            ('measure', 'run-0', 600, '2 days')
+        ) as steps (step, run_id, seconds, ago)
         """
     )
     execute(
@@ -223,7 +228,7 @@ def test_figures_are_what_the_ops_tables_say_of_this_run(warehouse: Settings) ->
     report_success(ORDERS, FIRST, "run-2")
     report_success(ORDERS, None, "run-3", figures={"rows": 3, "rate": Decimal("0.5"), "day": FIRST})
     assert [row["figures"] for row in stored()] == [
-        {"rows": 20, "accepted": 19, "rejected": 1, "bad_rate": 0.05, "rows_published": 20, "seconds": 31.5},
+        {"rows": 20, "accepted": 19, "rejected": 1, "bad_rate": 0.05, "rows_published": 20, "seconds": 60.5},
         {},
         {"rows": 3, "rate": "0.5", "day": "2026-03-01"},
     ]

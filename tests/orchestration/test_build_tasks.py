@@ -11,6 +11,7 @@ from monitoring.build_progress import NodeResult, Progress, read_progress
 from orchestration import steps
 from orchestration.dbt_runner import nodes_of
 from pipeline_settings import PROJECT_ROOT
+from tests.commands import run
 from tests.dbt_project.conftest import loads
 from tests.dbt_project.loads import FIRST, Loads, orders
 from warehouse.connection import connect
@@ -61,3 +62,29 @@ def test_a_red_node_fails_the_task_and_those_behind_it_are_skipped(loads: Loads,
     assert "AirflowFailException" in done.stderr
     red = {name.split(".")[2]: result for name, result in progress.nodes.items() if not result.is_green}
     assert red["assert_totals_move_with_orders"] == NodeResult("fail", "Got 1 result, configured to fail if != 0")
+
+
+RECORD = """
+from types import SimpleNamespace as Any
+from orchestration.build_tasks import recorder
+
+recorded = []
+listen = recorder(Any(record=lambda node, result: recorded.append((node, result.status))))
+for node, status, message in (
+    ("a", "error", "column x does not exist"),
+    ("b", "success", "SELECT 1"),
+    ("c", "error", "server closed the connection unexpectedly"),
+    ("d", "skipped", ""),
+    ("e", "error", "column y does not exist"),
+    ("f", "success", "SELECT 1"),
+):
+    node_info = Any(unique_id=node, node_status=status)
+    listen(Any(info=Any(name="NodeFinished"), data=Any(node_info=node_info, run_result=Any(message=message))))
+print(recorded)
+"""
+
+
+def test_what_postgres_did_to_a_node_makes_no_task_red_for_good(tmp_path: Path) -> None:
+    environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT_ROOT)}
+    shown = run([sys.executable, "-W", "ignore", "-c", RECORD], env=environment, cwd=tmp_path)
+    assert shown.splitlines()[-1] == repr([("a", "error"), ("b", "success"), ("f", "success")])
