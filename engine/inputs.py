@@ -1,4 +1,4 @@
-"""What an engine is given of the orders: as queries on Postgres, by the name of the model whose rows they are.
+"""What an engine is given of the orders: queries on Postgres, by the name of the model or published table.
 
 All of what this build freezes and accepts; of what was published before, no more than the models look up. More would
 change nothing but the time it takes.
@@ -13,7 +13,7 @@ TOUCHED_DATES = """
     union
     select shadowed.order_date
     from build.int_orders_touched as touched
-    inner join build.int_orders_shadowed_published as shadowed on touched.order_id = shadowed.order_id
+    inner join ops.int_orders_shadowed as shadowed on touched.order_id = shadowed.order_id
 """
 
 TOUCHED_CUSTOMERS = """
@@ -23,7 +23,7 @@ TOUCHED_CUSTOMERS = """
     union
     select shadowed.customer_id
     from build.int_orders_touched as touched
-    inner join build.int_orders_shadowed_published as shadowed on touched.order_id = shadowed.order_id
+    inner join ops.int_orders_shadowed as shadowed on touched.order_id = shadowed.order_id
 """
 
 # who may lose the first or last order
@@ -31,7 +31,7 @@ UNSETTLED_CUSTOMERS = """
     select distinct touched.former_customer_id as customer_id
     from build.int_orders_touched as touched
     cross join lateral (
-        select * from build.int_customer_totals_published as totals
+        select * from marts.customer_order_totals as totals
         where totals.customer_id = touched.former_customer_id
         offset 0
     ) as totals
@@ -46,15 +46,15 @@ PARTIAL = "not exists (select from build.int_order_days as days where days.is_fu
 OF_PUBLISHED = "order_id, customer_id, order_date, total_amount, is_revenue"
 
 
-def _looked_up(keys: str, model: str, key: str, column: str, columns: str = "*") -> str:
-    """The rows of a model with these keys, each looked up: a join would be planned without statistics."""
+def _looked_up(keys: str, table: str, key: str, column: str, columns: str = "*") -> str:
+    """The rows of a table with these keys, each looked up: a join would be planned without statistics."""
     return (
-        f"select found.* from ({keys}) as keys cross join lateral (select {columns} from build.{model} as rows_of_key"
+        f"select found.* from ({keys}) as keys cross join lateral (select {columns} from {table} as rows_of_key"
         f" where rows_of_key.{key} = keys.{column} offset 0) as found where {PARTIAL}"
     )
 
 
-INPUTS = {
+FROZEN = {
     "int_order_days": "select * from build.int_order_days",
     "int_orders_accepted": "select * from build.int_orders_accepted",
     # an order that is new here, all that most nights have, says nothing by itself
@@ -63,22 +63,26 @@ INPUTS = {
         where
             former_order_date is not null
             or exists (
-                select from build.int_orders_shadowed_published as shadowed where shadowed.order_id = touched.order_id
+                select from ops.int_orders_shadowed as shadowed where shadowed.order_id = touched.order_id
             )
     """,
-    "int_orders_shadowed_published": _looked_up(
-        "select order_id from build.int_orders_touched", "int_orders_shadowed_published", "order_id", "order_id"
+}
+
+# Of the published tables, before this build.
+PUBLISHED = {
+    "int_orders_shadowed": _looked_up(
+        "select order_id from build.int_orders_touched", "ops.int_orders_shadowed", "order_id", "order_id"
     ),
-    "int_customer_totals_published": _looked_up(
-        TOUCHED_CUSTOMERS, "int_customer_totals_published", "customer_id", "customer_id"
-    ),
+    "customer_order_totals": _looked_up(TOUCHED_CUSTOMERS, "marts.customer_order_totals", "customer_id", "customer_id"),
     # what both find is left to the first: `union` would compare all rows
-    "int_orders_published": f"with dates as materialized ({TOUCHED_DATES}) "
-    + _looked_up("select day from dates", "int_orders_published", "order_date", "day", OF_PUBLISHED)
+    "fct_orders": f"with dates as materialized ({TOUCHED_DATES}) "
+    + _looked_up("select day from dates", "marts.fct_orders", "order_date", "day", OF_PUBLISHED)
     + " union all "
-    + _looked_up(UNSETTLED_CUSTOMERS, "int_orders_published", "customer_id", "customer_id", OF_PUBLISHED)
+    + _looked_up(UNSETTLED_CUSTOMERS, "marts.fct_orders", "customer_id", "customer_id", OF_PUBLISHED)
     + " and found.order_date <> all (array(select day from dates))",
 }
+
+INPUTS = FROZEN | PUBLISHED
 
 # The inputs that go out as files of whole days, and the column of the day.
 DAYS = {"int_orders_accepted": "logical_date"}

@@ -13,7 +13,7 @@ from warehouse.connection import Connection, connect
 from warehouse.locks import pipeline_lock
 from warehouse.roles import TRANSFORMER, acting_as, are_ours
 
-LAYERS = ("staging", "quarantine", "build", "marts", "ops")
+LAYERS = ("staging", "quarantine", "build", "marts", "ops", "published")
 VARIABLE = "DAYBREAK_DEV_SCHEMA"  # read by profiles.yml
 WAIT_SECONDS = 600.0  # for another one with the same prefix
 

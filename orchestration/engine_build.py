@@ -16,7 +16,7 @@ from psycopg import sql
 
 from engine.exchange import REMEDY, Folder, Result, load
 from engine.exporting import export
-from engine.inputs import DAYS, INPUTS
+from engine.inputs import DAYS, FROZEN, INPUTS
 from engine.session import gone, is_alive, spark_session
 from monitoring.plain_text import first_line
 from orchestration import dbt_runner
@@ -133,7 +133,7 @@ def collect(
 
     Raises LockedError if another build has begun since the job was submitted.
     """
-    rest = [node.name for node in dbt_runner.nodes_of(tags) if node.name not in INPUTS]
+    rest = [node.name for node in dbt_runner.nodes_of(tags) if node.name not in FROZEN]
     with connect() as connection:
         if _frozen_build(connection) != job:
             raise LockedError("Another build of the orders has begun meanwhile", "Run the same again.")

@@ -10,7 +10,7 @@ summands as (
         published.orders,
         published.revenue
     from {{ ref('int_cohort_months_touched') }} as touched
-    inner join {{ ref('int_cohort_months_published') }} as published
+    inner join {{ source('published', 'cohort_months') }} as published
         on touched.cohort_month = published.cohort_month and touched.order_month = published.order_month
     where
         not exists (

@@ -10,7 +10,7 @@ days as (
 ),
 
 published as (
-    select * from {{ ref('int_orders_published') }}
+    select * from {{ source('published', 'fct_orders') }}
 ),
 
 touched_orders as (
@@ -20,7 +20,7 @@ touched_orders as (
 before_this_build as (
     select totals.*
     from {{ ref('int_order_customers_touched') }} as touched
-    inner join {{ ref('int_customer_totals_published') }} as totals on touched.customer_id = totals.customer_id
+    inner join {{ source('published', 'customer_order_totals') }} as totals on touched.customer_id = totals.customer_id
     where not exists (
         select 1 from days
         where days.is_full

@@ -12,7 +12,7 @@ dates as (
 ),
 
 published as (
-    select * from {{ ref('int_orders_published') }}
+    select * from {{ source('published', 'fct_orders') }}
 ),
 
 of_dates as (

@@ -14,7 +14,7 @@ touched as (
 ),
 
 published as (
-    select * from {{ ref('int_customer_totals_published') }}
+    select * from {{ source('published', 'customer_order_totals') }}
 ),
 
 of_touched as (

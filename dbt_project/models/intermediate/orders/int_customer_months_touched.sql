@@ -51,7 +51,7 @@ summands as (
             select
                 published.orders,
                 published.revenue
-            from {{ ref('int_customer_months_published') }} as published
+            from {{ source('published', 'customer_months') }} as published
             where months.order_month = published.order_month and months.customer_id = published.customer_id
             limit all offset 0  -- noqa: AM09
         ) as former

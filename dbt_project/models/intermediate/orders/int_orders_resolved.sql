@@ -19,7 +19,7 @@ accepted as (
 ),
 
 shadowed as (
-    select {{ columns }} from {{ ref('int_orders_shadowed_published') }}
+    select {{ columns }} from {{ source('shadowed', 'int_orders_shadowed') }}
 ),
 
 accepted_before as (

@@ -5,6 +5,5 @@
     unlogged=false,
     meta={'key': 'order_id', 'touched': 'int_orders_touched'},
     indexes=[{'columns': ['logical_date']}],
-    post_hook='{{ key_shadowed_orders_by_logical_date() }}',
 ) }}
 select * from {{ ref('int_orders_shadowed__changes') }}

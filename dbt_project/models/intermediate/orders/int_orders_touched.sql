@@ -10,11 +10,11 @@ days as (
 
 -- used twice: as a whole it would be all of the history
 published as not materialized (
-    select * from {{ ref('int_orders_published') }}
+    select * from {{ source('published', 'fct_orders') }}
 ),
 
 shadowed as (
-    select * from {{ ref('int_orders_shadowed_published') }}
+    select * from {{ source('shadowed', 'int_orders_shadowed') }}
 ),
 
 touched as (

@@ -6,7 +6,7 @@ days as (
 ),
 
 published as (
-    select * from {{ ref('int_product_months_published') }}
+    select * from {{ source('published', 'product_months') }}
     where not exists (
         select from days
         where days.is_full

@@ -20,9 +20,9 @@ accepted as (
 ),
 
 accepted_before as (
-    select {{ columns }} from {{ ref('int_reviews_published') }}
+    select {{ columns }} from {{ source('published', 'fct_reviews') }}
     union all
-    select {{ columns }} from {{ ref('int_reviews_shadowed_published') }}
+    select {{ columns }} from {{ source('shadowed', 'int_reviews_shadowed') }}
 ),
 
 on_other_days as (

@@ -10,11 +10,11 @@ days as (
 
 -- used twice: as a whole it would be all of the history
 published as not materialized (
-    select * from {{ ref('int_reviews_published') }}
+    select * from {{ source('published', 'fct_reviews') }}
 ),
 
 shadowed as (
-    select * from {{ ref('int_reviews_shadowed_published') }}
+    select * from {{ source('shadowed', 'int_reviews_shadowed') }}
 ),
 
 touched as (

@@ -5,7 +5,7 @@ with
 before_this_build as (
     select totals.*
     from {{ ref('int_products_touched') }} as touched
-    inner join {{ ref('int_product_totals_published') }} as totals on touched.product_id = totals.product_id
+    inner join {{ source('published', 'product_rating_totals') }} as totals on touched.product_id = totals.product_id
     where not exists (
         select from {{ ref('int_review_days') }} as days
         where days.is_full
