@@ -45,8 +45,8 @@ MUTATIONS = {
     ),
     "totals have room on their pages": Mutation(
         "dbt_project/macros/published.sql",
-        "{% if model.config.meta.fillfactor %}",
-        "{% if false %}",
+        "if model.config.meta.fillfactor else",
+        "if false else",
         "tests/dbt_project/test_merge_changes.py",
     ),
     "publish refuses what was based on other marts": Mutation(
