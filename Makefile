@@ -1,6 +1,6 @@
 # Everything that people and CI run. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo unit test slow slow-durations check slim new-model new-source format airflow docs report bench chaos clean
+.PHONY: help setup lock demo unit test slow slow-durations check format airflow docs report bench chaos clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -60,17 +60,6 @@ check: setup ## lint, types, SQL style, dbt parse, secrets, known vulnerabilitie
 	$(DBT) --warn-error --quiet parse --no-partial-parse --show-all-deprecations --project-dir dbt_project --profiles-dir . --target-path $(STATE)/check --log-path $(STATE)/check
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
 	@$(BIN)/python -m tests.known_vulnerabilities
-
-# What state:modified+ of dbt's slim CI is, in schemas of its own.
-BASE ?= main
-slim: setup ## dbt models that differ from BASE=main, and what depends on them: built and tested on a week, not published
-	@$(BIN)/python -m orchestration.slim_build $(BASE)
-
-new-model: setup ## a mart to begin with, with its contract and tests: make new-model NAME=weekly_sales
-	@$(BIN)/python -m orchestration.new_model "$(NAME)"
-
-new-source: setup ## another shop to begin with, with an imitation to test it by: make new-source NAME=my_shop
-	@$(BIN)/python -m orchestration.new_source "$(NAME)"
 
 format: setup ## format Python and SQL
 	$(BIN)/ruff check --fix-only .

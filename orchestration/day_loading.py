@@ -1,13 +1,12 @@
 """The days of a run, dataset by dataset: landed some at a time, judged one by one. What fails is in the outcome."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import date
 from typing import TYPE_CHECKING
 
 from monitoring import ledger
 from orchestration import steps
-from orchestration.imports_ahead import imports_ahead
 from orchestration.outcome import DayOutcome, RunOutcome
 from orchestration.pipelines import REVIEWS
 from pipeline_errors import DaybreakError, DayBusyError, GateRefusedError
@@ -31,7 +30,7 @@ def load_days(dataset: str, days: Sequence[date], outcome: RunOutcome, say: Say,
     left = list(days)
     try:
         with kept_connections():
-            with outcome.timed("wait_for_shop"), imports_ahead(are_needed=_has_new(dataset, days[:DAYS_AT_ONCE])):
+            with outcome.timed("wait_for_shop"):
                 steps.wait_for_shop(dataset, days[0], outcome.run_id, wait_seconds)
             while left:
                 left = left[_load_some(dataset, left, outcome, say, is_held=len(days) == 1) :]
@@ -57,7 +56,7 @@ def _load_some(dataset: str, days: Sequence[date], outcome: RunOutcome, say: Say
         with ExitStack() as briefly:
             if not is_held:
                 days = briefly.enter_context(day_locks(dataset, days[:DAYS_AT_ONCE]))
-            with outcome.timed("extract_load"), imports_ahead(are_needed=_has_new(dataset, days)):
+            with outcome.timed("extract_load"):
                 receipts = steps.extract_load_days(dataset, days, outcome.run_id, lambda day: say(f"{day} {dataset}"))
             for receipt in receipts:
                 say(f"{receipt.day} {dataset}: gate")
@@ -66,13 +65,6 @@ def _load_some(dataset: str, days: Sequence[date], outcome: RunOutcome, say: Say
         _failed(dataset, days[0], error, outcome)
         return 1
     return len(receipts)
-
-
-def _has_new(dataset: str, days: Sequence[date]) -> bool:
-    """Whether one of these days was never admitted: unless the shop fails, the gate is sure to be asked."""
-    with suppress(DaybreakError), connect() as connection:  # a step will tell of it
-        return any(ledger.day_state(connection, dataset, day).admitted_load_id is None for day in days)
-    return False
 
 
 def _admit(receipt: "LoadReceipt", outcome: RunOutcome) -> None:

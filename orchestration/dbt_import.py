@@ -4,29 +4,13 @@ import inspect
 from functools import cache
 from importlib import import_module
 
-# One after the other, as small as they can be had: who imports ahead looks after each whether it shall end.
-PARTS = (
-    "dbt_common.events.functions",
-    "dbt.adapters.factory",
-    "dbt.contracts.graph.nodes",
-    "dbt.config",
-    "dbt.parser.manifest",
-    "dbt.cli.main",
-)
-
 
 @cache
 def import_dbt() -> None:
     """Import dbt's command line, before anything else imports a part of it."""
-    prepare_for_dbt()
-    import_module(PARTS[-1])
-
-
-@cache
-def prepare_for_dbt() -> None:
-    """Do what has to be done before the first part of dbt is imported, and once after."""
     _compile_serializers_when_used()
     _name_flags_quickly()
+    import_module("dbt.cli.main")
 
 
 def _compile_serializers_when_used() -> None:
