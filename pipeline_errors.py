@@ -15,11 +15,7 @@ An error is one line: day, step, cause, remedy. It never carries a secret or a c
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from expectations.gate import GateDecision
-
+from typing import Any
 
 LONGEST_CAUSE = 600  # characters: a driver's message can be a page long
 
@@ -71,13 +67,13 @@ class LockedError(WarehouseError):
 
 
 class GateRefusedError(DaybreakError):
-    """The day's error rate is above its threshold; readers see nothing of it. `decision` has the counts."""
+    """The day's error rate is above its threshold; readers see nothing of it. `figures`: the counts behind it."""
 
     exit_code = 5
 
-    def __init__(self, cause: str, remedy: str = "", *, decision: "GateDecision | None" = None) -> None:
+    def __init__(self, cause: str, remedy: str = "", *, figures: Mapping[str, Any] | None = None) -> None:
         super().__init__(cause, remedy)
-        self.decision = decision
+        self.figures = figures
 
 
 class DayBusyError(DaybreakError):

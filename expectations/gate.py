@@ -40,6 +40,18 @@ class GateDecision:
     decision: Verdict
     settings: dict[str, Any]  # the row of ops.dataset_settings that the load was judged by
 
+    def figures(self) -> dict[str, Any]:
+        """Counts, rates (0–1) and rows per reason, as plain values."""
+        return {
+            "rows": self.row_count,
+            "identical_copies": self.identical_copies,
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "bad_rate": float(self.bad_rate),
+            "max_bad_rate": float(self.max_bad_rate),
+            "rejected_by_reason": self.rejected_by_reason,
+        }
+
 
 def judge(dataset: str, day: date, load_id: str) -> GateDecision:
     """Judge a load of a day: refused when its bad rate is above the threshold; empty when it has no rows.

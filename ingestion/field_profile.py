@@ -116,7 +116,7 @@ def profile_of(rows: Sequence[Any], config: ShopConfig, dataset: str, day: date)
     return Profile(len(items), fields, undeclared_types(items, taken), len(rows) - len(items))
 
 
-def profile_as_json(rows: Sequence[Any], config: ShopConfig, dataset: str, day: date) -> dict[str, Any] | None:
+def profile_as_json(config: ShopConfig, dataset: str, rows: Sequence[Any], day: date) -> dict[str, Any] | None:
     """As `profile_of`, to be stored; none if it fails, for no day fails because it could not be described."""
     try:
         return profile_of(rows, config, dataset, day).as_json()

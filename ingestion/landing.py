@@ -15,7 +15,6 @@ from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_
 from ingestion.day_file import DayFile, columns_of
 from ingestion.day_pipeline import write_pages
 from ingestion.deadline import Deadline
-from ingestion.field_profile import profile_as_json
 from ingestion.load_directory import load_directory
 from ingestion.load_receipt import LoadReceipt
 from ingestion.page_check import PageCheck
@@ -33,6 +32,7 @@ from pipeline_settings import settings
 logger = logging.getLogger(__name__)
 
 OnDay = Callable[[date], None]
+ProfileOf = Callable[[Sequence[Any], date], Mapping[str, Any] | None]
 
 HEALTH_CHECK_SECONDS = 5.0
 ROWS_AT_ONCE, SECONDS_AT_ONCE = 100_000, 60.0  # of days that are loaded together: what an error makes us do again
@@ -75,16 +75,22 @@ def land(dataset: str, day: date) -> LoadReceipt:
     return land_days(dataset, [day])[0]
 
 
-def land_days(dataset: str, days: Sequence[date], on_day: OnDay = lambda _: None) -> list[LoadReceipt]:
+def land_days(
+    dataset: str,
+    days: Sequence[date],
+    on_day: OnDay = lambda _: None,
+    profile_of: ProfileOf = lambda _rows, _day: None,
+) -> list[LoadReceipt]:
     """Land the first of these days as `land` does, each by a load of its own, but all of them by one run of dlt.
 
     It takes no more than are read in SECONDS_AT_ONCE or have ROWS_AT_ONCE, and none from one on that cannot be read.
-    `on_day` is called before a day is read. Raises as `land` does, for the first day or for all.
+    `on_day` is called before a day is read, `profile_of` with a sample of its rows. Raises as `land` does, for the
+    first day or for all.
     """
     shop_config().dataset(dataset)
     shop_access(shop_config())
     with load_directory(settings().daybreak_home, new_load_id()) as directory:
-        read = list(_read_days(dataset, days, directory, on_day))
+        read = list(_read_days(dataset, days, directory, on_day, profile_of))
         started = time.monotonic()
         with plain_errors(directory):
             _load_rest(dataset, read)
@@ -123,7 +129,9 @@ def new_load_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(3)}"
 
 
-def _read_days(dataset: str, days: Sequence[date], directory: Path, on_day: OnDay) -> Iterator[_DayRead]:
+def _read_days(
+    dataset: str, days: Sequence[date], directory: Path, on_day: OnDay, profile_of: ProfileOf
+) -> Iterator[_DayRead]:
     rows, began = 0, time.monotonic()
     for number, day in enumerate(days):
         started = time.monotonic()
@@ -139,7 +147,7 @@ def _read_days(dataset: str, days: Sequence[date], directory: Path, on_day: OnDa
                 raise
             logger.info("%s of %s is left for later: %s", dataset, day, error)
             return
-        profile = profile_as_json(file.sample.rows, shop_config(), dataset, day)
+        profile = profile_of(file.sample.rows, day)
         file.sample.rows.clear()
         yield _DayRead(day, load_id, file, pages, time.monotonic() - started, profile, skipped)
         rows += file.row_count

@@ -16,7 +16,6 @@ import psycopg
 from monitoring import unstored
 from monitoring.alert_store import Alert, store
 from monitoring.plain_text import first_line, without_secrets, without_user
-from monitoring.run_figures import refusal_figures
 from pipeline_errors import DaybreakError, GateRefusedError
 from warehouse.connection import connect
 
@@ -84,7 +83,7 @@ def report_failure(
         return _tell(replace(alert, cause=first_line(error), remedy=UNEXPECTED_REMEDY))
     alert = replace(alert, day=day or error.day, step=error.step or step, cause=error.cause, remedy=error.remedy)
     if isinstance(error, GateRefusedError):
-        alert = replace(alert, kind="refusal", figures=refusal_figures(error.decision) if error.decision else None)
+        alert = replace(alert, kind="refusal", figures=error.figures)
     return _tell(alert)
 
 

@@ -6,15 +6,15 @@ before is forgotten.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from ingestion.field_profile import Profile
+from ingestion.load_receipt import LoadReceipt
 from ingestion.shop_config import shop_config
 from monitoring.contract import Contract
 from monitoring.contract_usual import Difference
@@ -104,18 +104,18 @@ class ProfiledLoad:
     is_refused: bool
 
 
-def save_profile(
-    connection: Connection, dataset: str, day: date, load_id: str, profile: Mapping[str, Any] | None
-) -> None:
+def save_profile(connection: Connection, receipt: LoadReceipt) -> None:
     """Keep the profile of a load, in the caller's transaction. What cannot be kept is logged, and breaks nothing."""
+    if receipt.profile is None:
+        return
     try:
         with connection.transaction():
             connection.execute(
                 "insert into ops.field_profiles (load_id, dataset, day, profile) values (%s, %s, %s, %s)",
-                [load_id, dataset, day, Jsonb(profile)],
+                [receipt.load_id, receipt.dataset, receipt.day, Jsonb(receipt.profile)],
             )
     except Exception as failure:
-        logger.warning("The profile of %s %s was not kept: %s", dataset, day, first_line(failure))
+        logger.warning("The profile of %s %s was not kept: %s", receipt.dataset, receipt.day, first_line(failure))
 
 
 def contract_for(connection: Connection, dataset: str, day: date, load_id: str | None) -> Contract:

@@ -45,3 +45,19 @@ class DatasetsUsed:
             [use for use in uses if use.pipeline in (None, pipeline)] for uses in (self.reads, self.writes)
         )
         return DatasetsUsed(reads, writes, self.days)
+
+
+@dataclass(frozen=True)
+class LineageRun:
+    """A run of a job, as OpenLineage knows it. `run_id` is a UUID."""
+
+    namespace: str
+    job: str
+    run_id: str
+    parent: "LineageRun | None" = None
+    kind: str = "RUN"  # or STEP
+
+    @property
+    def root(self) -> "LineageRun":
+        """The outermost run, itself if it is that."""
+        return self.parent.root if self.parent else self

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from monitoring.contract_store import save_profile
 from warehouse.connection import Connection
 from warehouse.locks import require_day
 
@@ -53,8 +52,6 @@ def record_load(connection: Connection, receipt: "LoadReceipt") -> None:
             receipt.skipped,
         ],
     )
-    if receipt.profile:
-        save_profile(connection, receipt.dataset, receipt.day, receipt.load_id, receipt.profile)
 
 
 def day_state(connection: Connection, dataset: str, day: date) -> LedgerDay:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from monitoring.dataset_use import DatasetsUsed
+from monitoring.dataset_use import DatasetsUsed, LineageRun
 from pipeline_errors import told
 
 if TYPE_CHECKING:
@@ -28,22 +28,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NAMESPACE = "daybreak"  # of our jobs, unless OPENLINEAGE_NAMESPACE names another
-
-
-@dataclass(frozen=True)
-class LineageRun:
-    """A run of a job, as OpenLineage knows it. `run_id` is a UUID."""
-
-    namespace: str
-    job: str
-    run_id: str
-    parent: "LineageRun | None" = None
-    kind: str = "RUN"  # or STEP
-
-    @property
-    def root(self) -> "LineageRun":
-        """The outermost run, itself if it is that."""
-        return self.parent.root if self.parent else self
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ from openlineage.client.facet_v2 import (
 from openlineage.client.uuid import generate_new_uuid
 
 from ingestion.shop_config import shop_config
-from monitoring.dataset_use import DatasetsUsed, DatasetUse
-from monitoring.lineage import LineageRun
+from monitoring.dataset_use import DatasetsUsed, DatasetUse, LineageRun
 from pipeline_errors import told
 from pipeline_settings import settings
 

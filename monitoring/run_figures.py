@@ -1,12 +1,9 @@
-"""A run of a day in a few figures, for the message that tells of it: from the ops tables, or from a refusal."""
+"""A run of a day in a few figures, for the message that tells of it, read from the ops tables."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from warehouse.connection import Connection
-
-if TYPE_CHECKING:
-    from expectations.gate import GateDecision
 
 # Of the publications since `steps` began. int_* are for the next build, not for readers.
 ROWS_PUBLISHED = """
@@ -40,16 +37,3 @@ def run_figures(connection: Connection, pipeline: str, day: date | None, run_id:
     values = {"pipeline": pipeline, "day": day, "run_id": run_id}
     row = connection.execute(FIGURES.encode(), values).fetchone()
     return dict(row["figures"]) if row else {}
-
-
-def refusal_figures(decision: "GateDecision") -> dict[str, Any]:
-    """What a refusal followed from: counts, rates (0–1) and rows per reason."""
-    return {
-        "rows": decision.row_count,
-        "identical_copies": decision.identical_copies,
-        "accepted": decision.accepted,
-        "rejected": decision.rejected,
-        "bad_rate": float(decision.bad_rate),
-        "max_bad_rate": float(decision.max_bad_rate),
-        "rejected_by_reason": decision.rejected_by_reason,
-    }

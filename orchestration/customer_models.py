@@ -23,7 +23,7 @@ from warehouse.roles import TRANSFORMER, acting_as
 
 if TYPE_CHECKING:
     from modeling.customers import Fit
-    from orchestration.day_loading import Say
+    from orchestration.day_loading import OnProgress
 
 logger = logging.getLogger(__name__)
 
@@ -86,19 +86,19 @@ def keep_history(as_of_date: date, run_id: str) -> None:
                 connection.execute(HISTORY_TAKEN, [day])
 
 
-def fit_now(as_of_date: date | None, say: "Say" = lambda _: None) -> "Fit":
+def fit_now(as_of_date: date | None, on_progress: "OnProgress" = lambda _: None) -> "Fit":
     """Fit as of a day, or of the last Sunday that is published, whether it is due or not, and keep the history."""
     run_id = new_run_id()
     with connect() as connection:
         published = _newest_day(connection)
     if published is None:
         raise ConfigurationError("No day of orders is published yet", RUN_FIRST)
-    fit = _fit_and_keep(as_of_date or _sunday(published), run_id, say)
+    fit = _fit_and_keep(as_of_date or _sunday(published), run_id, on_progress)
     alerts.report_published(NAME, None, [fit.as_of_date], run_id)
     return fit
 
 
-def follow(outcome: RunOutcome, pipelines: Sequence[str], say: "Say") -> None:
+def follow(outcome: RunOutcome, pipelines: Sequence[str], on_progress: "OnProgress") -> None:
     """Do what is due after a run of orders. What goes wrong is told as a failure of its own; the run succeeded.
 
     `outcome.models` says what was fitted, or why not.
@@ -111,7 +111,7 @@ def follow(outcome: RunOutcome, pipelines: Sequence[str], say: "Say") -> None:
         if as_of_date is None:
             return
         with outcome.timed(NAME):
-            outcome.models = str(_fit_and_keep(as_of_date, outcome.run_id, say))
+            outcome.models = str(_fit_and_keep(as_of_date, outcome.run_id, on_progress))
         alerts.report_published(NAME, None, [as_of_date], outcome.run_id)
     except Exception as error:
         outcome.models = f"customer models stay as they were: {told(error)}"
@@ -144,9 +144,9 @@ def _sunday(day: date) -> date:
     return day - timedelta(days=day.isoweekday() % 7)
 
 
-def _fit_and_keep(as_of_date: date, run_id: str, say: "Say") -> "Fit":
-    say("fit_customer_models")
+def _fit_and_keep(as_of_date: date, run_id: str, on_progress: "OnProgress") -> "Fit":
+    on_progress("fit_customer_models")
     fit = fit_customer_models(as_of_date, run_id)
-    say("keep_history")
+    on_progress("keep_history")
     keep_history(as_of_date, run_id)
     return fit

@@ -17,12 +17,14 @@ from warehouse.locks import day_lock, day_locks
 if TYPE_CHECKING:
     from ingestion.load_receipt import LoadReceipt
 
-Say = Callable[[str], None]  # told what is being done, for a progress bar
+OnProgress = Callable[[str], None]  # told what is being done, for a progress bar
 
 DAYS_AT_ONCE = 31  # held by their locks and landed together, at most
 
 
-def load_days(dataset: str, days: Sequence[date], outcome: RunOutcome, say: Say, wait_seconds: float) -> None:
+def load_days(
+    dataset: str, days: Sequence[date], outcome: RunOutcome, on_progress: OnProgress, wait_seconds: float
+) -> None:
     """Land these days and judge them. A single one is held already; in a range each is held until it is judged.
 
     A refused or busy day is passed over; what stops any other day stops the dataset.
@@ -33,16 +35,16 @@ def load_days(dataset: str, days: Sequence[date], outcome: RunOutcome, say: Say,
             with outcome.timed("wait_for_shop"):
                 steps.wait_for_shop(dataset, days[0], outcome.run_id, wait_seconds)
             while left:
-                left = left[_load_some(dataset, left, outcome, say, is_held=len(days) == 1) :]
+                left = left[_load_some(dataset, left, outcome, on_progress, is_held=len(days) == 1) :]
     except DaybreakError as error:
         _failed(dataset, error.day or left[0], error, outcome)
 
 
-def judge_again(dataset: str, days: Sequence[date], outcome: RunOutcome, say: Say) -> None:
+def judge_again(dataset: str, days: Sequence[date], outcome: RunOutcome, on_progress: OnProgress) -> None:
     """Judge the newest loads of these days that are still in raw."""
     with kept_connections():
         for day in days:
-            say(f"{day} {dataset}")
+            on_progress(f"{day} {dataset}")
             with day_lock(dataset, day):
                 with connect() as connection:
                     load_id = ledger.newest_load(connection, dataset, day)
@@ -50,16 +52,20 @@ def judge_again(dataset: str, days: Sequence[date], outcome: RunOutcome, say: Sa
                     _judge(dataset, day, load_id, outcome, is_again=True)
 
 
-def _load_some(dataset: str, days: Sequence[date], outcome: RunOutcome, say: Say, *, is_held: bool) -> int:
+def _load_some(
+    dataset: str, days: Sequence[date], outcome: RunOutcome, on_progress: OnProgress, *, is_held: bool
+) -> int:
     """Land the first of these days, and judge them; returns how many that were."""
     try:
         with ExitStack() as briefly:
             if not is_held:
                 days = briefly.enter_context(day_locks(dataset, days[:DAYS_AT_ONCE]))
             with outcome.timed("extract_load"):
-                receipts = steps.extract_load_days(dataset, days, outcome.run_id, lambda day: say(f"{day} {dataset}"))
+                receipts = steps.extract_load_days(
+                    dataset, days, outcome.run_id, lambda day: on_progress(f"{day} {dataset}")
+                )
             for receipt in receipts:
-                say(f"{receipt.day} {dataset}: gate")
+                on_progress(f"{receipt.day} {dataset}: gate")
                 _admit(receipt, outcome)
     except DayBusyError as error:
         _failed(dataset, days[0], error, outcome)
@@ -88,11 +94,11 @@ def _judge(dataset: str, day: date, load_id: str, outcome: RunOutcome, *, is_aga
             decision = steps.gate(dataset, day, load_id, outcome.run_id)
     except GateRefusedError as error:
         outcome.errors.append(error)
-        outcome.days.append(DayOutcome(dataset, day, "refused", decision=error.decision, error=error))
+        outcome.days.append(DayOutcome(dataset, day, "refused", figures=error.figures, error=error))
         return
     _score(dataset, day, load_id, outcome, is_again=is_again)
     state = "empty" if decision.decision == "empty" else "admitted"
-    outcome.days.append(DayOutcome(dataset, day, state, decision.row_count, decision))
+    outcome.days.append(DayOutcome(dataset, day, state, decision.row_count, decision.figures()))
 
 
 def _score(dataset: str, day: date, load_id: str, outcome: RunOutcome, *, is_again: bool = False) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from monitoring import ledger, lineage
 from monitoring.log_lines import context
 from orchestration import steps
-from orchestration.day_loading import Say, judge_again, load_days
+from orchestration.day_loading import OnProgress, judge_again, load_days
 from orchestration.outcome import DayOutcome, RunOutcome, new_run_id
 from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, POSTGRES, REVIEWS
 from orchestration.run_messages import told
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 def run_days(
     days: Sequence[date],
     pipelines: Sequence[str],
-    say: Say = lambda _: None,
+    on_progress: OnProgress = lambda _: None,
     *,
     wait_seconds: float = 0.0,
     engine: str = POSTGRES,
@@ -45,12 +45,12 @@ def run_days(
         if len(days) == 1 and not _hold(datasets, days[0], outcome, held):
             return outcome
         for dataset in datasets:
-            load_days(dataset, days, outcome, say, wait_seconds)
-        _build_and_publish(pipelines, days, outcome, say, engine=engine)
+            load_days(dataset, days, outcome, on_progress, wait_seconds)
+        _build_and_publish(pipelines, days, outcome, on_progress, engine=engine)
     return outcome
 
 
-def replay_days(days: Sequence[date], pipelines: Sequence[str], say: Say = lambda _: None) -> RunOutcome:
+def replay_days(days: Sequence[date], pipelines: Sequence[str], on_progress: OnProgress = lambda _: None) -> RunOutcome:
     """Judge, build and publish these days again from what is in raw; the shop is not asked."""
     outcome = RunOutcome(new_run_id())
     with _of_run("daybreak.replay", days, outcome), told(pipelines, days, outcome, is_replay=True):
@@ -58,12 +58,12 @@ def replay_days(days: Sequence[date], pipelines: Sequence[str], say: Say = lambd
             steps.prepare()
         for name in pipelines:
             if dataset := BY_NAME[name].dataset:
-                judge_again(dataset, days, outcome, say)
-        _build_and_publish(pipelines, days, outcome, say, day_range=(days[0], days[-1]))
+                judge_again(dataset, days, outcome, on_progress)
+        _build_and_publish(pipelines, days, outcome, on_progress, day_range=(days[0], days[-1]))
     return outcome
 
 
-def publish_pending(say: Say = lambda _: None) -> RunOutcome:
+def publish_pending(on_progress: OnProgress = lambda _: None) -> RunOutcome:
     """Build and publish what is admitted and not yet published, of all pipelines. Nothing is loaded or judged."""
     outcome = RunOutcome(new_run_id())
     with connect() as connection:
@@ -71,7 +71,7 @@ def publish_pending(say: Say = lambda _: None) -> RunOutcome:
     if days:
         names = list(BY_NAME)
         with _of_run("daybreak.publish", days, outcome), told(names, days, outcome):
-            _build_and_publish(names, days, outcome, say)
+            _build_and_publish(names, days, outcome, on_progress)
     return outcome
 
 
@@ -106,7 +106,7 @@ def _build_and_publish(
     pipelines: Sequence[str],
     days: Sequence[date],
     outcome: RunOutcome,
-    say: Say,
+    on_progress: OnProgress,
     *,
     engine: str = POSTGRES,
     day_range: tuple[date, date] | None = None,
@@ -119,13 +119,13 @@ def _build_and_publish(
             if REVIEWS.name in pipelines:
                 steps.score_what_is_left(outcome.run_id)
             if day_range or _has_work(pipelines):
-                say("transform")
+                on_progress("transform")
                 transform = partial(
                     steps.transform, pipelines, days, outcome.run_id, day_range=day_range, engine=engine
                 )
                 with outcome.timed("transform"):
-                    is_green = _is_green(transform, outcome, say)
-                say("publish")
+                    is_green = _is_green(transform, outcome, on_progress)
+                on_progress("publish")
                 with outcome.timed("publish"):
                     if is_green:
                         outcome.rows_published = steps.publish(pipelines, days, outcome.run_id)
@@ -136,13 +136,13 @@ def _build_and_publish(
         with suppress(DaybreakError):  # what stopped the build may stop this as well
             _measure(pipelines, days, outcome)
         return
-    _follow_up(pipelines, days, outcome, say)
+    _follow_up(pipelines, days, outcome, on_progress)
 
 
-def _is_green(transform: Callable[..., None], outcome: RunOutcome, say: Say) -> bool:
+def _is_green(transform: Callable[..., None], outcome: RunOutcome, on_progress: OnProgress) -> bool:
     """Whether every model and test is green."""
     try:
-        transform(on_progress=lambda name, number, total: say(f"transform {number}/{total} {name}"))
+        transform(on_progress=lambda name, number, total: on_progress(f"transform {number}/{total} {name}"))
     except ModelError as error:
         outcome.errors.append(error)
         return False
@@ -156,9 +156,9 @@ def _publish_what_is_green(pipelines: Sequence[str], days: Sequence[date], outco
             outcome.rows_published |= steps.publish([name], days, outcome.run_id)
 
 
-def _follow_up(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, say: Say) -> None:
+def _follow_up(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, on_progress: OnProgress) -> None:
     if REVIEWS.name in pipelines:
-        say("update_cache")
+        on_progress("update_cache")
         with outcome.timed("update_cache"):
             outcome.cache = steps.update_cache(days[-1], outcome.run_id)
     _measure(pipelines, days, outcome)

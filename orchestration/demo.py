@@ -14,7 +14,7 @@ from local.shop_server import ShopServer, serve_forever
 from local.simulated_shop import CORRECTED_DAY, DEMO_FROM, DEMO_TO, REFUSED_DAY, SimulatedShop
 from orchestration import summary
 from orchestration.customer_models import follow
-from orchestration.day_loading import Say
+from orchestration.day_loading import OnProgress
 from orchestration.day_run import days_between, run_days
 from orchestration.outcome import RunOutcome
 from orchestration.pipelines import PIPELINES
@@ -42,15 +42,15 @@ STORY = f"""
 """
 
 
-def run_demo(say: Say) -> list[RunOutcome]:
+def run_demo(on_progress: OnProgress) -> list[RunOutcome]:
     """Load the simulated weeks, let the shop correct itself, and run the two days again that it corrected."""
     names = [pipeline.name for pipeline in PIPELINES]
     shop = SimulatedShop()
     with _serving(shop):
-        first = run_days(days_between(DEMO_FROM, DEMO_TO), names, say)
+        first = run_days(days_between(DEMO_FROM, DEMO_TO), names, on_progress)
         shop.correct()
-        again = [run_days([day], names, say) for day in (REFUSED_DAY, CORRECTED_DAY)]
-        follow(again[-1], names, say)
+        again = [run_days([day], names, on_progress) for day in (REFUSED_DAY, CORRECTED_DAY)]
+        follow(again[-1], names, on_progress)
     return [first, *again]
 
 

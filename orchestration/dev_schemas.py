@@ -1,14 +1,13 @@
 """Schemas of a developer's own beside the readers', for dbt's target `dev`: made for a block and dropped at its end."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from psycopg import sql
 
 from orchestration import dbt_runner
-from orchestration.day_loading import Say
 from warehouse.connection import Connection, connect
 from warehouse.locks import pipeline_lock
 from warehouse.roles import TRANSFORMER, acting_as, are_ours
@@ -41,7 +40,7 @@ def dev_schemas(prefix: str) -> Iterator[None]:
                 os.environ[VARIABLE] = before
 
 
-def run_dev(command: list[str], prefix: str, manifest: Any, say: Say) -> Any:
+def run_dev(command: list[str], prefix: str, manifest: Any, say: Callable[[str], None]) -> Any:
     """Run a dbt command in the target `dev`, telling of each node that has ended; returns dbt's results."""
     listener = dbt_runner.progress_listener(lambda node, number, count: say(f"{node} ({number} of {count})"))
     return dbt_runner.invoke([*command, "--target", "dev"], [listener], state=f"dbt-{prefix}", manifest=manifest)

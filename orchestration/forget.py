@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from orchestration import steps
 from orchestration.customer_models import FIT_WAIT_SECONDS, NAME
-from orchestration.day_loading import Say
+from orchestration.day_loading import OnProgress
 from orchestration.day_run import publish_pending
 from orchestration.outcome import RunOutcome
 from orchestration.pipelines import PIPELINES
@@ -23,7 +23,7 @@ class Forgotten:
     outcome: RunOutcome = field(repr=False)
 
 
-def forget_customer(customer_id: str, say: Say = lambda _: None) -> Forgotten:
+def forget_customer(customer_id: str, on_progress: OnProgress = lambda _: None) -> Forgotten:
     """Remove a customer everywhere, and publish the days again that had rows of them.
 
     Killed in between, the rows are gone from raw and their days wait for the next build; forgetting again finishes it.
@@ -31,19 +31,19 @@ def forget_customer(customer_id: str, say: Say = lambda _: None) -> Forgotten:
     """
     steps.prepare()
     with pipeline_lock(NAME, FIT_WAIT_SECONDS):
-        return _forget(customer_id, say)
+        return _forget(customer_id, on_progress)
 
 
-def _forget(customer_id: str, say: Say) -> Forgotten:
+def _forget(customer_id: str, on_progress: OnProgress) -> Forgotten:
     """As above, while nothing is learnt from the customer's orders."""
     with ExitStack() as held:
         for pipeline in PIPELINES:
             held.enter_context(pipeline_lock(pipeline.name, steps.BUILD_WAIT_SECONDS))
-        say("deleting from raw")
+        on_progress("deleting from raw")
         with connect() as connection:
             mark_forgotten(connection, customer_id)
             rows = delete_raw_rows(connection, customer_id)
-    outcome = publish_pending(say)
+    outcome = publish_pending(on_progress)
     if not outcome.errors:
         with connect() as connection:
             delete_learnt_rows(connection, customer_id)

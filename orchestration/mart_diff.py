@@ -5,14 +5,13 @@ compared with the published ones by primary key. Nothing that readers see is wri
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from monitoring.time_limit import time_limit
 from orchestration import dbt_runner
-from orchestration.day_loading import Say
 from orchestration.dev_schemas import dev_schemas, run_dev, size_of
 from orchestration.relation_diff import Comparison, Side, compare
 from pipeline_errors import ConfigurationError, LockedError
@@ -35,8 +34,8 @@ class Diff:
 
 def diff_marts(
     marts: Sequence[str],
-    say: Say = lambda _: None,
-    tell: Say = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
     *,
     project: Path | None = None,
     key: Sequence[str] = (),

@@ -2,29 +2,31 @@
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline_errors import DaybreakError, GateRefusedError
 
 if TYPE_CHECKING:
-    from expectations.gate import GateDecision
     from monitoring.findings import Anomaly
     from serving.product_cache import CacheReceipt
 
 
 @dataclass
 class DayOutcome:
-    """What became of a dataset's day. `state`: admitted, unchanged, empty, refused or failed."""
+    """What became of a dataset's day. `state`: admitted, unchanged, empty, refused or failed.
+
+    `figures`: those of the gate's decision, if it was asked (GateDecision.figures).
+    """
 
     dataset: str
     day: date
     state: str
     row_count: int | None = None
-    decision: "GateDecision | None" = None
+    figures: Mapping[str, Any] | None = None
     error: DaybreakError | None = None
     anomalies: "Sequence[Anomaly]" = ()
 

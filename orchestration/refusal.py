@@ -17,5 +17,5 @@ def refusal(decision: "GateDecision") -> GateRefusedError:
         f"({decision.bad_rate:.2%}, allowed {decision.max_bad_rate:.2%}): {reasons}"
         + likely_cause(decision.dataset, decision.day),
         f"Readers keep the day as it was. See quarantine.{decision.dataset}; run the day again once it is corrected.",
-        decision=decision,
+        figures=decision.figures(),
     )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ingestion.shop_config import shop_config
@@ -81,15 +82,18 @@ def extract_load_days(
     dataset: str, days: Sequence[date], run_id: str, on_day: Callable[[date], None] = lambda _: None
 ) -> "Sequence[LoadReceipt]":
     """As `extract_load`, for the first of these days: as many as can be landed at once, at least one."""
+    from ingestion.field_profile import profile_as_json
     from ingestion.landing import land_days
+    from monitoring.contract_store import save_profile
 
     with step([BY_DATASET[dataset].name], "extract_load", days[:1], run_id) as record, acting_as(LOADER):
-        receipts = land_days(dataset, days, on_day)
+        receipts = land_days(dataset, days, on_day, partial(profile_as_json, shop_config(), dataset))
         with connect() as connection:
             for number, receipt in enumerate(receipts):
                 left_out = drop_forgotten(connection, dataset, receipt.day, receipt.load_id)
                 receipts[number] = replace(receipt, rows=receipt.rows - left_out)
                 ledger.record_load(connection, receipts[number])
+                save_profile(connection, receipts[number])
         record.records = sum(receipt.rows for receipt in receipts)
         record.shares = {receipt.day: (receipt.rows, receipt.seconds) for receipt in receipts}
         record.used = datasets_used.landing(receipts)

@@ -79,15 +79,15 @@ def _days_table(outcome: RunOutcome) -> Table:
 def _day_cells(outcome: DayOutcome) -> list[str]:
     colour = COLOURS[outcome.state]
     cells = [str(outcome.day), outcome.dataset, f"[{colour}]{outcome.state}[/]"]
-    decision = outcome.decision
-    if decision is None:
+    figures = outcome.figures
+    if figures is None:
         return [*cells, "" if outcome.row_count is None else f"{outcome.row_count:,}", "", "", ""]
     return [
         *cells,
-        f"{decision.row_count:,}",
-        f"{decision.accepted:,}",
-        f"{decision.rejected:,}",
-        f"{decision.bad_rate:.2%} of {decision.max_bad_rate:.0%}",
+        f"{figures['rows']:,}",
+        f"{figures['accepted']:,}",
+        f"{figures['rejected']:,}",
+        f"{figures['bad_rate']:.2%} of {figures['max_bad_rate']:.0%}",
     ]
 
 
@@ -95,9 +95,9 @@ def _rejections_table(outcome: RunOutcome) -> Table | None:
     """Rows by dataset and reason over all days; a row may have several reasons."""
     counts: Counter[tuple[str, str]] = Counter()
     for day in outcome.days:
-        if day.decision:
-            counts.update({(day.dataset, code): count for code, count in day.decision.rejected_by_reason.items()})
-            counts[day.dataset, "(identical copies, counted once)"] += day.decision.identical_copies
+        if day.figures:
+            counts.update({(day.dataset, code): count for code, count in day.figures["rejected_by_reason"].items()})
+            counts[day.dataset, "(identical copies, counted once)"] += day.figures["identical_copies"]
     table = Table(title="Rejected", title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("dataset", "reason"):
         table.add_column(name, no_wrap=True)
@@ -130,16 +130,4 @@ def _day_data(outcome: DayOutcome) -> dict[str, Any]:
         {"kind": anomaly.kind, "severity": anomaly.severity, "message": anomaly.message}
         for anomaly in outcome.anomalies
     ]
-    decision = outcome.decision
-    if decision is None:
-        return {**data, "rows": outcome.row_count}
-    return {
-        **data,
-        "rows": decision.row_count,
-        "accepted": decision.accepted,
-        "rejected": decision.rejected,
-        "identical_copies": decision.identical_copies,
-        "rejected_by_reason": decision.rejected_by_reason,
-        "bad_rate": float(decision.bad_rate),
-        "max_bad_rate": float(decision.max_bad_rate),
-    }
+    return {**data, **(outcome.figures or {"rows": outcome.row_count})}

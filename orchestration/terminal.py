@@ -12,7 +12,7 @@ import typer
 from pipeline_errors import DaybreakError
 
 if TYPE_CHECKING:
-    from orchestration.day_loading import Say
+    from orchestration.day_loading import OnProgress
     from orchestration.outcome import RunOutcome
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def running_servers(telling: Sequence[str] = ()) -> Iterator[None]:
 
 
 @contextmanager
-def progress(is_quiet: bool) -> Iterator["Say"]:
+def progress(is_quiet: bool) -> Iterator["OnProgress"]:
     """A line that says what is being done, on a terminal; nothing where output is read by programs."""
     if is_quiet or not sys.stderr.isatty():
         yield lambda _: None

@@ -48,8 +48,8 @@ class World:
         for result in outcome.days:
             judged, is_admitted = self.admit(result.dataset, result.day)
             assert (result.state == "refused") == (not is_admitted), (result, judged)
-            if result.decision:
-                counted = (result.decision.accepted, result.decision.rejected, result.decision.identical_copies)
+            if result.figures:
+                counted = tuple(result.figures[name] for name in ("accepted", "rejected", "identical_copies"))
                 assert counted == (len(judged.accepted), judged.rejected, judged.copies)
         return outcome
 

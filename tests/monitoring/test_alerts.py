@@ -51,7 +51,7 @@ def refusal(day: date = FIRST) -> GateRefusedError:
         "refused",
         {},
     )
-    error = GateRefusedError("2 of 20 orders are bad", "See quarantine.orders.", decision=decision)
+    error = GateRefusedError("2 of 20 orders are bad", "See quarantine.orders.", figures=decision.figures())
     error.place(day, "gate")
     return error
 

@@ -9,13 +9,13 @@ import pytest
 from dbt_common.behavior_flags import Behavior
 
 from orchestration import dbt_runner
-from orchestration.dbt_import import prepare_for_dbt
+from orchestration.dbt_import import import_dbt
 from pipeline_settings import Settings, settings
 from tests.commands import run
 
 
 def test_a_flag_of_dbt_is_still_named_by_the_module_that_declares_it() -> None:
-    prepare_for_dbt()
+    import_dbt()
     flags = Behavior([{"name": "some_flag", "default": False, "description": "Some flag."}], {})
     assert flags.some_flag._behavior_change_event.flag_source == __name__
     assert not flags.some_flag.no_warn
