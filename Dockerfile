@@ -20,8 +20,8 @@ RUN pip install --root-user-action=ignore --no-cache-dir uv==0.13.9 \
 COPY . .
 # The manifest is part of the image: the DAG files of all containers read the same one. The deployment writes it again.
 RUN pip install --root-user-action=ignore --no-cache-dir --no-deps --no-build-isolation --editable . \
-    && python -m compileall -q warehouse ingestion expectations modeling serving engine monitoring orchestration local *.py \
-    && python -c "from orchestration.deploy import write_manifest; print(write_manifest())" \
+    && python -m compileall -q warehouse ingestion expectations modeling serving monitoring transformation engine local orchestration cli *.py \
+    && python -c "from orchestration.airflow.deploy import write_manifest; print(write_manifest())" \
     && chown --recursive daybreak:daybreak dbt_project/target
 
 # AIRFLOW_CONFIG: a file there would keep the defaults of the version that wrote it; settings are variables.
@@ -34,4 +34,4 @@ ENV PYTHONUNBUFFERED=1 \
 
 USER 50000:50000
 WORKDIR /var/lib/daybreak
-CMD ["python", "-m", "orchestration.deploy"]
+CMD ["python", "-m", "orchestration.airflow.deploy"]

@@ -27,8 +27,8 @@ from benchmarks.fixed_cost import DAYBREAK
 from benchmarks.process_cpu import cpu_seconds
 from benchmarks.shop import shop
 from local.airflow import Airflow, running_airflow
-from orchestration.pipelines import PIPELINES
 from pipeline_settings import PROJECT_ROOT, settings
+from transformation.pipelines import PIPELINES
 from warehouse.connection import connect
 
 ORDERS = 10_000

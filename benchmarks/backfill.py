@@ -25,8 +25,8 @@ from benchmarks.fixed_cost import DAYBREAK
 from benchmarks.shop import shop
 from orchestration import customer_models
 from orchestration.day_run import days_between
-from orchestration.pipelines import BY_NAME, PIPELINES
 from pipeline_settings import PROJECT_ROOT
+from transformation.pipelines import BY_NAME, PIPELINES
 from warehouse.connection import connect
 
 DAYS = 365

@@ -84,7 +84,7 @@ def dlt_defaults(directory: Path) -> int:
 
 def daybreak(_: Path) -> int:
     """The step of the product, as `daybreak run` calls it."""
-    from ingestion.landing import land
+    from ingestion.landing.land_days import land
 
     return land("orders", DAY).rows
 

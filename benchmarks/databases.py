@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from orchestration import dbt_runner
 from pipeline_settings import settings
+from transformation import dbt_runner
 from warehouse.connection import Connection
 
 # What is compared, independent of the order of rows: rows, and a sum over their hashes.

@@ -18,8 +18,8 @@ from benchmarks.databases import use_new_database
 from benchmarks.shop import shop
 from orchestration.day_run import run_days
 from orchestration.outcome import RunOutcome
-from orchestration.pipelines import BY_NAME
 from pipeline_settings import settings
+from transformation.pipelines import BY_NAME
 
 FIRST = date(2000, 1, 1)
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

@@ -46,8 +46,9 @@ class Transform:
 
 def prepare(size: int) -> None:
     """A database with so many published orders, and a day of so many admitted ones."""
-    from orchestration import dbt_runner, steps
-    from orchestration.pipelines import ORDERS
+    from orchestration import steps
+    from transformation import dbt_runner
+    from transformation.pipelines import ORDERS
     from warehouse.connection import connect
 
     use_new_database(f"bench_engine_{size}")
@@ -64,8 +65,9 @@ def prepare(size: int) -> None:
 
 def measure(builder: str, size: int, *, is_full: bool) -> Transform:
     """Build what is pending, or everything; nothing is published."""
-    from orchestration import dbt_runner, engine_build
-    from orchestration.pipelines import ORDERS
+    from engine import engine_build
+    from transformation import dbt_runner
+    from transformation.pipelines import ORDERS
     from warehouse.roles import TRANSFORMER, acting_as
 
     build = engine_build.build if builder == "engine" else dbt_runner.build

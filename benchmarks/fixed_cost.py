@@ -31,24 +31,26 @@ SLOW_SECONDS = 0.5  # for each of the four answers that a run waits for
 REFERENCE = "python -c pass"
 ALL_IMPORTS = "import all that a run imports"
 DAYBREAK = str(Path(sys.executable).with_name("daybreak"))
-RARELY = "from orchestration.collection import collect_rarely; collect_rarely();"  # as each process of ours begins
+RARELY = (
+    "from orchestration.garbage_collection import collect_rarely; collect_rarely();"  # as each process of ours begins
+)
 IMPORTS = {
     "import dlt's REST source": "import dlt.sources.rest_api",
     "import great_expectations": f"{RARELY}from expectations.gx_import import import_gx; import_gx()",
-    "import dbt": f"{RARELY}from orchestration.dbt_import import import_dbt; import_dbt()",
-    ALL_IMPORTS: f"{RARELY}import orchestration.day_run, ingestion.landing, expectations.gate;"
+    "import dbt": f"{RARELY}from transformation.dbt_import import import_dbt; import_dbt()",
+    ALL_IMPORTS: f"{RARELY}import orchestration.day_run, ingestion.landing.land_days, expectations.gate;"
     "from expectations.gx_import import import_gx; import_gx();"
-    "from orchestration.dbt_import import import_dbt; import_dbt()",
+    "from transformation.dbt_import import import_dbt; import_dbt()",
 }
 # what comes before each step: the day, and its newest load
 STEP = f"""{RARELY}
 from datetime import date
-from monitoring import ledger
 from orchestration import steps
+from warehouse import day_ledger
 from warehouse.connection import connect
 day, names = date.fromisoformat("{{day}}"), ["ecommerce_order_pipeline"]
 with connect() as connection:
-    load_id = ledger.newest_load(connection, "orders", day)
+    load_id = day_ledger.newest_load(connection, "orders", day)
 """
 STEPS = {
     "extract_load": "steps.prepare(); steps.extract_load('orders', day, 'alone')",

@@ -25,9 +25,10 @@ from rich.table import Table
 from benchmarks import day_by_hand, history_copies
 from benchmarks.databases import contents, in_turn, put_aside, remove, use_new_database
 from expectations.gate import judge, save_decision
-from orchestration import dbt_runner, steps
-from orchestration.pipelines import ORDERS
+from orchestration import steps
 from pipeline_settings import settings
+from transformation import dbt_runner
+from transformation.pipelines import ORDERS
 from warehouse.connection import connect
 
 SIZES = (1_000_000, 10_000_000, 50_000_000)

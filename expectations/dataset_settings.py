@@ -7,10 +7,10 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from ingestion.shop_config import ShopConfig
-from ingestion.shop_dataset import ItemKeys
-from ingestion.told_amount import PLAIN, amount_pattern
-from ingestion.told_date import date_pattern
+from ingestion.declaration.dataset_config import ItemKeys
+from ingestion.declaration.shop_config import ShopConfig
+from ingestion.values.amounts import PLAIN, amount_pattern
+from ingestion.values.dates import date_pattern
 from pipeline_errors import ConfigurationError
 from warehouse.connection import Connection, connect
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from expectations.gx_import import import_gx
 from expectations.rules import Rule, rules
-from ingestion.shop_config import STAGED_FIELDS
+from ingestion.declaration.shop_config import STAGED_FIELDS
 from pipeline_errors import ConfigurationError
 
 if TYPE_CHECKING:  # imported where it is used: it takes seconds

@@ -20,14 +20,14 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ingestion.shop_config import shop_config
+from ingestion.declaration.shop_config import shop_config
 from local import servers, state
 from local.state import LOOPBACK
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT, settings
 from warehouse.connection import connect
 
-ENV_FILE = PROJECT_ROOT / "orchestration" / "airflow.env"
+ENV_FILE = PROJECT_ROOT / "orchestration" / "airflow" / "airflow.env"
 DAGS_FOLDER = PROJECT_ROOT / "orchestration" / "dags"
 USER = "admin"
 STANDARD_PORT = 8080

@@ -161,8 +161,8 @@ def end_leftovers(home: Path, say: Say) -> None:
 
 
 def deploy(environment: Mapping[str, str], home: Path, say: Say) -> None:
-    """Run orchestration.deploy and pass its lines on. Raises DaybreakError with its exit code if it fails."""
-    command = [sys.executable, "-m", "orchestration.deploy"]
+    """Run orchestration.airflow.deploy and pass its lines on. Raises DaybreakError with its exit code if it fails."""
+    command = [sys.executable, "-m", "orchestration.airflow.deploy"]
     output: list[str] = []
     with subprocess.Popen(  # noqa: S603 - our own arguments
         command,

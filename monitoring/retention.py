@@ -1,11 +1,11 @@
-"""What monitoring forgets, and when. Raw has rules of its own: monitoring.raw_retention.
+"""What monitoring forgets, and when. Raw has rules of its own: warehouse.raw_retention.
 
 What was told is never forgotten: ops.alerts and ops.pipeline_metrics keep what a message of the outbox told.
 """
 
 from dataclasses import dataclass
 
-from monitoring import receivers
+from monitoring.alerting import receivers
 from warehouse.connection import Connection
 
 DELIVERED_DAYS = 30  # a message that every receiver has

@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from monitoring import alerts, ledger
-from monitoring.dataset_use import DatasetsUsed, DatasetUse
-from monitoring.run_log import step
+from monitoring.alerting import alerts
+from monitoring.lineage.model import DatasetsUsed, DatasetUse
+from monitoring.runs.run_log import step
 from orchestration.outcome import RunOutcome, new_run_id
-from orchestration.pipelines import ORDERS, REVIEWS
 from orchestration.run_messages import send_out
 from pipeline_errors import ConfigurationError, DaybreakError, told
+from transformation.pipelines import ORDERS, REVIEWS
+from warehouse import day_ledger
 from warehouse.connection import Connection, connect
 from warehouse.locks import once_more, pipeline_lock
 from warehouse.roles import TRANSFORMER, acting_as
@@ -74,11 +75,11 @@ def fit_customer_models(as_of_date: date, run_id: str) -> "Fit":
 
 def keep_history(as_of_date: date, run_id: str) -> None:
     """Keep segments and metrics as readers see them now: dbt's snapshots of what has been published."""
-    from orchestration import dbt_runner
+    from transformation import dbt_runner
 
     with step([NAME], "keep_history", [as_of_date], run_id), acting_as(TRANSFORMER):
         with connect() as connection:
-            names = [name for pipeline, name in SNAPSHOTS.items() if ledger.has_published(connection, pipeline)]
+            names = [name for pipeline, name in SNAPSHOTS.items() if day_ledger.has_published(connection, pipeline)]
             day = _newest_day(connection)
         with pipeline_lock(NAME, FIT_WAIT_SECONDS):
             once_more(lambda: dbt_runner.snapshot(names))

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ingestion.shop_config import shop_config
-from monitoring.dataset_use import Check, DatasetsUsed, DatasetUse
+from ingestion.declaration.shop_config import shop_config
+from monitoring.lineage.model import Check, DatasetsUsed, DatasetUse
 from pipeline_settings import settings
 
 if TYPE_CHECKING:
     from expectations.gate import GateDecision
-    from ingestion.load_receipt import LoadReceipt
+    from warehouse.load_receipt import LoadReceipt
 
 CACHE_KEYS = "product:{product_id}:metrics"
 

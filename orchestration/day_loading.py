@@ -5,17 +5,17 @@ from contextlib import ExitStack
 from datetime import date
 from typing import TYPE_CHECKING
 
-from monitoring import ledger
 from orchestration import steps
 from orchestration.outcome import DayOutcome, RunOutcome
-from orchestration.pipelines import REVIEWS
 from pipeline_errors import DaybreakError, DayBusyError, GateRefusedError
+from transformation.pipelines import REVIEWS
+from warehouse import day_ledger
 from warehouse.connection import connect
 from warehouse.kept_connections import kept_connections
 from warehouse.locks import day_lock, day_locks
 
 if TYPE_CHECKING:
-    from ingestion.load_receipt import LoadReceipt
+    from warehouse.load_receipt import LoadReceipt
 
 OnProgress = Callable[[str], None]  # told what is being done, for a progress bar
 
@@ -47,7 +47,7 @@ def judge_again(dataset: str, days: Sequence[date], outcome: RunOutcome, on_prog
             on_progress(f"{day} {dataset}")
             with day_lock(dataset, day):
                 with connect() as connection:
-                    load_id = ledger.newest_load(connection, dataset, day)
+                    load_id = day_ledger.newest_load(connection, dataset, day)
                 if load_id:
                     _judge(dataset, day, load_id, outcome, is_again=True)
 
@@ -105,7 +105,7 @@ def _score(dataset: str, day: date, load_id: str, outcome: RunOutcome, *, is_aga
     if dataset != REVIEWS.dataset:
         return
     with connect() as connection:
-        is_scored = ledger.is_scored(connection, load_id)
+        is_scored = day_ledger.is_scored(connection, load_id)
     if is_again or not is_scored:
         with outcome.timed("score_sentiment"):
             steps.score_sentiment(day, load_id, outcome.run_id)

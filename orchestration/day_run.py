@@ -6,14 +6,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, timedelta
 from functools import partial
 
-from monitoring import ledger, lineage
+from monitoring import lineage
 from monitoring.log_lines import context
 from orchestration import steps
 from orchestration.day_loading import OnProgress, judge_again, load_days
 from orchestration.outcome import DayOutcome, RunOutcome, new_run_id
-from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, POSTGRES, REVIEWS
 from orchestration.run_messages import told
 from pipeline_errors import DaybreakError, ModelError
+from transformation.pipelines import BY_DATASET, BY_NAME, HEALTH, POSTGRES, REVIEWS
+from warehouse import day_ledger
 from warehouse.connection import connect
 from warehouse.kept_connections import kept_connections
 from warehouse.locks import day_lock, pipeline_lock
@@ -67,7 +68,7 @@ def publish_pending(on_progress: OnProgress = lambda _: None) -> RunOutcome:
     """Build and publish what is admitted and not yet published, of all pipelines. Nothing is loaded or judged."""
     outcome = RunOutcome(new_run_id())
     with connect() as connection:
-        days = sorted({day for dataset in BY_DATASET for day in ledger.pending_days(connection, dataset)})
+        days = sorted({day for dataset in BY_DATASET for day in day_ledger.pending_days(connection, dataset)})
     if days:
         names = list(BY_NAME)
         with _of_run("daybreak.publish", days, outcome), told(names, days, outcome):
@@ -179,6 +180,6 @@ def _measure(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome
 def _has_work(pipelines: Sequence[str]) -> bool:
     with connect() as connection:
         datasets = [dataset for name in pipelines if (dataset := BY_NAME[name].dataset)]
-        return any(ledger.pending_days(connection, dataset) for dataset in datasets) or (
-            HEALTH.name in pipelines and ledger.is_health_behind(connection)
+        return any(day_ledger.pending_days(connection, dataset) for dataset in datasets) or (
+            HEALTH.name in pipelines and day_ledger.is_health_behind(connection)
         )

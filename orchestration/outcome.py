@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_errors import DaybreakError, GateRefusedError
 
 if TYPE_CHECKING:
-    from monitoring.findings import Anomaly
+    from monitoring.anomalies.findings import Anomaly
     from serving.product_cache import CacheReceipt
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from monitoring.contract_store import likely_cause
+from monitoring.drift.store import likely_cause
 from pipeline_errors import GateRefusedError
 
 if TYPE_CHECKING:

@@ -6,15 +6,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from monitoring import alerts, incidents, ledger, outbox, unstored
-from monitoring.metrics_file import write_metrics_file
+from monitoring.alerting import alerts, incidents, outbox, spool
 from monitoring.plain_text import first_line
-from monitoring.raw_retention import prune_superseded
 from monitoring.retention import Pruned, prune
+from monitoring.runs.metrics_file import write_metrics_file
 from orchestration.outcome import RunOutcome, new_run_id
-from orchestration.pipelines import BY_DATASET, BY_NAME, HEALTH, PIPELINES
 from pipeline_errors import DaybreakError, DayBusyError, ModelError
+from transformation.pipelines import BY_DATASET, BY_NAME, HEALTH, PIPELINES
+from warehouse import day_ledger
 from warehouse.connection import connect, create_schemas
+from warehouse.raw_retention import prune_superseded
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def keep_up() -> Upkeep:
         done.error = DaybreakError(first_line(failure), "The next call tries again.")
     if done.error:
         logger.error("Messages are kept: %s", done.error)
-        unstored.send_again()
+        spool.send_again()
     write_metrics_file(DATASETS)
     return done
 
@@ -148,7 +149,7 @@ def _stuck(unpublished: Sequence[str], days: Sequence[date], is_replay: bool) ->
     with connect() as connection:
         for name in unpublished:
             dataset = BY_NAME[name].dataset
-            waiting = ledger.pending_days(connection, dataset) if dataset else []
+            waiting = day_ledger.pending_days(connection, dataset) if dataset else []
             if waiting or (dataset and is_replay):
                 stuck[name] = waiting[-1] if waiting else days[-1]
     return stuck or {name: days[-1] for name in unpublished if name == HEALTH.name}
@@ -156,7 +157,7 @@ def _stuck(unpublished: Sequence[str], days: Sequence[date], is_replay: bool) ->
 
 def _newest_publication() -> int:
     with suppress(Exception), connect() as connection:
-        return ledger.newest_publication(connection)
+        return day_ledger.newest_publication(connection)
     return 0  # the first run: there is no such table yet
 
 

@@ -16,30 +16,30 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ingestion.shop_config import shop_config
-from monitoring import ledger
-from monitoring.anomalies import record_anomalies
-from monitoring.limits import anomaly_limits
-from monitoring.metrics import record_metrics
-from monitoring.raw_retention import prune_day
-from monitoring.run_log import step
-from monitoring.time_limit import time_limit
+from ingestion.declaration.shop_config import shop_config
+from monitoring.anomalies.find_anomalies import record_anomalies
+from monitoring.anomalies.limits import anomaly_limits
+from monitoring.runs.metrics import record_metrics
+from monitoring.runs.run_log import step
 from orchestration import datasets_used
-from orchestration.pipelines import BY_DATASET, BY_NAME, POSTGRES, REVIEWS, SPARK
 from orchestration.refusal import refusal
-from orchestration.staging import ensure_staging
 from pipeline_errors import DayBusyError, ModelError
+from transformation.pipelines import BY_DATASET, BY_NAME, POSTGRES, REVIEWS, SPARK
+from transformation.staging import ensure_staging
+from warehouse import day_ledger
 from warehouse.connection import connect, create_schemas
-from warehouse.forgetting import drop_forgotten
+from warehouse.customer_erasure import drop_forgotten
 from warehouse.locks import day_lock, once_more, pipeline_lock
+from warehouse.raw_retention import prune_day
 from warehouse.roles import LOADER, READER, TRANSFORMER, acting_as
+from warehouse.time_limit import time_limit
 
 if TYPE_CHECKING:
     from expectations.gate import GateDecision
-    from ingestion.load_receipt import LoadReceipt
-    from monitoring.findings import Anomaly
-    from orchestration.dbt_runner import EventListener, Progress
+    from monitoring.anomalies.findings import Anomaly
     from serving.product_cache import CacheReceipt
+    from transformation.dbt_runner import EventListener, Progress
+    from warehouse.load_receipt import LoadReceipt
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def prepare() -> None:
 
 def wait_for_shop(dataset: str, day: date, run_id: str, seconds: float) -> None:
     """Wait until the shop says that it is well. Raises ShopError after `seconds`."""
-    from ingestion.landing import wait_for_shop as wait
+    from ingestion.landing.land_days import wait_for_shop as wait
 
     with step([BY_DATASET[dataset].name], "wait_for_shop", [day], run_id):
         wait(seconds)
@@ -82,9 +82,9 @@ def extract_load_days(
     dataset: str, days: Sequence[date], run_id: str, on_day: Callable[[date], None] = lambda _: None
 ) -> "Sequence[LoadReceipt]":
     """As `extract_load`, for the first of these days: as many as can be landed at once, at least one."""
-    from ingestion.field_profile import profile_as_json
-    from ingestion.landing import land_days
-    from monitoring.contract_store import save_profile
+    from ingestion.landing.land_days import land_days
+    from monitoring.drift.profile import profile_as_json
+    from monitoring.drift.store import save_profile
 
     with step([BY_DATASET[dataset].name], "extract_load", days[:1], run_id) as record, acting_as(LOADER):
         receipts = land_days(dataset, days, on_day, partial(profile_as_json, shop_config(), dataset))
@@ -92,7 +92,7 @@ def extract_load_days(
             for number, receipt in enumerate(receipts):
                 left_out = drop_forgotten(connection, dataset, receipt.day, receipt.load_id)
                 receipts[number] = replace(receipt, rows=receipt.rows - left_out)
-                ledger.record_load(connection, receipts[number])
+                day_ledger.record_load(connection, receipts[number])
                 save_profile(connection, receipts[number])
         record.records = sum(receipt.rows for receipt in receipts)
         record.shares = {receipt.day: (receipt.rows, receipt.seconds) for receipt in receipts}
@@ -103,7 +103,7 @@ def extract_load_days(
 def unchanged_load(receipt: "LoadReceipt") -> str | None:
     """The day's admitted load, if it has the same rows and was judged by the same settings: it goes on counting."""
     with acting_as(LOADER), connect() as connection:
-        load_id = ledger.admitted_twin(connection, receipt)
+        load_id = day_ledger.admitted_twin(connection, receipt)
         if load_id:
             prune_day(connection, receipt.dataset, receipt.day)
     return load_id
@@ -115,7 +115,7 @@ def load_to_judge(receipt: "LoadReceipt") -> str:
     Judging an older load once more would take the day back to what the shop said then.
     """
     with acting_as(LOADER), connect() as connection:
-        newest = ledger.newest_load(connection, receipt.dataset, receipt.day)
+        newest = day_ledger.newest_load(connection, receipt.dataset, receipt.day)
     if newest and newest != receipt.load_id:
         logger.warning("%s %s: load %s is judged, it is newer", receipt.day, receipt.dataset, newest)
     return newest or receipt.load_id
@@ -144,7 +144,7 @@ def gate(dataset: str, day: date, load_id: str, run_id: str) -> "GateDecision":
 
 def score_sentiment(day: date, load_id: str, run_id: str) -> int:
     """Score the sentiment of a load's accepted review texts; returns how many were scored."""
-    from ingestion.sentiment import score_sentiment as score
+    from modeling.sentiment import score_sentiment as score
 
     with step([REVIEWS.name], "score_sentiment", [day], run_id) as record, acting_as(LOADER):
         record.records = score(day, load_id, shop_config().language_of(str(REVIEWS.dataset)))
@@ -155,7 +155,7 @@ def score_sentiment(day: date, load_id: str, run_id: str) -> int:
 def score_what_is_left(run_id: str) -> None:
     """Score the admitted loads of days that were killed before their sentiment, so that this build takes them along."""
     with connect() as connection:
-        left = ledger.unscored_days(connection, str(REVIEWS.dataset))
+        left = day_ledger.unscored_days(connection, str(REVIEWS.dataset))
     for day, load_id in left:
         with suppress(DayBusyError), day_lock(str(REVIEWS.dataset), day):  # whose run goes on scores it by itself
             score_sentiment(day, load_id, run_id)
@@ -177,7 +177,8 @@ def transform(
     `engine` computes the orders' changes. Raises ModelError naming the model or test that failed, WarehouseError if the
     engine does not answer. The caller holds the pipelines' build locks.
     """
-    from orchestration import dbt_runner, engine_build
+    from engine import engine_build
+    from transformation import dbt_runner
 
     builder = engine_build if engine == SPARK else dbt_runner
     with step(pipelines, "transform", list(days), run_id) as record, acting_as(TRANSFORMER):
@@ -193,20 +194,20 @@ def publish(pipelines: Sequence[str], days: Sequence[date], run_id: str) -> dict
 
     Raises ModelError if a build is not green, if the marts changed since it began, or if a day is still unpublished.
     """
-    from orchestration import dbt_runner
+    from transformation import dbt_runner
 
     with step(pipelines, "publish", list(days), run_id) as record, acting_as(TRANSFORMER):
         with connect() as connection:
-            before = ledger.newest_publication(connection)
+            before = day_ledger.newest_publication(connection)
         once_more(lambda: dbt_runner.publish(pipelines))
         with connect() as connection:
             rows_published: dict[str, int] = {}
             for name in pipelines:
-                rows = ledger.rows_published_since(connection, before, [name])
+                rows = day_ledger.rows_published_since(connection, before, [name])
                 rows_published |= rows
                 datasets_used.publishing(record.used, name, rows)
                 dataset = BY_NAME[name].dataset
-                left = set(ledger.pending_days(connection, dataset)) & set(days) if dataset else set()
+                left = set(day_ledger.pending_days(connection, dataset)) & set(days) if dataset else set()
                 if left:
                     raise ModelError(f"{name} has not published {min(left)}", "Run the same command again.")
         record.records = sum(rows_published.values())
@@ -219,7 +220,7 @@ def update_cache(day: date, run_id: str) -> "CacheReceipt | None":
 
     with step([REVIEWS.name], "update_cache", [day], run_id) as record:
         with connect() as connection:
-            if not ledger.has_published(connection, REVIEWS.name):
+            if not day_ledger.has_published(connection, REVIEWS.name):
                 return None
         record.used = datasets_used.caching()
         # one at a time, or who read the mart first might write last

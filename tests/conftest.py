@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
+from cli.logs import OWN_PACKAGES
 from local import servers as local_servers
 from orchestration import steps
-from orchestration.logs import OWN_PACKAGES
 from pipeline_settings import Settings, settings
 from tests import slices
 from warehouse.connection import connect
@@ -88,7 +88,7 @@ def environment(home: Path) -> Iterator[None]:
     Nor what else outlives a test in this process: levels of logging, which the command line sets, and kept messages.
     """
     before = dict(os.environ)
-    loggers = [logging.getLogger(name) for name in (None, *OWN_PACKAGES, "monitoring.run_log")]
+    loggers = [logging.getLogger(name) for name in (None, *OWN_PACKAGES, "monitoring.runs.run_log")]
     levels = [logger.level for logger in loggers]
     _clear_environment(home)
     yield

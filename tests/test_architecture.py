@@ -16,10 +16,12 @@ FLOW = [
     "expectations",
     "modeling",
     "serving",
-    "engine",
     "monitoring",
+    "transformation",
+    "engine",
     "local",
     "orchestration",
+    "cli",
 ]
 
 
@@ -49,13 +51,13 @@ def test_the_command_line_imports_nothing_heavy() -> None:
     heavy = {
         "airflow", "cosmos", "dbt", "dlt", "great_expectations", "pandas", "pyspark", "scipy", "sqlalchemy", "psycopg",
     }  # fmt: skip
-    code = f"import sys, orchestration.cli; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, cli.main; print(sorted({heavy} & set(sys.modules)))"
     printed = run([sys.executable, "-c", code])
     assert printed.strip() == "[]"
 
 
 def test_a_receipt_is_read_without_dlt() -> None:
-    code = "import sys, ingestion.load_receipt; print('dlt' in sys.modules)"
+    code = "import sys, warehouse.load_receipt; print('dlt' in sys.modules)"
     assert run([sys.executable, "-c", code]).strip() == "False"
 
 
@@ -87,7 +89,7 @@ def test_readme_names_every_dag() -> None:
 
 
 def test_commands_in_readme_exist() -> None:
-    from orchestration.cli import app
+    from cli.main import app
 
     commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     assert set(re.findall(r"daybreak (\w+)", (ROOT / "README.md").read_text())) <= commands

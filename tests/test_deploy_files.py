@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 
 from local.airflow_home import read_env_file
 from local.airflow_services import ARGUMENTS
-from monitoring.limits import AnomalyLimits
+from monitoring.anomalies.limits import AnomalyLimits
 from pipeline_settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,7 +92,7 @@ def test_what_the_image_copies_is_there_and_gets_through() -> None:
     assert [name for name in let_through if not (ROOT / name).exists()] == []
     parts = PYPROJECT["tool"]["setuptools"]
     modules = {f"{module}.py" for module in parts["py-modules"]}
-    folders = {package.split(".")[0] for package in parts["packages"]}
+    folders = {pattern.rstrip("*") for pattern in parts["packages"]["find"]["include"]}
     assert let_through >= {*folders, *modules, "dbt_project", "profiles.yml", "pyproject.toml", "README.md"}
 
 
@@ -128,8 +128,8 @@ def test_compose_starts_what_make_airflow_starts_after_the_deployment() -> None:
     }
     for service in airflow.values():
         assert service["depends_on"]["deploy"] == {"condition": "service_completed_successfully"}
-    assert SERVICES["deploy"]["command"] == "python -m orchestration.deploy"
-    assert (ROOT / "orchestration" / "deploy.py").exists()
+    assert SERVICES["deploy"]["command"] == "python -m orchestration.airflow.deploy"
+    assert (ROOT / "orchestration" / "airflow" / "deploy.py").exists()
 
 
 def test_what_compose_names_exists() -> None:
@@ -216,7 +216,7 @@ def test_the_guides_env_file_has_what_compose_requires() -> None:
 
 
 def test_the_guides_pools_are_those_of_the_file() -> None:
-    pools = json.loads((ROOT / "orchestration" / "pools.json").read_text())
+    pools = json.loads((ROOT / "orchestration" / "airflow" / "pools.json").read_text())
     table = next(rows for rows in tables() if rows[0][0].strip("`") in pools)
     assert {row[0].strip("`"): int(row[1]) for row in table} == {name: pool["slots"] for name, pool in pools.items()}
 

@@ -1,7 +1,7 @@
 {#
     The value of an amount as the shop writes it (`amount_format` in shop.toml), else null. Reads a row of ops.dataset_settings as
     `settings`: the pattern's groups are a sign, which may stand on either side of a currency, and the digits. Without a pattern
-    amounts are decimal literals. ingestion/told_amount.py reads alike.
+    amounts are decimal literals. ingestion/values/amounts.py reads alike.
 #}
 {% macro told_amount(text) -%}
 {%- set value = trimmed(text) -%}

@@ -1,6 +1,6 @@
 {#
     The date of a field as the shop writes it (`date_format` in shop.toml), in the dataset's time zone; else null. Reads a row
-    of ops.dataset_settings as `settings`. Most shops write ISO 8601, which comes first. ingestion/told_date.py reads alike.
+    of ops.dataset_settings as `settings`. Most shops write ISO 8601, which comes first. ingestion/values/dates.py reads alike.
 #}
 {% macro told_date(text, usual) -%}
 case settings.date_format

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monitoring.day_story import DayStory, Row, Run
+from monitoring.runs.day_history import DayStory, Row, Run
 
 # Steps that have a place in the picture, in order, and what people call it.
 STAGES = {

@@ -15,10 +15,10 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from monitoring.day_story import DayStory, read_stories
 from monitoring.report.charts import Chart, Series, chart
 from monitoring.report.figures import days_until, index_figures, known_days
 from monitoring.report.flow import STAGES, flow_of
+from monitoring.runs.day_history import DayStory, read_stories
 from pipeline_errors import LONGEST_CAUSE, ConfigurationError
 from pipeline_settings import settings
 from warehouse.connection import Connection, connect, create_schemas

@@ -20,10 +20,10 @@ The day of a run is its **partition key**. To load a day again, start a run with
 
 from airflow.sdk import DAG
 
-from orchestration import airflow_tasks as tasks
-from orchestration.build_tasks import build
-from orchestration.dbt_tasks import dbt_tasks
-from orchestration.schedules import DAY_FORM, DEFAULT_ARGS, REVIEWS_PUBLISHED, nightly
+from orchestration.airflow import tasks
+from orchestration.airflow.build_tasks import build
+from orchestration.airflow.node_tasks import dbt_tasks
+from orchestration.airflow.schedules import DAY_FORM, DEFAULT_ARGS, REVIEWS_PUBLISHED, nightly
 
 with DAG(
     dag_id="customer_feedback_pipeline",

@@ -16,10 +16,10 @@ The day of a run is its **partition key**.
 
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
-from orchestration import airflow_tasks as tasks
-from orchestration.build_tasks import build
-from orchestration.dbt_tasks import dbt_tasks
-from orchestration.schedules import DAY_COMPLETE, DAY_FORM, DEFAULT_ARGS
+from orchestration.airflow import tasks
+from orchestration.airflow.build_tasks import build
+from orchestration.airflow.node_tasks import dbt_tasks
+from orchestration.airflow.schedules import DAY_COMPLETE, DAY_FORM, DEFAULT_ARGS
 
 with DAG(
     dag_id="customer_health_pipeline",

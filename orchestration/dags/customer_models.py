@@ -13,8 +13,8 @@ It asks no shop, and no publish waits for it.
 
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
-from orchestration import airflow_tasks as tasks
-from orchestration.schedules import DAY_FORM, DEFAULT_ARGS, ORDERS_PUBLISHED
+from orchestration.airflow import tasks
+from orchestration.airflow.schedules import DAY_FORM, DEFAULT_ARGS, ORDERS_PUBLISHED
 
 with DAG(
     dag_id="customer_models",

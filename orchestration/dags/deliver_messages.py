@@ -11,8 +11,8 @@ and however often it runs.
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
-from orchestration import airflow_tasks as tasks
-from orchestration.schedules import DEFAULT_ARGS
+from orchestration.airflow import tasks
+from orchestration.airflow.schedules import DEFAULT_ARGS
 
 with DAG(
     dag_id="deliver_messages",

@@ -20,10 +20,10 @@ The day of a run is its **partition key**. To load a day again, start a run with
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, TriggerRule
 
-from orchestration import airflow_tasks as tasks
-from orchestration.build_tasks import LargeBuild, build
-from orchestration.dbt_tasks import dbt_tasks
-from orchestration.schedules import (
+from orchestration.airflow import tasks
+from orchestration.airflow.build_tasks import LargeBuild, build
+from orchestration.airflow.node_tasks import dbt_tasks
+from orchestration.airflow.schedules import (
     DAY_FORM,
     DEFAULT_ARGS,
     HIGH_VOLUME_POOL,

@@ -6,8 +6,8 @@ import pytest
 import redis
 
 from benchmarks import backfill
-from orchestration import dbt_runner
 from pipeline_settings import Settings
+from transformation import dbt_runner
 from warehouse.connection import connect
 
 pytestmark = pytest.mark.slow

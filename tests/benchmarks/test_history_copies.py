@@ -6,10 +6,10 @@ import pytest
 
 from benchmarks import history, history_copies
 from benchmarks.databases import contents
-from orchestration import dbt_runner
-from orchestration.pipelines import ORDERS
 from pipeline_settings import Settings
 from tests.dbt_project.readers import pending
+from transformation import dbt_runner
+from transformation.pipelines import ORDERS
 from warehouse.connection import connect
 
 pytestmark = pytest.mark.slow

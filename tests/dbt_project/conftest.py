@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from orchestration import dbt_runner
 from pipeline_settings import PROJECT_ROOT, Settings, settings
 from tests.conftest import DATABASE
 from tests.dbt_project.loads import Loads
 from tests.laws.conftest import world
+from transformation import dbt_runner
 
 __all__ = ["world"]  # the fixture of a shop and its warehouse
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from ingestion.shop_config import shop_config
+from ingestion.declaration.shop_config import shop_config
 from tests.expectations.staging import land_rows
 from tests.laws import oracle
 from warehouse.connection import connect

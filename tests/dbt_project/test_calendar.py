@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from local.simulated_shop import HOLIDAY
-from orchestration import dbt_runner, staging, steps
+from local.demo_shop.simulated_shop import HOLIDAY
+from orchestration import steps
 from pipeline_errors import ModelError
 from pipeline_settings import PROJECT_ROOT, Settings
 from tests.dbt_project.conftest import Dbt
 from tests.dbt_project.loads import FIRST, Loads, orders, reviews
 from tests.dbt_project.readers import publications
-from tests.monitoring.judged_days import execute, select
+from tests.monitoring.anomalies.judged_days import execute, select
+from transformation import dbt_runner, staging
 
 EXAMPLE = {"day": str(HOLIDAY), "event": "Easter Sunday", "share": 0.45}
 SEED = Path("dbt_project") / "seeds" / "calendar_events.csv"

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration import dbt_runner
 from pipeline_errors import ModelError
 from tests.dbt_project.loads import FIRST, Loads, order, orders
 from tests.dbt_project.readers import assert_marts_are_right
 from tests.engine.data_sets import NIGHTS, exercised, first_two_dates, generated, marts_of
 from tests.laws.conftest import rows_of
+from transformation import dbt_runner
 from warehouse.connection import connect
 
 ORDERS = "ecommerce_order_pipeline"

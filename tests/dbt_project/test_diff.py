@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.diff_command import as_data, print_diff
-from orchestration.mart_diff import Diff, diff_marts
-from orchestration.relation_diff import Comparison
+from cli.diff import as_data, print_diff
 from pipeline_errors import ConfigurationError, LockedError
 from pipeline_settings import PROJECT_ROOT
 from tests.dbt_project.conftest import Dbt
 from tests.dbt_project.loads import FIRST, SECOND, THIRD, Loads, orders, reviews
 from tests.dbt_project.readers import contents, pending, publications, relations
+from transformation.mart_diff import Diff, diff_marts
+from transformation.relation_diff import Comparison
 from warehouse.connection import connect
 from warehouse.roles import acting_as
 

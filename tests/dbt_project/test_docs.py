@@ -7,10 +7,10 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from expectations.rules import COMMON_RULES, DATASET_RULES
-from orchestration.pipelines import PIPELINES
 from pipeline_settings import PROJECT_ROOT
 from tests.dbt_project.conftest import Dbt
 from tests.dbt_project.loads import FIRST, Loads, orders, reviews
+from transformation.pipelines import PIPELINES
 from warehouse.connection import connect
 
 

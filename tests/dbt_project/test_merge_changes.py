@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from orchestration import dbt_runner
 from tests.dbt_project.loads import FIRST, SECOND, THIRD, Loads, order, orders, reviews
 from tests.dbt_project.readers import assert_marts_are_right
+from transformation import dbt_runner
 from warehouse.connection import connect
 
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from orchestration import dbt_runner
 from pipeline_errors import ModelError
 from tests.dbt_project.conftest import Dbt
 from tests.dbt_project.loads import FIRST, SECOND, THIRD, Loads, Row, order, orders, reviews
 from tests.dbt_project.readers import assert_marts_are_right, pending, publications
+from transformation import dbt_runner
 from warehouse.connection import connect
 
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"

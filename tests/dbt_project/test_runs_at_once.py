@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from local.shop_contract import ListedShop
+from local.demo_shop.shop_contract import ListedShop
 from orchestration.day_run import run_days
-from orchestration.pipelines import PIPELINES
 from pipeline_settings import PROJECT_ROOT
 from tests.dbt_project.loads import FIRST, SECOND, orders, reviews
 from tests.dbt_project.readers import pending, publications
 from tests.laws.conftest import World
+from transformation.pipelines import PIPELINES
 
 ORDERS, REVIEWS = "ecommerce_order_pipeline", "customer_feedback_pipeline"
 

@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from orchestration import dbt_runner
 from tests.dbt_project.conftest import Dbt
 from tests.dbt_project.loads import FIRST, SECOND, Loads, order, orders, reviews
 from tests.dbt_project.readers import assert_marts_are_right
+from transformation import dbt_runner
 from warehouse.connection import connect
 
 ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipeline", "customer_health_pipeline"

@@ -7,14 +7,14 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from local.simulated_shop import CORRECTED_DAY, SimulatedShop
+from local.demo_shop.simulated_shop import CORRECTED_DAY, SimulatedShop
 from local.state import free_port
-from orchestration.pipelines import BY_NAME
 from pipeline_settings import settings
 from tests.engine.needs import needs_an_engine
 from tests.engine.server import server
 from tests.laws.conftest import world
 from tests.laws.nights import ORDERS, Nights, nights, told
+from transformation.pipelines import BY_NAME
 from warehouse.connection import connect
 
 __all__ = ["nights", "world"]  # fixtures
@@ -42,7 +42,7 @@ def here(nights: Callable[..., Nights], port: int) -> Nights:
 
 def computing() -> list[psutil.Process]:
     """The processes that have the job of our day computed, not that of a day which the clock made due."""
-    wanted = {"orchestration.engine_steps", DAY.isoformat()}
+    wanted = {"engine.engine_steps", DAY.isoformat()}
     return [each for each in psutil.process_iter(["cmdline"]) if wanted <= set(each.info["cmdline"] or [])]
 
 

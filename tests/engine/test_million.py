@@ -7,10 +7,10 @@ import pytest
 
 from benchmarks.history import FIRST, admit, land, timed
 from orchestration import steps
-from orchestration.pipelines import ORDERS, POSTGRES, SPARK
 from pipeline_settings import Settings
 from tests.engine.needs import needs_an_engine
 from tests.engine.test_parity import COMPUTED
+from transformation.pipelines import ORDERS, POSTGRES, SPARK
 from warehouse.connection import connect
 
 pytestmark = [pytest.mark.slow, needs_an_engine]

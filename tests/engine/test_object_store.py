@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from local.shop_contract import ListedShop, Shop
+from local.demo_shop.shop_contract import ListedShop, Shop
 from orchestration.day_run import run_days
 from orchestration.outcome import RunOutcome
-from orchestration.pipelines import ORDERS, SPARK
 from pipeline_settings import settings
 from tests.dbt_project.loads import FIRST, SECOND, orders
 from tests.engine.needs import needs_an_engine
 from tests.engine.object_store import BUCKET, ObjectStore, needs_an_object_store, object_store
 from tests.laws.conftest import World, rows_of, world
+from transformation.pipelines import ORDERS, SPARK
 
 __all__ = ["world"]  # the fixture
 

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from expectations.dataset_settings import save_settings
-from ingestion.shop_config import shop_config
+from ingestion.declaration.shop_config import shop_config
 from orchestration import steps
-from orchestration.pipelines import ORDERS, POSTGRES, SPARK
 from pipeline_settings import PROJECT_ROOT, settings
 from tests.dbt_project.conftest import loads
 from tests.dbt_project.loads import FIRST, SECOND, THIRD, Loads, Row
@@ -28,6 +27,7 @@ from tests.engine.data_sets import (
 from tests.engine.needs import needs_an_engine
 from tests.laws.conftest import KEYS, rows_of
 from tests.laws.test_laws import updates
+from transformation.pipelines import ORDERS, POSTGRES, SPARK
 from warehouse.connection import connect
 
 __all__ = ["loads"]  # the fixture

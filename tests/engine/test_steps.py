@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING, Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from engine import engine_steps
 from engine.exchange import Folder
-from local.shop_contract import ListedShop, Shop
+from local.demo_shop.shop_contract import ListedShop, Shop
 from local.state import free_port
-from orchestration import engine_steps, steps
-from orchestration.pipelines import ORDERS
+from orchestration import steps
 from pipeline_errors import ConfigurationError, LockedError, ModelError, WarehouseError
 from pipeline_settings import settings
 from tests.dbt_project.loads import FIRST, orders
 from tests.engine.needs import needs_an_engine
 from tests.laws.conftest import World, world
+from transformation.pipelines import ORDERS
 from warehouse.connection import connect
 from warehouse.locks import pipeline_lock
 
 if TYPE_CHECKING:
-    from orchestration.engine_trigger import EngineJob
+    from orchestration.airflow.engine_trigger import EngineJob
 
 __all__ = ["world"]  # the fixture
 
@@ -46,13 +47,13 @@ def admitted(world: Callable[[Shop], World]) -> World:
 
 def engine_job(arguments: list[str]) -> "EngineJob":
     """The trigger of a job. It imports Airflow, which tests that do without it should not wait for."""
-    from orchestration.engine_trigger import EngineJob
+    from orchestration.airflow.engine_trigger import EngineJob
 
     return EngineJob(arguments)
 
 
 def raise_if_failed(event: dict[str, Any]) -> None:
-    from orchestration import engine_trigger
+    from orchestration.airflow import engine_trigger
 
     engine_trigger.raise_if_failed(event)
 

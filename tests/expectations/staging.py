@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg import sql
 
-from ingestion.shop_config import load_shop_config
+from ingestion.declaration.shop_config import load_shop_config
 from pipeline_settings import PROJECT_ROOT
 from warehouse.connection import connect
 

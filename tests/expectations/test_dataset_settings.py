@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from expectations.dataset_settings import read_settings, save_settings
-from ingestion.shop_config import ShopConfig, load_shop_config
-from ingestion.shop_dataset import NON_REVENUE_STATUSES
+from ingestion.declaration.dataset_config import NON_REVENUE_STATUSES
+from ingestion.declaration.shop_config import ShopConfig, load_shop_config
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT, Settings
 from tests.expectations.staging import OURS

@@ -21,7 +21,7 @@ from expectations.gate import GateDecision, decide, judge, save_decision
 from expectations.gx_session import gx_home
 from expectations.judged_rows import RowCounts
 from expectations.suites import least_valid_share
-from ingestion.shop_config import ShopConfig
+from ingestion.declaration.shop_config import ShopConfig
 from pipeline_errors import ConfigurationError, DaybreakError, WarehouseError
 from pipeline_settings import Settings, settings
 from tests.expectations.staging import OURS, Row, land_rows, order, review

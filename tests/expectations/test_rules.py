@@ -8,8 +8,8 @@ import pytest
 
 from expectations.dataset_settings import save_settings
 from expectations.rules import COMMON_RULES, DATASET_RULES, rules
-from ingestion.shop_config import STAGED_FIELDS
-from ingestion.shop_dataset import ItemKeys
+from ingestion.declaration.dataset_config import ItemKeys
+from ingestion.declaration.shop_config import STAGED_FIELDS
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT, Settings
 from tests.expectations.staging import OURS, Row, land_rows, order, reasons, review

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expectations.dataset_settings import save_settings
-from ingestion.field_profile import profile_of
-from ingestion.json_text import Number
-from ingestion.shop_config import ShopConfig
-from ingestion.value_reading import ValueReading
-from monitoring.contract import Contract
+from ingestion.declaration.shop_config import ShopConfig
+from ingestion.values.json_text import Number
+from ingestion.values.parsing import ValueReading
+from monitoring.drift.contract import Contract
+from monitoring.drift.profile import profile_of
 from pipeline_settings import Settings
 from tests.conftest import Examples
 from tests.expectations.staging import OURS, land_rows, order

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expectations.dataset_settings import save_settings
-from ingestion.rows_of_day import RowsOfDay
-from ingestion.shop_config import ShopConfig
+from ingestion.declaration.shop_config import ShopConfig
+from ingestion.readers.rows_of_day import RowsOfDay
 from pipeline_settings import Settings
 from tests.conftest import Examples
 from tests.expectations.staging import OURS, land_rows, order

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline_settings import Settings
 from tests.dbt_project.conftest import dbt, dbt_state, loads
-from tests.faults.forked_runs import Forker
+from tests.faults.kills.forked_runs import Forker
 from tests.laws.conftest import world
 from tests.laws.nights import nights
 

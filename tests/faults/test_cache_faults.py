@@ -12,9 +12,8 @@ from contextlib import contextmanager
 import pytest
 import redis
 
-from local.shop_contract import ListedShop
+from local.demo_shop.shop_contract import ListedShop
 from orchestration.day_run import run_days
-from orchestration.pipelines import BY_NAME
 from pipeline_settings import PROJECT_ROOT, Settings, settings
 from serving.product_cache import refresh
 from tests.dbt_project.loads import FIRST
@@ -22,6 +21,7 @@ from tests.faults.proxy import CutError, Proxy
 from tests.faults.versions import put
 from tests.laws.conftest import World, rows_of
 from tests.serving.full_redis import full
+from transformation.pipelines import BY_NAME
 from warehouse.connection import connect
 
 REVIEWS = "customer_feedback_pipeline"

@@ -10,11 +10,11 @@ import psycopg
 import pytest
 import redis
 
-from local.shop_contract import ListedShop
-from local.shop_server import ShopServer
+from local.demo_shop.shop_contract import ListedShop
+from local.demo_shop.shop_server import ShopServer
 from pipeline_settings import Settings, settings
 from tests.dbt_project.loads import FIRST, orders, reviews
-from tests.faults.forked_runs import Forker
+from tests.faults.kills.forked_runs import Forker
 from warehouse.connection import connect
 
 CANARY = "canary-9d27"

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from local.shop_contract import ListedShop
+from local.demo_shop.shop_contract import ListedShop
 from orchestration.day_run import run_days
-from orchestration.pipelines import PIPELINES
 from tests.commands import run
 from tests.dbt_project.loads import FIRST, SECOND, orders, reviews
 from tests.dbt_project.readers import contents, pending
 from tests.laws.conftest import World, empty_warehouse
+from transformation.pipelines import PIPELINES
 
 TWO_DAYS = 2 * 24 * 3600
 COMPILER = shutil.which("cc")
@@ -81,13 +81,13 @@ def test_a_clock_two_days_off_changes_no_mart(
     assert 1.9 < (datetime.fromisoformat(printed.strip()) - datetime.now(UTC)).total_seconds() / 86400 < 2.1
     shop = ListedShop({("orders", FIRST): orders(FIRST, 9), ("reviews", FIRST): reviews(FIRST, 9)})
     here = world(shop)
-    run_shifted(library, TWO_DAYS, "-c", "from orchestration.cli import app; app()", "run", str(FIRST))
+    run_shifted(library, TWO_DAYS, "-c", "from cli.main import app; app()", "run", str(FIRST))
     shop.put("orders", FIRST, orders(FIRST, 8))
     shop.put("reviews", FIRST, reviews(FIRST, 8))
     for dataset, rows in (("orders", orders(SECOND)), ("reviews", reviews(SECOND))):
         shop.put(dataset, SECOND, rows)
     for day in (FIRST, SECOND):  # four days earlier, by that clock
-        run_shifted(library, -TWO_DAYS, "-c", "from orchestration.cli import app; app()", "run", str(day))
+        run_shifted(library, -TWO_DAYS, "-c", "from cli.main import app; app()", "run", str(day))
         for dataset in ("orders", "reviews"):
             here.admit(dataset, day)
     assert pending() == []

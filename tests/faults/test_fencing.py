@@ -6,13 +6,13 @@ from datetime import date
 
 import pytest
 
-from local.shop_contract import ListedShop
-from orchestration.pipelines import BY_NAME
+from local.demo_shop.shop_contract import ListedShop
 from tests.dbt_project.loads import FIRST, orders
 from tests.dbt_project.readers import pending
-from tests.faults.forked_runs import Forker
+from tests.faults.kills.forked_runs import Forker
 from tests.laws.conftest import World
 from tests.warehouse.sessions import end_locks
+from transformation.pipelines import BY_NAME
 from warehouse.connection import connect
 
 ORDERS = "ecommerce_order_pipeline"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from local.shop_contract import ListedShop
+from local.demo_shop.shop_contract import ListedShop
 from pipeline_settings import PROJECT_ROOT
 from tests.dbt_project.loads import FIRST, orders
 from tests.laws.conftest import World, rows_of

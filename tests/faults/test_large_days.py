@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from local.shop_contract import Shop
+from local.demo_shop.shop_contract import Shop
 from tests.dbt_project.loads import FIRST, SECOND
 from tests.faults.test_own_servers import PROGRAM
 from tests.laws.conftest import World

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg import conninfo
 
-from local.shop_contract import ListedShop
-from local.shop_server import ShopServer
+from local.demo_shop.shop_contract import ListedShop
+from local.demo_shop.shop_server import ShopServer
 from pipeline_settings import PROJECT_ROOT
 from tests.commands import run
 from tests.dbt_project.loads import FIRST, SECOND, orders

@@ -7,7 +7,7 @@ import redis
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from local.shop_contract import ListedShop
+from local.demo_shop.shop_contract import ListedShop
 from orchestration.day_run import run_days
 from pipeline_settings import Settings, settings
 from tests.dbt_project.loads import FIRST, orders, reviews

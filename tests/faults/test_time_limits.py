@@ -8,14 +8,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from local.shop_contract import ListedShop
+from local.demo_shop.shop_contract import ListedShop
 from orchestration.day_run import run_days
-from orchestration.pipelines import BY_NAME
 from pipeline_settings import Settings, settings
 from tests.dbt_project.loads import FIRST, SECOND, orders
 from tests.dbt_project.readers import pending
 from tests.faults.proxy import CutError, Proxy
 from tests.laws.conftest import World, rows_of
+from transformation.pipelines import BY_NAME
 from warehouse.connection import connect
 
 ORDERS = "ecommerce_order_pipeline"

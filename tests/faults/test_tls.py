@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.landing import wait_for_shop
+from ingestion.landing.land_days import wait_for_shop
 from pipeline_errors import CacheUnavailableError, ShopError, WarehouseError
 from pipeline_settings import settings
 from serving import product_cache

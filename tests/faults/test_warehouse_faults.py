@@ -12,16 +12,17 @@ from typing import Any
 import psycopg
 import pytest
 
-from local.shop_contract import ListedShop
-from orchestration import dbt_runner, steps
+from local.demo_shop.shop_contract import ListedShop
+from orchestration import steps
 from orchestration.day_run import run_days
-from orchestration.pipelines import BY_NAME
 from pipeline_errors import ModelError, WarehouseError
 from pipeline_settings import Settings, settings
 from tests.dbt_project.loads import FIRST, SECOND, Loads, orders, reviews
 from tests.dbt_project.readers import pending, publications
 from tests.faults.proxy import CutError, Proxy
 from tests.laws.conftest import World, rows_of
+from transformation import dbt_runner
+from transformation.pipelines import BY_NAME
 from warehouse.connection import connect
 
 ORDERS = "ecommerce_order_pipeline"

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from local.shop_contract import ListedShop
+from local.demo_shop.shop_contract import ListedShop
 from tests.dbt_project.loads import orders, reviews
 from warehouse.connection import Connection, connect
 

@@ -9,9 +9,9 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from ingestion.landing import land
-from ingestion.load_receipt import LoadReceipt
+from ingestion.landing.land_days import land
 from pipeline_settings import PROJECT_ROOT, settings
+from warehouse.load_receipt import LoadReceipt
 
 # Property tests judge results; on a shared machine their time says nothing.
 hypothesis.settings.register_profile("untimed", deadline=None)

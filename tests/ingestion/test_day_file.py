@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import day_file
-from ingestion.day_file import MAX_UNDECLARED_NAMES, CsvFile, DayFile, columns_of
-from ingestion.item_source import Constant
-from ingestion.json_text import Number, field_text, storable
-from ingestion.page_columns import page_columns
+from ingestion.declaration.field_path import Constant
+from ingestion.landing import day_file
+from ingestion.landing.day_file import MAX_UNDECLARED_NAMES, CsvFile, DayFile, columns_of
+from ingestion.landing.page_columns import page_columns
+from ingestion.values.json_text import Number, field_text, storable
 
 FIELDS = ("id", "amount")
 SOURCES = (("id",), ("amount",))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.json_text import Number, field_text, json_text, parse_json, storable
+from ingestion.values.json_text import Number, field_text, json_text, parse_json, storable
 
 anything = st.text(st.characters())  # lone surrogates included
 scalars = st.none() | st.booleans() | anything

@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from werkzeug import Request, Response
 
-from ingestion.row_sample import SAMPLE_ROWS
+from ingestion.landing.row_sample import SAMPLE_ROWS
 from pipeline_errors import ConfigurationError, ShopError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
 from warehouse.connection import connect
@@ -244,7 +244,7 @@ def test_a_shop_that_fails_in_the_middle_leaves_nothing(shop: Shop, warehouse: S
 KILLED = """
 import os, sys
 from datetime import date
-from ingestion import landing, day_pipeline
+from ingestion.landing import land_days as landing
 point = sys.argv[1]
 if point == "reading":
     landing.write_pages = lambda *_: os.kill(os.getpid(), 9)
@@ -272,9 +272,7 @@ def test_a_killed_load_is_never_taken_for_the_next(shop: Shop, warehouse: Settin
 
 def test_first_loads_at_once(shop: Shop, warehouse: Settings) -> None:
     shop.serve_rows(order())
-    script = (
-        "import sys; from datetime import date; from ingestion.landing import land; land('orders', date(2024, 2, 1))"
-    )
+    script = "from datetime import date; from ingestion.landing.land_days import land; land('orders', date(2024, 2, 1))"
     loads = [subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT_ROOT) for _ in range(2)]
     assert [load.wait(60) for load in loads] == [0, 0]
     assert len(landed()) == 2

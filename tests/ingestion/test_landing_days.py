@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from werkzeug import Request, Response
 
-from ingestion import landing
-from ingestion.landing import land, land_days
-from ingestion.load_receipt import LoadReceipt
+from ingestion.landing.land_days import land, land_days
 from pipeline_errors import ShopError, WarehouseError
 from pipeline_settings import Settings, settings
 from tests.ingestion.test_landing import landed, order
 from warehouse.connection import connect
+from warehouse.load_receipt import LoadReceipt
 
 Shop = Any
 FIRST = date(2024, 2, 1)
@@ -89,9 +88,9 @@ def test_days_before_one_that_fails_are_landed(days_of: set[date], warehouse: Se
 def test_no_more_rows_than_should_be_lost_at_once(
     days_of: set[date], warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(landing, "ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(land_days, "ROWS_AT_ONCE", 5)
     assert [receipt.day for receipt in land_days("orders", DAYS)] == DAYS[:3]
-    monkeypatch.setattr(landing, "SECONDS_AT_ONCE", 0)
+    monkeypatch.setattr(land_days, "SECONDS_AT_ONCE", 0)
     assert [receipt.day for receipt in land_days("orders", DAYS)] == DAYS[:1]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.load_directory import LOCK_FILE, load_directory
+from ingestion.landing.load_directory import LOCK_FILE, load_directory
 
 
 def test_a_directory_is_gone_after_its_load_however_that_ends(tmp_path: Path) -> None:

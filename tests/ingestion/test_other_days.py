@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 from werkzeug import Request, Response
 
-from ingestion.landing import land_days
+from cli.main import app
+from ingestion.landing.land_days import land_days
 from orchestration import steps
-from orchestration.cli import app
 from pipeline_errors import ShopError
 from pipeline_settings import Settings
 from tests.ingestion.test_landing import landed, order
@@ -52,10 +52,13 @@ def test_rows_of_other_days_do_not_land_and_are_counted(
     assert [row["order_id"] for row in landed()] == ["o20", "o21", "o22", "o23"]
     assert [row["_row_number"] for row in landed()] == [1, 2, 3, 4]
     assert (receipt.rows, receipt.skipped, receipt.pages) == (4, ORDERS - 4, 14)
-    assert receipt.profile is not None
-    assert receipt.profile["rows"] == 4
     assert f", {ORDERS - 4} of other days skipped" in caplog.text
     assert "date" not in undated.requests[0].args
+
+
+def test_the_sample_of_a_day_has_no_rows_of_other_days(undated: Shop, warehouse: Settings) -> None:
+    (receipt,) = land_days("orders", [undated.day], profile_of=lambda rows, day: {"day": day, "rows": len(rows)})
+    assert receipt.profile == {"day": undated.day, "rows": 4}
 
 
 def test_each_day_of_a_backfill_has_its_own_rows(undated: Shop, warehouse: Settings) -> None:

@@ -11,14 +11,14 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from expectations.dataset_settings import save_settings
-from ingestion.landing import land, wait_for_shop
-from ingestion.shop_config import shop_config
-from orchestration.staging import ensure_staging
+from ingestion.declaration.shop_config import shop_config
+from ingestion.landing.land_days import land, wait_for_shop
 from pipeline_errors import ConfigurationError, ShopError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
 from tests.expectations.staging import items_of
 from tests.ingestion.imitation import DAY, ORDERS, Imitation, basic, json_response
 from tests.ingestion.test_landing import landed
+from transformation.staging import ensure_staging
 
 SHOPS = PROJECT_ROOT / "ingestion" / "shops"
 IMITATIONS: dict[str, Imitation] = {

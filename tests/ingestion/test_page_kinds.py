@@ -11,7 +11,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from ingestion.landing import land
+from ingestion.landing.land_days import land
 from pipeline_errors import ShopError
 from pipeline_settings import Settings, settings
 from tests.ingestion.conftest import Shop

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from werkzeug import Request, Response
 
-from ingestion import day_file
+from ingestion.landing import day_file
 from pipeline_errors import ShopError, WarehouseError
 from pipeline_settings import Settings
 from tests.ingestion.test_landing import landed, lose_second_rows, order

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from ingestion.shop_api import filled
-from ingestion.shop_config import STAGED_FIELDS, json_schema, load_shop_config, shop_config
-from ingestion.shop_dataset import FieldName
+from ingestion.declaration.dataset_config import FieldName
+from ingestion.declaration.endpoint import filled
+from ingestion.declaration.shop_config import STAGED_FIELDS, json_schema, load_shop_config, shop_config
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT
 
@@ -173,7 +173,7 @@ def test_a_wrong_file_is_told_with_key_line_and_remedy(
 
 
 def test_editors_have_a_schema_that_fits() -> None:
-    """When it does not: python -c "from ingestion.shop_config import *; print(json_schema(), end='')" > the file."""
+    """Else: python -c "from ingestion.declaration.shop_config import *; print(json_schema(), end='')" > the file."""
     schema = PROJECT_ROOT / "ingestion" / "shop.schema.json"
     assert schema.read_text() == json_schema()
     validate = jsonschema.Draft7Validator(json.loads(json_schema())).validate

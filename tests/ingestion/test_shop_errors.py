@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from werkzeug import Response
 
-from ingestion.landing import wait_for_shop
-from ingestion.shop_access import shop_access
-from ingestion.shop_config import shop_config
-from ingestion.shop_session import NO_ORIGIN, origin, readable
+from ingestion.declaration.shop_config import shop_config
+from ingestion.http.access import shop_access
+from ingestion.http.session import NO_ORIGIN, origin, readable
+from ingestion.landing.land_days import wait_for_shop
 from pipeline_errors import ConfigurationError, ShopError
 from pipeline_settings import settings
 

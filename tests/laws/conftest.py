@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import redis
 
-from ingestion.shop_config import shop_config
-from local.shop_contract import Shop
-from local.shop_server import ShopServer
+from ingestion.declaration.shop_config import shop_config
+from local.demo_shop.shop_contract import Shop
+from local.demo_shop.shop_server import ShopServer
 from orchestration.day_run import run_days
 from orchestration.outcome import RunOutcome
-from orchestration.pipelines import PIPELINES, Pipeline
 from pipeline_settings import Settings, settings
 from tests.laws import oracle
+from transformation.pipelines import PIPELINES, Pipeline
 from warehouse.connection import connect
 
 KEYS = {

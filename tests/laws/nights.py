@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from local.airflow import Airflow, running_airflow
-from local.shop_contract import Shop
+from local.demo_shop.shop_contract import Shop
 from pipeline_settings import Settings
 from tests.commands import run
 from tests.laws.conftest import World

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from local.simulated_shop import SimulatedShop
+from local.demo_shop.simulated_shop import SimulatedShop
 from tests.laws.nights import DATASETS, ORDERS, Nights, nights
 from warehouse.connection import connect
 

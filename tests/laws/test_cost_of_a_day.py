@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from benchmarks.history import FIRST, admit, land
-from orchestration import dbt_runner
-from orchestration.pipelines import PIPELINES
 from tests.dbt_project.conftest import loads
 from tests.dbt_project.loads import Loads, Row
+from transformation import dbt_runner
+from transformation.pipelines import PIPELINES
 from warehouse.connection import connect
 
 __all__ = ["loads"]  # the fixture

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from local.shop_contract import ListedShop, Shop
-from orchestration.pipelines import BY_NAME, PIPELINES, Pipeline
+from local.demo_shop.shop_contract import ListedShop, Shop
 from pipeline_settings import PROJECT_ROOT
 from pipeline_settings import settings as product_settings
 from tests.conftest import Examples
 from tests.laws.conftest import World, empty_warehouse, rows_of
+from transformation.pipelines import BY_NAME, PIPELINES, Pipeline
 from warehouse.connection import connect
 
 OURS = (PROJECT_ROOT / "ingestion" / "shop.toml").read_text()

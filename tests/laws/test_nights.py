@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from local.shop_server import ShopServer
-from local.simulated_shop import CORRECTED_DAY, REFUSED_DAY, SimulatedShop
+from local.demo_shop.shop_server import ShopServer
+from local.demo_shop.simulated_shop import CORRECTED_DAY, REFUSED_DAY, SimulatedShop
 from local.state import free_port
 from orchestration.day_run import days_between
-from orchestration.pipelines import BY_NAME
 from tests.laws.nights import DATASETS, HEALTH, ORDERS, REVIEWS, Nights, nights, told
+from transformation.pipelines import BY_NAME
 from warehouse.connection import connect
 
 __all__ = ["nights"]  # a fixture

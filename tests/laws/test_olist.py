@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.csv_shop import CsvShop
-from local.shop_contract import Shop
+from local.demo_shop.csv_shop import CsvShop
+from local.demo_shop.shop_contract import Shop
 from orchestration.day_run import days_between
 from pipeline_settings import PROJECT_ROOT, settings
 from tests.laws.conftest import KEYS, World, empty_warehouse, rows_of

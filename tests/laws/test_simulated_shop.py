@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from local.shop_contract import Shop
-from local.simulated_shop import CORRECTED_DAY, DEMO_FROM, DEMO_TO, REFUSED_DAY, SimulatedShop
+from local.demo_shop.shop_contract import Shop
+from local.demo_shop.simulated_shop import CORRECTED_DAY, DEMO_FROM, DEMO_TO, REFUSED_DAY, SimulatedShop
 from orchestration.day_run import days_between
 from tests.laws.conftest import World, rows_of
 

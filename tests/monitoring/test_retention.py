@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from monitoring.outbox import deliver
+from monitoring.alerting.outbox import deliver
 from monitoring.retention import Pruned, prune
-from monitoring.run_log import step
+from monitoring.runs.run_log import step
 from pipeline_settings import Settings
 from tests.dbt_project.loads import FIRST
-from tests.monitoring.test_outbox import ORDERS, Inbox, configure, execute, inbox, told
+from tests.monitoring.alerting.test_outbox import ORDERS, Inbox, configure, execute, inbox, told
 from warehouse.connection import connect
 
 __all__ = ["configure", "inbox"]  # fixtures

@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from modeling.customers import DAYS_PREDICTED
-from orchestration import customer_models, dbt_runner
+from orchestration import customer_models
 from orchestration.customer_models import NAME, due, fit_now, follow
 from orchestration.outcome import RunOutcome, new_run_id
-from orchestration.pipelines import ORDERS, REVIEWS
 from pipeline_errors import ConfigurationError
 from tests.dbt_project.conftest import Dbt, dbt, dbt_state, loads
 from tests.dbt_project.loads import Loads, Row, order, reviews
 from tests.laws import oracle
+from transformation import dbt_runner
+from transformation.pipelines import ORDERS, REVIEWS
 from warehouse.connection import connect
 
 __all__ = ["dbt", "dbt_state", "loads"]  # fixtures

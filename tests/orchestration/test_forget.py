@@ -9,15 +9,15 @@ import pytest
 import redis
 from typer.testing import CliRunner
 
-from local.shop_contract import ListedShop
-from local.shop_server import ShopServer
-from orchestration.cli import app
+from cli.main import app
+from local.demo_shop.shop_contract import ListedShop
+from local.demo_shop.shop_server import ShopServer
+from orchestration.customer_erasure import forget_customer
 from orchestration.customer_models import fit_now
 from orchestration.day_run import run_days
-from orchestration.forget import forget_customer
-from orchestration.pipelines import BY_NAME
 from pipeline_settings import Settings, settings
 from tests.laws.conftest import rows_of
+from transformation.pipelines import BY_NAME
 from warehouse.connection import connect
 
 DAYS = [date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)]

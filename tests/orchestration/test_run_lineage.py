@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from local.shop_contract import ListedShop, Shop
+from local.demo_shop.shop_contract import ListedShop, Shop
 from orchestration.day_run import run_days
 from tests.dbt_project.loads import FIRST, SECOND, orders, reviews
 from tests.laws.conftest import World, world

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from local.shop_contract import ListedShop
-from local.shop_server import ShopServer
+from local.demo_shop.shop_contract import ListedShop
+from local.demo_shop.shop_server import ShopServer
 from orchestration import steps
 from orchestration.day_run import days_between, replay_days, run_days
-from orchestration.pipelines import HEALTH, ORDERS, PIPELINES, REVIEWS
 from pipeline_errors import ModelError, WarehouseError
 from pipeline_settings import Settings, settings
+from transformation.pipelines import HEALTH, ORDERS, PIPELINES, REVIEWS
 from warehouse.connection import connect
 from warehouse.locks import day_lock
 

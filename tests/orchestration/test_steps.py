@@ -2,11 +2,11 @@
 
 from datetime import date
 
-from ingestion.load_receipt import LoadReceipt
-from monitoring import ledger
 from orchestration import steps
 from pipeline_settings import Settings
+from warehouse import day_ledger
 from warehouse.connection import connect
+from warehouse.load_receipt import LoadReceipt
 
 DAY = date(2026, 3, 1)
 
@@ -16,5 +16,5 @@ def test_an_old_load_is_not_judged_again_after_a_newer_one(warehouse: Settings) 
     other_day = LoadReceipt("orders", date(2026, 3, 2), "other", 0, 1, 0.1, "", ())
     for receipt in (first, second, other_day):
         with connect() as connection:
-            ledger.record_load(connection, receipt)
+            day_ledger.record_load(connection, receipt)
     assert [steps.load_to_judge(receipt) for receipt in (first, second)] == ["second", "second"]

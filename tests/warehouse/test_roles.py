@@ -12,16 +12,16 @@ import pytest
 import redis
 from psycopg import sql
 
-from local.shop_contract import ListedShop
-from orchestration import dbt_runner
+from local.demo_shop.shop_contract import ListedShop
 from orchestration.day_run import replay_days
-from orchestration.pipelines import PIPELINES
 from pipeline_errors import WarehouseError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
 from tests.dbt_project.conftest import dbt_process, dbt_state
 from tests.dbt_project.loads import order, orders, reviews
 from tests.dbt_project.readers import relations
 from tests.laws.conftest import World, world
+from transformation import dbt_runner
+from transformation.pipelines import PIPELINES
 from warehouse import roles
 from warehouse.connection import connect, create_schemas
 from warehouse.roles import LOADER, READER, ROLES, TRANSFORMER, acting_as

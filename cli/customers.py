@@ -1,0 +1,37 @@
+"""The commands about customers: `daybreak fit` and `daybreak forget`."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from cli.terminal import errors_as_exit_codes, progress, running_servers
+
+
+def fit(
+    day: Annotated[datetime | None, typer.Argument(formats=["%Y-%m-%d"], metavar="[DAY]", show_default=False)] = None,
+) -> None:
+    """Fit the customer models now, as of DAY or the last Sunday, and keep segments and metrics in the dated history."""
+    with errors_as_exit_codes(), running_servers(), progress(False) as say:
+        from orchestration.customer_models import fit_now
+
+        fitted = fit_now(day.date() if day else None, say)
+    typer.echo(f"{str(fitted)[0].upper()}{str(fitted)[1:]}.")
+
+
+def forget(
+    customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER_ID", help="As the shop writes it.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove a customer from raw, quarantine and marts, publish what changed, and keep them out of later loads."""
+    if not yes:
+        typer.confirm("Their orders and reviews are deleted for good. Go on?", abort=True)
+    with errors_as_exit_codes(), running_servers(), progress(False) as say:
+        from orchestration.customer_erasure import forget_customer
+
+        forgotten = forget_customer(customer_id, say)
+    removed = ", ".join(f"{count:,} {dataset}" for dataset, count in forgotten.rows.items())
+    typer.echo(f"Deleted from raw: {removed}. Later loads leave this customer out.")
+    for error in forgotten.outcome.errors:
+        typer.echo(f"daybreak: {error}", err=True)
+    raise typer.Exit(forgotten.outcome.exit_code)

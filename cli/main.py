@@ -1,0 +1,240 @@
+"""The command line. Wiring only: what a command does is in day_run, steps, doctor and local."""
+
+import os
+import shlex
+from datetime import date, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cli.customers import fit, forget
+from cli.diff import diff
+from cli.drift.contract_command import contract
+from cli.init import init
+from cli.terminal import errors_as_exit_codes, finish, progress, running_servers
+from orchestration.garbage_collection import collect_rarely
+from pipeline_errors import ConfigurationError
+from transformation.pipelines import PIPELINES, names_of
+
+app = typer.Typer(
+    name="daybreak",
+    help="A daily ELT for online shops that is right by daybreak.",
+    epilog="Start with: daybreak demo. Exit codes: 0 done, 1 unexpected, 2 usage or configuration, 3 shop, "
+    "4 warehouse, 5 gate refused, 6 day is busy, 7 model or data test failed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+PipelineName = Enum("PipelineName", {pipeline.name: pipeline.name for pipeline in PIPELINES})  # type: ignore[misc]
+Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], metavar="DAY", show_default=False)]
+Only = Annotated[
+    list[PipelineName] | None, typer.Option("--pipeline", help="Only this pipeline; may be given several times.")
+]
+Wait = Annotated[float, typer.Option("--wait", help="Seconds to wait for a shop that is not well yet.", min=0)]
+On = Annotated[
+    Literal["postgres", "spark"],
+    typer.Option("--engine", help="What computes the orders: Postgres, or Spark for a large build."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
+
+
+@app.command(epilog="Example: daybreak run 2026-03-01 --pipeline ecommerce_order_pipeline")
+def run(day: Day, pipeline: Only = None, wait: Wait = 30, engine: On = "postgres", as_json: AsJson = False) -> None:
+    """Load, gate, build and publish one logical day."""
+    _run_range(day.date(), day.date(), pipeline, wait, engine, as_json)
+
+
+@app.command(epilog="Example: daybreak backfill 2026-03-01 2026-03-31")
+def backfill(
+    first: Day, last: Day, pipeline: Only = None, wait: Wait = 30, engine: On = "postgres", as_json: AsJson = False
+) -> None:
+    """Load and gate every day from FIRST to LAST, then build and publish them at once."""
+    _run_range(first.date(), last.date(), pipeline, wait, engine, as_json)
+
+
+@app.command(epilog="Example: daybreak replay 2026-03-01 2026-03-31, after a change of shop.toml or of a model")
+def replay(first: Day, last: Day, pipeline: Only = None, as_json: AsJson = False) -> None:
+    """Gate, build and publish days again from what is in raw; the shop is not asked."""
+    with errors_as_exit_codes(), running_servers(_names(pipeline)), progress(as_json) as say:
+        from orchestration.customer_models import follow
+        from orchestration.day_run import replay_days
+
+        outcome = replay_days(_range(first.date(), last.date()), _names(pipeline), say)
+        follow(outcome, _names(pipeline), say)
+    finish(outcome, as_json)
+
+
+app.command(
+    epilog='Example: daybreak init "https://shop.example/api/orders?date=2026-03-01&limit=100" --auth header:X-Key'
+)(init)
+app.command(epilog="Example: daybreak contract --day 2026-03-24; then --accept orders, if it is meant")(contract)
+
+app.command(epilog="Example: daybreak diff customer_ltv, after a change of its model and before a replay")(diff)
+
+
+@app.command()
+def demo() -> None:
+    """Six weeks of a simulated shop: a refused day, a late correction, and where to look next."""
+    with errors_as_exit_codes(), running_servers(), progress(False) as say:
+        from cli.demo import run_demo
+
+        outcomes = run_demo(say)
+    from cli.demo import tell_demo
+
+    tell_demo(outcomes)
+
+
+@app.command(epilog="Example: daybreak shop --data ./my-export --port 8765")
+def shop(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with orders.csv, reviews.csv, order_items.csv, or .gz.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8765,
+    day_column: Annotated[str, typer.Option(help="Column of orders.csv that gives an order's day.")] = "order_date",
+) -> None:
+    """Serve a shop's API: a simulated one, or your own CSV files. SHOP_API_TOKEN, if set, is asked for."""
+    with errors_as_exit_codes():
+        from cli.demo import serve_shop
+
+        serve_shop(data, port, day_column)
+
+
+@app.command()
+def up() -> None:
+    """Start the embedded Postgres and Valkey, where PGHOST and REDIS_URL name no other."""
+    with errors_as_exit_codes():
+        from local import servers
+
+        servers.ensure()
+        _print_status(None, None, False)
+
+
+@app.command()
+def down() -> None:
+    """Stop the embedded servers; their data stay. Not under an Airflow that runs on them."""
+    with errors_as_exit_codes():
+        from local import airflow_home, servers
+
+        with airflow_home.none_running():
+            stopped = servers.down()
+    typer.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+@app.command()
+def env() -> None:
+    """Print the variables in force as shell lines: eval "$(daybreak env)" lets dbt and psql in."""
+    with errors_as_exit_codes():
+        from local import servers
+
+        servers.ensure()
+        for name, value in servers.environment().items():
+            typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command(epilog="Example: daybreak status 2026-03-24 --pipeline ecommerce_order_pipeline")
+def status(
+    day: Annotated[datetime | None, typer.Argument(formats=["%Y-%m-%d"], metavar="[DAY]", show_default=False)] = None,
+    pipeline: Only = None,
+    as_json: AsJson = False,
+) -> None:
+    """How everything stands: servers, days, incidents, messages, sizes. With DAY, what happened to that day."""
+    with errors_as_exit_codes():
+        _print_status(day, pipeline, as_json)
+
+
+@app.command(
+    epilog="For a scheduler, say every 15 minutes: what is kept is told on standard error, the rest on output."
+)
+def deliver(as_json: AsJson = False) -> None:
+    """Send what waits in the outbox, remind of open incidents, and remove what is old. Each run does the first."""
+    with errors_as_exit_codes(), running_servers():
+        from cli.delivery import print_delivery
+
+        print_delivery(as_json)
+
+
+@app.command(epilog="Example: daybreak report --serve, then open the address that it prints")
+def report(
+    serve: Annotated[bool, typer.Option("--serve", help="Serve it on 127.0.0.1 until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option(help="Port for --serve.", min=0, max=65535)] = 8766,
+) -> None:
+    """Write the report: state, runs, trends and a page a day, as a static site that needs no network."""
+    with errors_as_exit_codes(), running_servers():
+        from monitoring.report.site import write_report
+
+        page = write_report({pipeline.name: pipeline.dataset for pipeline in PIPELINES})
+        if not serve:
+            typer.echo(page)
+            return
+        from monitoring.report.server import serve_report
+
+        serve_report(page.parent.parent, port, typer.echo)
+
+
+app.command(epilog="A run does so by itself when a week has ended. Example: daybreak fit 2026-03-29")(fit)
+app.command(epilog="Example: daybreak forget C0042. Backups, and the shop itself, are not ours to change.")(forget)
+
+
+@app.command(epilog="Example: daybreak doctor --day 2026-03-01, to see what of a new shop.toml arrives")
+def doctor(
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Read this day's first pages.")] = None,
+) -> None:
+    """Check shop, Postgres and Redis: reached or why not, version, privileges, remedy. With --day, what a day holds."""
+    with errors_as_exit_codes(), running_servers():
+        if day:
+            from cli.doctor.day import print_day
+        else:
+            from cli.doctor.connections import print_diagnosis
+        code = print_day(day.date()) if day else print_diagnosis()
+    raise typer.Exit(code)
+
+
+@app.callback()
+def main(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step on standard error.")] = False,
+) -> None:
+    """A daily ELT for online shops that is right by daybreak."""
+    from cli.logs import configure
+
+    collect_rarely()
+    configure(is_verbose=verbose)
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+
+
+def _print_status(day: datetime | None, pipeline: list[PipelineName] | None, as_json: bool) -> None:
+    from cli.status import status
+
+    if day:
+        status.print_day(day.date(), _names(pipeline), as_json)
+    elif pipeline:
+        raise ConfigurationError("--pipeline narrows the story of a day", "Name the day as well: daybreak status DAY.")
+    else:
+        status.print_status(as_json)
+
+
+def _run_range(
+    first: date, last: date, pipeline: list[PipelineName] | None, wait: float, engine: str, as_json: bool
+) -> None:
+    with errors_as_exit_codes(), running_servers(_names(pipeline)), progress(as_json) as say:
+        from orchestration.customer_models import follow
+        from orchestration.day_run import run_days
+
+        outcome = run_days(_range(first, last), _names(pipeline), say, wait_seconds=wait, engine=engine)
+        follow(outcome, _names(pipeline), say)
+    finish(outcome, as_json)
+
+
+def _range(first: date, last: date) -> list[date]:
+    from orchestration.day_run import days_between
+
+    if last < first:
+        raise ConfigurationError(f"{last} is before {first}", "Give the first day first.")
+    return days_between(first, last)
+
+
+def _names(chosen: list[PipelineName] | None) -> list[str]:
+    return names_of([name.value for name in chosen] if chosen else None)

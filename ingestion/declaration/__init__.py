@@ -1,0 +1,1 @@
+"""What shop.toml declares of a shop: checked whole before anything runs."""

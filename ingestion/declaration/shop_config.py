@@ -1,0 +1,153 @@
+"""What shop.toml declares: the API's shape, and what its rows are held to. Checked whole before anything runs."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from ingestion.declaration.dataset_config import DatasetConfig, Language, TimeZone
+from ingestion.declaration.endpoint import Auth, BearerAuth, HeaderName, HeaderText
+from pipeline_errors import ConfigurationError
+from pipeline_settings import settings
+
+# The columns that the staging models read of each dataset, its id first. Further fields land in raw and stay there.
+STAGED_FIELDS = {
+    "orders": ("order_id", "customer_id", "total_amount", "order_date", "status"),
+    "reviews": ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date"),
+}
+
+# Those without which a row is never valid: columns that the marts promise to be there.
+NEEDED_FIELDS = {
+    "orders": ("order_id", "customer_id", "total_amount", "order_date", "status"),
+    "reviews": ("review_id", "product_id", "customer_id", "rating"),
+}
+
+# What only one dataset can be told.
+OWN_KEYS = {
+    "items": "orders",
+    "amount_format": "orders",
+    "day_is": "orders",
+    "minor_units": "orders",
+    "non_revenue_statuses": "orders",
+    "language": "reviews",
+    "product_id_pattern": "reviews",
+}
+
+UrlPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~%/-]+$")]
+
+
+class ShopConfig(BaseModel):
+    """shop.toml as a whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    time_zone: TimeZone
+    language: Language
+    health_path: UrlPath
+    max_text_bytes: Annotated[int, Field(ge=1, le=1_000_000_000)]
+    page_size: Annotated[int, Field(ge=1)] = 5_000
+    max_pages: Annotated[int, Field(ge=1)] = 100_000
+    max_page_bytes: Annotated[int, Field(ge=1)] = 512_000_000
+    timeout_seconds: Annotated[float, Field(gt=0)] = 60
+    deadline_seconds: Annotated[float, Field(gt=0)] = 3_600
+    max_attempts: Annotated[int, Field(ge=1)] = 5
+    backoff_seconds: Annotated[float, Field(ge=0)] = 0.5
+    auth: Auth = BearerAuth()
+    headers: dict[HeaderName, HeaderText] = {}
+    datasets: Annotated[dict[str, DatasetConfig], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _staging_is_served(self) -> Self:
+        for name, dataset in self.datasets.items():
+            if name not in STAGED_FIELDS:
+                raise ValueError(f"datasets.{name} has no staging model; there are {', '.join(STAGED_FIELDS)}")
+            if missing := [field for field in STAGED_FIELDS[name] if field not in dataset.fields]:
+                raise ValueError(f"datasets.{name}.fields lacks {', '.join(missing)}, which staging reads")
+            if missing := [field for field in NEEDED_FIELDS[name] if field not in dataset.required]:
+                raise ValueError(f"datasets.{name}.required lacks {', '.join(missing)}, which no mart can be without")
+            for key, owner in OWN_KEYS.items():
+                if key in dataset.model_fields_set and name != owner:
+                    raise ValueError(f"datasets.{name}.{key} says nothing: only {owner} have it")
+        return self
+
+    def dataset(self, name: str) -> DatasetConfig:
+        """The declaration of a dataset; ConfigurationError if shop.toml has none of that name."""
+        try:
+            return self.datasets[name]
+        except KeyError:
+            raise ConfigurationError(
+                f"shop.toml declares no dataset {name!r}", f"It declares {', '.join(self.datasets)}."
+            ) from None
+
+    def time_zone_of(self, dataset: str) -> str:
+        """The zone of a dataset's timestamps: it decides to which day they belong, and when a day begins."""
+        return self.dataset(dataset).time_zone or self.time_zone
+
+    def language_of(self, dataset: str) -> str:
+        """The language of a dataset's texts."""
+        return self.dataset(dataset).language or self.language
+
+
+def load_shop_config(path: Path) -> ShopConfig:
+    """Read and check a shop.toml.
+
+    Raises ConfigurationError naming the file, every key that is wrong, and what it should be.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        declared = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read: {error.strerror}", "Set SHOP_CONFIG to a shop.toml, or unset it for ours."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is no TOML: {error}", "Correct the file.") from None
+    try:
+        return ShopConfig.model_validate(declared)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {_explain(error, text)}", "ingestion/shop.toml shows every key.") from None
+
+
+def shop_config() -> ShopConfig:
+    """The configuration that SHOP_CONFIG names, read anew: it is quick, and the file may have been corrected."""
+    return load_shop_config(settings().shop_config)
+
+
+def json_schema() -> str:
+    """The JSON schema of shop.toml, for editors: ingestion/shop.schema.json."""
+    schema = ShopConfig.model_json_schema() | {"$schema": "http://json-schema.org/draft-07/schema#"}
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
+
+
+def _explain(error: ValidationError, text: str) -> str:
+    wrong = []
+    for detail in error.errors(include_url=False):
+        key = ".".join(str(part) for part in detail["loc"])
+        message = "is unknown" if detail["type"] == "extra_forbidden" else detail["msg"].removeprefix("Value error, ")
+        told = message.partition(" ")[0].split(".")  # of what is wrong with a table, the first word is often its key
+        line = _line_of((*_written(detail["loc"]), *told), text)
+        wrong.append((f"line {line}, " if line else "") + (f"{key}: {message}" if key else message))
+    return "; ".join(wrong)
+
+
+def _written(loc: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The keys of an error as they stand in the file: without the type by which pydantic tells a paginator's keys."""
+    return tuple(
+        str(part) for before, part in zip(("", *loc), loc, strict=False) if before not in ("paginator", "auth")
+    )
+
+
+def _line_of(key: tuple[str, ...], text: str) -> int | None:
+    """The line where a key stands, or the innermost table or value around it that has one."""
+    table: tuple[str, ...] = ()
+    found: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            table = tuple(part.strip("\"' ") for part in header[1].split("."))
+            found.setdefault(table, number)
+        elif assigned := re.match(r"\s*([\w\"'.-]+)\s*=", line):
+            found.setdefault((*table, *(part.strip("\"'") for part in assigned[1].split("."))), number)
+    return next((found[key[:length]] for length in range(len(key), 0, -1) if key[:length] in found), None)

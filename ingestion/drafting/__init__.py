@@ -1,0 +1,1 @@
+"""A first shop.toml, drafted from what a shop answers."""

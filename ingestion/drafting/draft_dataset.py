@@ -1,0 +1,208 @@
+"""A dataset of shop.toml as guessed from the URL that gives a day of it, and from what stands there."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from ingestion.declaration.pages import path_of
+from ingestion.declaration.shop_config import NEEDED_FIELDS, STAGED_FIELDS
+from ingestion.drafting.field_names import guessed_items, leaves, path_to, plain, values
+from ingestion.drafting.formats import guessed_amount_format, guessed_date_format
+from ingestion.values.dates import date_reader
+from ingestion.values.json_text import Number, found
+
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:([T ])(\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?")
+ROW_KEY = "id"
+
+PAGE_PARAMS = ("page", "pagenumber", "currentpage", "p")
+OFFSET_PARAMS = ("offset", "skip", "start", "fromrow")
+SIZE_PARAMS = ("limit", "perpage", "pagesize", "size", "itemsperpage", "take")
+NEXT_KEYS = ("next", "nexturl", "nextpage", "nextpageurl", "nextlink", "href")
+TOTAL_KEYS = (
+    "total", "totalcount", "totalitems", "totalresults", "totalelements", "totalrecords", "filtercount", "numfound",
+    "count",
+)  # fmt: skip
+TOTAL_HEADERS = ("X-Total-Count", "X-WP-Total", "Content-Range")
+MAX_BAD_RATE = {"orders": 0.05, "reviews": 0.10}
+
+
+@dataclass(frozen=True)
+class Guess:
+    """`declared`: the keys of [datasets.…]. `sample`: the first row's value of each field that was found.
+
+    `page_size` is what the URL asks for; `missing` are fields that were not found and without which no row is valid.
+    `is_cut_off`: there are more rows than these, and nothing says how they are asked for.
+    """
+
+    declared: dict[str, Any]
+    day: date
+    sample: dict[str, str]
+    missing: tuple[str, ...]
+    page_size: int | None
+    is_cut_off: bool
+
+
+def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone: str = "UTC") -> Guess:
+    """What the answer to this URL says of a dataset. Raises ValueError if it holds no rows, or no day can be told.
+
+    Dates are read in the time zone. A URL that names no day, or rows of many days, make a draft that skips other days.
+    """
+    parts = urlsplit(url)
+    said = parse_qsl(parts.query, keep_blank_values=True)
+    query = {name: [value for other, value in said if other == name] for name, _ in said}
+    asked = _day_of([parts.path, *(value for _, value in said)])
+    rows, selector, row_key = _rows(body)
+    size = next((name for name in query if _is_number(query, name, SIZE_PARAMS)), None)
+    page_size = int(query.pop(size)[0]) if size else None
+    paginator = _paginator(query, body, headers)
+    total = _total(body, selector, len(rows))
+    places = {field: path for field in STAGED_FIELDS[dataset] if (path := path_to(field, rows))}
+    dated = "order_date" if dataset == "orders" else "review_date"
+    dates = _texts(rows, places.get(dated))
+    date_format = guessed_date_format(dates, asked, zone)
+    told = [date_reader(date_format, zone)(text) or date.min for text in dates] if date_format else []
+    if (day := asked or next(iter(told), None)) is None:
+        raise ValueError("The URL names no day, as in …?date=2026-03-01, and its rows tell none")
+    is_of_many = asked is None or any(abs(one - day) > timedelta(days=1) for one in told)
+    required = [*NEEDED_FIELDS[dataset]]
+    declared: dict[str, Any] = {
+        "path": _template(parts.path.lstrip("/"), asked),
+        "params": {
+            name: _template(values[0], asked) if len(values) == 1 else [_template(value, asked) for value in values]
+            for name, values in query.items()
+        },
+        "page_size_param": size,
+        "data_selector": selector,
+        "row_key": row_key,
+        "paginator": paginator,
+        "total_selector": total,
+        "total_header": None if total else next((name for name in TOTAL_HEADERS if name in headers), None),
+        "fields": list(STAGED_FIELDS[dataset]),
+        "keys": {field: path for field, path in places.items() if path != field},
+        "required": required + [dated] * (is_of_many and dated not in required),
+        "skip_other_days": dated if is_of_many else None,
+        "date_format": date_format if date_format != "iso" else None,
+        "amount_format": guessed_amount_format(_texts(rows, places.get("total_amount"))),
+        "max_bad_rate": MAX_BAD_RATE[dataset],
+    }
+    if dataset == "orders" and (items := guessed_items(rows)):
+        declared["fields"].append("items")
+        declared["keys"] |= {"items": items[0]} if items[0] != "items" else {}
+        declared["items"] = items[1]
+    first = dict(leaves(rows[0])) if rows else {}
+    return Guess(
+        declared={key: value for key, value in declared.items() if value not in (None, {})},
+        day=day,
+        sample={field: str(first[path]) for field, path in places.items() if path in first},
+        missing=tuple(field for field in NEEDED_FIELDS[dataset] if field not in places),
+        page_size=page_size,
+        is_cut_off=paginator["type"] == "single_page" and (len(rows) == page_size or _is_more(body, total, len(rows))),
+    )
+
+
+def _day_of(texts: Sequence[str]) -> date | None:
+    """The day that a URL asks for, if any: the one of its first moment, or the next if that is a last second."""
+    moments = sorted((match[1], match[3] or "") for text in texts for match in MOMENT.finditer(text))
+    if not moments:
+        return None
+    day, time = moments[0]
+    return date.fromisoformat(day) + timedelta(days=time == "23:59:59" and len(moments) > 1)
+
+
+def _template(text: str, day: date | None) -> str:
+    """The text with names in the place of the day's moments."""
+
+    def name(match: re.Match[str]) -> str:
+        if day is None:
+            return match[0]
+        distance, clock = (date.fromisoformat(match[1]) - day).days, match[3]
+        if clock is None:
+            known = {0: "day", 1: "next_day"}.get(distance)
+            return "{" + known + "}" if known else match[0]
+        known = {
+            (0, "00:00:00"): "start",
+            (1, "00:00:00"): "end",
+            (0, "23:59:59"): "last_second",
+            (-1, "23:59:59"): "second_before",
+        }.get((distance, clock))
+        if known is None:
+            return match[0]
+        if match[5] and match[5] != "Z" and not match[4]:
+            return "{" + known + "}"
+        return "{" + known + ":%Y-%m-%d" + match[2] + "%H:%M:%S" + (match[4] or "") + (match[5] or "") + "}"
+
+    return MOMENT.sub(name, text.replace("{", "{{").replace("}", "}}"))
+
+
+def _texts(rows: Sequence[Any], path: str | None) -> list[str]:
+    """What stands there in the rows, where it is a text or a number."""
+    values = [found(row, path_of(path)) for row in rows] if path else []
+    return [value for value in values if isinstance(value, str) and value.strip()]
+
+
+def _rows(body: Any) -> tuple[list[Any], str, str | None]:
+    """The longest list of objects, or an empty list, and where it stands; of rows by their ids a key for them, too."""
+    if isinstance(body, list):
+        return body, "$", None
+    keyed = [(value, path) for path, value in (("$", body), *values(body)) if _is_rows_by_id(value)]
+    if keyed:
+        objects, path = keyed[0]
+        return [{ROW_KEY: key} | row for key, row in objects.items()], path, ROW_KEY
+    lists = [(value, path) for path, value in values(body) if isinstance(value, list)]
+    lists = [(value, path) for value, path in lists if not value or isinstance(value[0], dict)]
+    if not lists:
+        raise ValueError("The answer holds no list of objects")
+    return *max(lists, key=lambda one: len(one[0])), None
+
+
+def _is_rows_by_id(value: Any) -> bool:
+    """Whether these are objects that are all alike, two of them at least: else their keys may be names."""
+    if (
+        not isinstance(value, dict)
+        or len(value) < 2
+        or not all(isinstance(row, dict) and row for row in value.values())
+    ):
+        return False
+    return len({frozenset(row) for row in value.values()}) == 1
+
+
+def _is_number(query: Mapping[str, Sequence[str]], name: str, known: Sequence[str]) -> bool:
+    """Whether a parameter holds one number, and has a known name, as a whole or in its last brackets: `page[size]`."""
+    last = re.split(r"[\[.]", name.rstrip("]"))[-1]
+    return {plain(name), plain(last)} & set(known) != set() and len(query[name]) == 1 and query[name][0].isdecimal()
+
+
+def _paginator(query: dict[str, list[str]], body: Any, headers: Mapping[str, str]) -> dict[str, Any]:
+    """How pages follow each other; what says so is taken out of the query."""
+    for name in list(query):
+        if _is_number(query, name, (*PAGE_PARAMS, "number")):
+            return {"type": "page_number", "page_param": name, "base_page": min(int(query.pop(name)[0]), 1)}
+        if _is_number(query, name, OFFSET_PARAMS):
+            del query[name]
+            return {"type": "offset", "offset_param": name}
+    if 'rel="next"' in headers.get("Link", ""):
+        return {"type": "header_link"}
+    for path, value in values(body):
+        is_url = value is None or (isinstance(value, str) and value.startswith(("http://", "https://", "/", "?")))
+        if plain(path.rpartition(".")[2]) in NEXT_KEYS and is_url and "prev" not in path:
+            return {"type": "json_link", "next_url_path": path}
+    return {"type": "single_page"}
+
+
+def _total(body: Any, selector: str, rows: int) -> str | None:
+    """Where the number of the day's rows stands, outside of them; a `count` may be the page's, unless it is more."""
+    for path, value in values(body):
+        if selector == "$" or path.startswith(f"{selector}."):
+            continue
+        name = plain(path.rpartition(".")[2])
+        is_number = isinstance(value, Number) and value.isdecimal()
+        if name in TOTAL_KEYS and is_number and int(value) >= rows + (name == "count"):
+            return path
+    return None
+
+
+def _is_more(body: Any, total: str | None, rows: int) -> bool:
+    return total is not None and int(found(body, path_of(total))) > rows

@@ -1,0 +1,101 @@
+"""A look at the first page of a day: what is asked, what comes, and what becomes of it. Nothing of it is kept."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+
+from ingestion.declaration.endpoint import ApiKeyAuth
+from ingestion.declaration.field_path import Constant, values_of
+from ingestion.declaration.shop_config import ShopConfig
+from ingestion.http.access import shop_access, shop_auth
+from ingestion.http.deadline import Deadline
+from ingestion.http.page_check import PageCheck
+from ingestion.http.session import ShopSession
+from ingestion.landing.day_file import DayFile
+from ingestion.landing.day_pipeline import write_pages
+from ingestion.landing.dlt_errors import plain_errors
+from ingestion.readers.rest import shop_source
+from ingestion.readers.rows_of_day import RowsOfDay
+from ingestion.values.json_text import field_text, json_text
+
+LOAD_ID = "first page"  # of its rows, which no load has
+
+
+@dataclass(frozen=True)
+class FirstPage:
+    """`request`: its method, URL without a secret, and body; `first_row`: as the shop sent it, None if there is none.
+
+    `fields`: where each field was looked for, and what it is in the first row; `skipped`: rows of other days, on all
+    `pages` that were read.
+    """
+
+    request: str
+    file: DayFile
+    first_row: str | None
+    fields: dict[str, tuple[str, str | None]]
+    skipped: int
+    pages: int
+
+
+def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path) -> FirstPage:
+    """Ask the shop for a day's first page, and write its rows into a file in the directory, as if they were landed.
+
+    Where rows of other days are skipped, it is the first page with a row of the day, and those before it.
+    Raises ShopError if there is no such page, ConfigurationError if settings or shop.toml are wrong.
+    """
+    declared, access = config.dataset(dataset), shop_access(config)
+    check = PageCheck(declared, config.max_pages)
+    asked: list[str] = []
+    rows: list[Any] = []
+    kept = RowsOfDay(config, dataset, day)
+
+    def first_kept(row: Any) -> Any:
+        if not rows:
+            rows.append(row)
+        return row
+
+    def look(response: requests.Response) -> None:
+        asked.append(f"{response.request.method} {_without_key(str(response.url), config)}")
+        if response.request.body:
+            asked[-1] += " " + cast("bytes", response.request.body).decode()
+        check.check(response)
+
+    with (
+        Deadline(config.deadline_seconds) as deadline,
+        plain_errors(directory),
+        ShopSession(access.base_url, config, deadline, look) as session,
+        DayFile(directory / f"{dataset}.csv", LOAD_ID, day, declared.fields, declared.sources()) as file,
+    ):
+        auth = shop_auth(config, access, deadline)
+        source = shop_source(config, dataset, day, access.base_url, auth, session=session)
+        pages = source.resources[f"{dataset}_pages"]
+        if not declared.skip_other_days:
+            pages.add_limit(1, count_rows=False)
+        pages.add_map(first_kept)
+        write_pages(pages, check, file, kept, until_a_row=True)
+    found = {}
+    for field, source_of_field in zip(declared.fields, declared.sources(), strict=True):
+        where = "constant" if isinstance(source_of_field, Constant) else ".".join(map(str, source_of_field))
+        values = values_of([row if isinstance(row, dict) else {} for row in rows], source_of_field)
+        found[field] = (where, field_text(values[0]) if values else None)
+    return FirstPage(
+        request=asked[0],
+        file=file,
+        first_row=json_text(rows[0]) if rows else None,
+        fields=found,
+        skipped=kept.skipped,
+        pages=check.pages,
+    )
+
+
+def _without_key(url: str, config: ShopConfig) -> str:
+    parts = urlsplit(url)
+    query = parts.query
+    if isinstance(config.auth, ApiKeyAuth) and config.auth.location == "query":
+        query = re.sub(rf"(?<![^&]){re.escape(config.auth.name)}=[^&]*", f"{config.auth.name}=…", query)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))

@@ -1,0 +1,1 @@
+"""From pages to rows in raw: files, dlt's pipelines, COPY."""

@@ -1,0 +1,199 @@
+"""Landing of one day: from the shop's API into raw, whole or not at all, with a receipt."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
+
+from ingestion.declaration.shop_config import shop_config
+from ingestion.http.access import shop_access, shop_auth
+from ingestion.http.deadline import Deadline
+from ingestion.http.page_check import PageCheck
+from ingestion.http.session import ShopSession
+from ingestion.landing.day_file import DayFile, columns_of
+from ingestion.landing.day_pipeline import write_pages
+from ingestion.landing.dlt_errors import plain_errors
+from ingestion.landing.load_directory import load_directory
+from ingestion.landing.raw_loading import load, loads_meanwhile
+from ingestion.landing.raw_tables import take_back
+from ingestion.readers.rest import shop_source
+from ingestion.readers.rows_of_day import RowsOfDay
+from pipeline_errors import DaybreakError, ShopError, WarehouseError
+from pipeline_settings import settings
+from warehouse.load_receipt import LoadReceipt
+
+logger = logging.getLogger(__name__)
+
+OnDay = Callable[[date], None]
+ProfileOf = Callable[[Sequence[Any], date], Mapping[str, Any] | None]
+
+HEALTH_CHECK_SECONDS = 5.0
+ROWS_AT_ONCE, SECONDS_AT_ONCE = 100_000, 60.0  # of days that are loaded together: what an error makes us do again
+READINGS = 2  # of a day whose rows are not as many as the shop says
+
+
+@dataclass(frozen=True)
+class _DayRead:
+    """A day as it was read from the shop, not loaded yet."""
+
+    day: date
+    load_id: str
+    file: DayFile
+    pages: int
+    seconds: float
+    profile: Mapping[str, Any] | None
+    skipped: int
+
+    def receipt(self, dataset: str, seconds_to_load: float) -> LoadReceipt:
+        return LoadReceipt(
+            dataset=dataset,
+            day=self.day,
+            load_id=self.load_id,
+            rows=self.file.row_count,
+            pages=self.pages,
+            seconds=self.seconds + seconds_to_load,
+            fingerprint=self.file.fingerprint(),
+            undeclared_fields=self.file.undeclared_fields,
+            profile=self.profile,
+            skipped=self.skipped,
+        )
+
+
+def land(dataset: str, day: date) -> LoadReceipt:
+    """Read a day of a dataset from the shop and land it in raw under a new load id.
+
+    Raises ShopError if the shop cannot be read or believed, WarehouseError if Postgres fails, ConfigurationError if
+    settings or shop.toml are wrong. After an error nothing of the load stands in raw, or nothing that counts.
+    """
+    return land_days(dataset, [day])[0]
+
+
+def land_days(
+    dataset: str,
+    days: Sequence[date],
+    on_day: OnDay = lambda _: None,
+    profile_of: ProfileOf = lambda _rows, _day: None,
+) -> list[LoadReceipt]:
+    """Land the first of these days as `land` does, each by a load of its own, but all of them by one run of dlt.
+
+    It takes no more than are read in SECONDS_AT_ONCE or have ROWS_AT_ONCE, and none from one on that cannot be read.
+    `on_day` is called before a day is read, `profile_of` with a sample of its rows. Raises as `land` does, for the
+    first day or for all.
+    """
+    shop_config().dataset(dataset)
+    shop_access(shop_config())
+    with load_directory(settings().daybreak_home, new_load_id()) as directory:
+        read = list(_read_days(dataset, days, directory, on_day, profile_of))
+        started = time.monotonic()
+        with plain_errors(directory):
+            _load_rest(dataset, read)
+        share = (time.monotonic() - started) / len(read)
+    receipts = [one.receipt(dataset, share) for one in read]
+    for receipt in receipts:
+        logger.info(
+            "%s of %s: %d rows landed in %.2f s as %s%s",
+            *(dataset, receipt.day, receipt.rows, receipt.seconds, receipt.load_id),
+            f", {receipt.skipped} of other days skipped" if receipt.skipped else "",
+        )
+    return receipts
+
+
+def wait_for_shop(seconds: float) -> None:
+    """Return when the shop's health check answers 200; ShopError with its last answer if it does not in time.
+
+    It is asked at least once, for up to HEALTH_CHECK_SECONDS.
+    """
+    config = shop_config()
+    access = shop_access(config)
+    url = f"{access.base_url.rstrip('/')}/{config.health_path.lstrip('/')}"
+    once = config.model_copy(update={"max_attempts": 1, "timeout_seconds": HEALTH_CHECK_SECONDS})
+    waiting = Retrying(
+        retry=retry_if_exception_type(ShopError),
+        stop=stop_before_delay(seconds),
+        wait=wait_exponential(multiplier=0.1, max=2),
+        reraise=True,
+    )
+    with Deadline(max(seconds, HEALTH_CHECK_SECONDS)) as deadline:
+        waiting(ShopSession(access.base_url, once, deadline).get, url, auth=shop_auth(once, access, deadline))
+
+
+def new_load_id() -> str:
+    """A unique id that sorts by time: `20171101T020003.123456Z-ab12cd`, in UTC."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(3)}"
+
+
+def _read_days(
+    dataset: str, days: Sequence[date], directory: Path, on_day: OnDay, profile_of: ProfileOf
+) -> Iterator[_DayRead]:
+    rows, began = 0, time.monotonic()
+    for number, day in enumerate(days):
+        started = time.monotonic()
+        if number and (rows >= ROWS_AT_ONCE or started - began >= SECONDS_AT_ONCE):
+            return
+        on_day(day)
+        load_id = new_load_id()
+        try:
+            with plain_errors(directory):
+                file, pages, skipped = _read_day(dataset, day, load_id, directory / f"{day}.csv")
+        except DaybreakError as error:
+            if number == 0:
+                raise
+            logger.info("%s of %s is left for later: %s", dataset, day, error)
+            return
+        profile = profile_of(file.sample.rows, day)
+        file.sample.rows.clear()
+        yield _DayRead(day, load_id, file, pages, time.monotonic() - started, profile, skipped)
+        rows += file.row_count
+
+
+def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFile, int, int]:
+    """The day in files, and how many pages were read and rows skipped. All files but the last are in raw already.
+
+    The day is read once more if the rows are not as many as the shop says.
+    """
+    config = shop_config()
+    declared = config.dataset(dataset)
+    access = shop_access(config)
+    with Deadline(config.deadline_seconds) as deadline:
+        auth = shop_auth(config, access, deadline)
+        for _ in range(READINGS):
+            check, rows = PageCheck(declared, config.max_pages), RowsOfDay(config, dataset, day)
+            with (
+                loads_meanwhile(dataset, day, load_id, columns_of(declared.fields)) as begin_load,
+                ShopSession(access.base_url, config, deadline, check.check) as session,
+                DayFile(path, load_id, day, declared.fields, declared.sources(), begin_load) as file,
+            ):
+                source = shop_source(config, dataset, day, access.base_url, auth, session=session)
+                write_pages(source.resources[f"{dataset}_pages"], check, file, rows)
+            came = file.row_count + rows.skipped
+            told = check.totals_differ_from(came)
+            if not told:
+                return file, check.pages, rows.skipped
+            logger.warning("%s of %s: %d rows came, the shop tells %s", dataset, day, came, told)
+            if file.last.row_count < file.row_count:
+                take_back(dataset, day, load_id)
+    raise ShopError(
+        f"The shop tells a total of {told} rows, and gave {came} in {check.pages} pages, twice",
+        "Run again when the day no longer changes; if the total means something else, drop total_selector.",
+    )
+
+
+def _load_rest(dataset: str, read: Sequence[_DayRead]) -> None:
+    """Load what is not in raw yet of days that were read. After an error nothing of them is left there."""
+    files = [one.file.last for one in read if one.file.row_count]
+    if not files:
+        return
+    try:
+        load(dataset, columns_of(shop_config().dataset(dataset).fields), files)
+    except BaseException:
+        with suppress(WarehouseError):
+            for one in read:
+                take_back(dataset, one.day, one.load_id)
+        raise

@@ -1,0 +1,1 @@
+"""How the rows of one logical day are read from a shop."""

@@ -1,0 +1,82 @@
+"""The shop's API as a declaration that dlt reads: which endpoint, which day, where rows and the next page stand."""
+
+from datetime import date
+from typing import Any
+
+import requests
+from dlt.common import jsonpath
+from dlt.extract import DltSource
+from dlt.sources.rest_api import rest_api_source
+from dlt.sources.rest_api.typing import ClientConfig, Endpoint, RESTAPIConfig
+from requests.auth import AuthBase
+
+from ingestion.declaration.endpoint import filled, filled_body
+from ingestion.declaration.field_path import Path
+from ingestion.declaration.shop_config import ShopConfig
+from ingestion.http.paginators import paginator_of
+from ingestion.landing import dlt_settings
+
+dlt_settings.apply()
+
+
+def shop_source(
+    config: ShopConfig,
+    dataset: str,
+    day: date,
+    base_url: str,
+    auth: AuthBase | None = None,
+    *,
+    session: requests.Session | None = None,
+) -> DltSource:
+    """A dlt source with one resource, `<dataset>_pages`, which yields a day of a dataset page by page.
+
+    `session` sends the requests; without one the source is what dlt makes of the declaration alone, good for a look at
+    an API and not for a load.
+    """
+    declared = config.dataset(dataset)
+    client: ClientConfig = {"base_url": base_url}
+    if auth:
+        client["auth"] = auth  # type: ignore[typeddict-item]  # any of requests' will do
+    if session:
+        client["session"] = session
+
+    zone = config.time_zone_of(dataset)
+    params: dict[str, str | list[str]] = {
+        name: filled(value, day, zone) if isinstance(value, str) else [filled(text, day, zone) for text in value]
+        for name, value in declared.params.items()
+    }
+    if declared.page_size_param:
+        params[declared.page_size_param] = str(config.page_size)
+    endpoint: Endpoint = {
+        "path": _for_dlt(filled(declared.path, day, zone)),
+        "method": declared.method,
+        "params": _for_dlt(params),
+        "data_selector": _json_path(declared.data_selector),
+        "paginator": paginator_of(declared, config.page_size),
+    }
+    if declared.body is not None:
+        body = filled_body(declared.body, day, zone)
+        if declared.page_size_body_path:
+            jsonpath.set_value_at_path(body, declared.page_size_body_path, config.page_size)
+        endpoint["json"] = _for_dlt(body)
+    declaration: RESTAPIConfig = {
+        "client": client,
+        "resources": [{"name": f"{dataset}_pages", "endpoint": endpoint}],
+    }
+    return rest_api_source(declaration, name=f"shop_{dataset}")
+
+
+def _for_dlt(value: Any) -> Any:
+    """The same with braces doubled: dlt looks for placeholders of its own in texts and names."""
+    if isinstance(value, str):
+        return value.replace("{", "{{").replace("}", "}}")
+    if isinstance(value, dict):
+        return {_for_dlt(key): _for_dlt(part) for key, part in value.items()}
+    return [_for_dlt(part) for part in value] if isinstance(value, list) else value
+
+
+def _json_path(path: Path) -> jsonpath.TJsonPath:
+    """A path as the JSONPath that dlt reads; compiled, or dlt would compile it again for each page."""
+    return jsonpath.compile_path(
+        ".".join(f"[{step}]" if isinstance(step, int) else f"'{step}'" for step in path) or "$"
+    )

@@ -1,0 +1,1 @@
+"""Alerts: stored, delivered, and kept while a receiver or the warehouse is down."""

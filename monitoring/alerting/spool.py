@@ -1,0 +1,185 @@
+"""Alerts that the warehouse cannot take: kept in a file until it can, and failures sent to people at once.
+
+DAYBREAK_HOME/messages/unstored.json is a list of alerts, oldest first, each with the receivers that have it. Of an
+incident one goes out in QUIET_HOURS, with the key that it will have in the outbox. Best effort, and in nobody's way.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from monitoring.alerting import receivers
+from monitoring.alerting.alert_store import BAD, Alert
+from monitoring.alerting.outbox import SECONDS_A_REQUEST, key_of
+from monitoring.plain_text import as_json_value, first_line
+from pipeline_settings import settings
+
+logger = logging.getLogger(__name__)
+
+FILE_NAME = "messages/unstored.json"  # below DAYBREAK_HOME
+QUIET_HOURS = 23  # a nightly run is a few minutes early now and then
+SECONDS_TO_SEND = 15.0
+LOCK_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Unstored:
+    """An alert that is kept. `sent_to`: identities of the receivers that took it."""
+
+    alert: Alert
+    sent_to: Sequence[str] = ()
+
+    @property
+    def incident(self) -> tuple[str, str]:
+        """Of a failure or refusal: what it is a part of."""
+        return self.alert.pipeline, self.alert.kind
+
+
+def keep(alert: Alert) -> None:
+    """Keep an alert until it can be stored, and send it now if it is bad and its incident was not told lately."""
+    alert = alert if alert.raised_at else replace(alert, raised_at=datetime.now(UTC))
+    try:
+        with _locked() as file:
+            kept = _read(file)
+            if any(_is_told(other.alert, alert) for other in kept):
+                return
+            _write(file, [*kept, Unstored(alert)])  # before it is sent: killed in between, it comes twice with one key
+            since = datetime.now(UTC) - timedelta(hours=QUIET_HOURS)
+            _write(file, [*kept, _sent(Unstored(alert), kept, since)])
+    except Exception as failure:
+        logger.error("%s is not kept, and is sent at most: %s", alert, first_line(failure))
+        _sent(Unstored(alert), [])
+
+
+def send_again() -> None:
+    """Send what is open to receivers that have nothing of it, for they were down when it was told. Never raises."""
+    try:
+        if not _file().exists():
+            return
+        with _locked() as file:
+            kept = _read(file)
+            newest = {one.incident: number for number, one in enumerate(kept)}
+            for number in newest.values():
+                kept[number] = _sent(kept[number], kept)
+            _write(file, kept)
+    except Exception as failure:
+        logger.error("What is kept was not sent again: %s", first_line(failure))
+
+
+def drain(store: Callable[[Alert, Sequence[str]], None]) -> int:
+    """Hand each alert that is kept, oldest first, with the receivers that its incident was sent to, to `store`.
+
+    Returns how many. What `store` raises ends it; the alert that it was at is kept, and so are those behind it.
+    """
+    if not _file().exists():
+        return 0
+    with _locked() as file:
+        kept = _read(file)
+        for number, one in enumerate(kept):
+            try:
+                store(one.alert, [name for other in kept if other.incident == one.incident for name in other.sent_to])
+            except BaseException:
+                _write(file, kept[number:])
+                raise
+        file.unlink(missing_ok=True)
+    return len(kept)
+
+
+def _sent(one: Unstored, kept: Sequence[Unstored], since: datetime | None = None) -> Unstored:
+    """Send a failure or refusal to those who were told nothing of its incident since then, or ever."""
+    if one.alert.kind not in BAD:
+        return one
+    of_it = [other for other in kept if other.incident == one.incident]
+    recent = [other for other in of_it if not since or (other.alert.raised_at or since) > since]
+    told = {name for other in recent for name in other.sent_to}
+    payload, key = _payload(one.alert, of_it), key_of(f"{one.alert.event}0")
+    deadline, taken_by = time.monotonic() + SECONDS_TO_SEND, list(one.sent_to)
+    for receiver in receivers.configured():
+        left = deadline - time.monotonic()
+        if receiver.channel != receivers.ALERT or receiver.identity in told or left <= 0:
+            continue
+        error = receivers.send(receiver, key, payload, min(left, SECONDS_A_REQUEST))
+        if error is None:
+            taken_by.append(receiver.identity)
+        else:
+            logger.warning("%s did not take %s, which is kept: %s", receiver, key, error)
+    return replace(one, sent_to=taken_by)
+
+
+def _payload(alert: Alert, before: Sequence[Unstored]) -> dict[str, Any]:
+    """What the outbox would send, as JSON has it."""
+    told: dict[str, Any] = {
+        "title": alert.title,
+        "severity": alert.severity,
+        "event_key": f"{alert.event}0",
+        "sending": "opened",
+    }
+    if any(one.sent_to for one in before):
+        days = {one.alert.day for one in before} | {alert.day}
+        since = min(one.alert.raised_at for one in before if one.alert.raised_at)
+        told |= {"sending": "reminder", "days_affected": len(days), "open_since": str(since.date())}
+    plain: dict[str, Any] = json.loads(json.dumps({**asdict(alert), **told}, default=as_json_value))
+    return plain | {"figures": plain["figures"] or {}}
+
+
+def _is_told(other: Alert, alert: Alert) -> bool:
+    is_of_the_run = (other.pipeline, other.run_id, other.day) == (alert.pipeline, alert.run_id, alert.day)
+    return other.event == alert.event or (alert.only_if_untold and is_of_the_run and other.kind in BAD)
+
+
+def _file() -> Path:
+    return settings().daybreak_home.resolve() / FILE_NAME
+
+
+@contextmanager
+def _locked() -> Iterator[Path]:
+    """The file, for us alone; never waited for longer than LOCK_SECONDS."""
+    file = _file()
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + LOCK_SECONDS
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+        yield file
+    finally:
+        os.close(descriptor)
+
+
+def _read(file: Path) -> list[Unstored]:
+    """What is kept; a file that cannot be understood is set aside."""
+    try:
+        entries = json.loads(file.read_text())
+        return [Unstored(_alert(entry["alert"]), entry["sent_to"]) for entry in entries]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError, KeyError) as failure:
+        file.replace(file.with_suffix(".unreadable"))
+        logger.error("%s could not be read and is set aside: %s", file, first_line(failure))
+        return []
+
+
+def _alert(entry: dict[str, Any]) -> Alert:
+    day = date.fromisoformat(entry["day"]) if entry["day"] else None
+    return Alert(**{**entry, "day": day, "raised_at": datetime.fromisoformat(entry["raised_at"])})
+
+
+def _write(file: Path, kept: Sequence[Unstored]) -> None:
+    """Replace the file as a whole."""
+    draft = file.with_suffix(".draft")
+    draft.write_text(json.dumps([asdict(one) for one in kept], default=as_json_value))
+    draft.replace(file)

@@ -1,0 +1,118 @@
+"""What makes a day an anomaly: pure functions of its figures and the limits, each with the words that people read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
+
+from monitoring.anomalies.limits import AnomalyLimits
+from monitoring.anomalies.volume import DayVolume, rounded
+
+Severity = Literal["info", "warning", "critical"]
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """One finding on a day. `observed` and `expected` are rows, a score 0–1, minutes or products: the kind says which.
+
+    `info` is for who asks: a day that the calendar explains, or that has too little history. The rest is told.
+    """
+
+    kind: str
+    severity: Severity
+    message: str
+    observed: Decimal | None = None
+    expected: Decimal | None = None
+    is_told: bool = True  # False: somebody else tells it
+
+
+def volume_finding(volume: DayVolume, limits: AnomalyLimits) -> Anomaly | None:
+    """Zero rows, a drop or a jump; as information if the calendar explains it, or if the history says too little."""
+    if volume.observed is None:
+        return None
+    if volume.observed == 0:
+        return _zero_rows(volume, limits)
+    if gap := _gap_in_history(volume, limits):
+        message = f"{volume.observed:,} {volume.dataset} are not judged: {gap}"
+        return Anomaly("volume_history", "info", message, Decimal(volume.observed), _expected(volume, limits))
+    usual, expected = volume.usual or Fraction(0), volume.expected(limits) or Fraction(0)
+    if kind := _deviation(volume.observed, expected, limits):
+        severity: Severity = "critical" if kind == "volume_drop" else "warning"
+        return _deviating(kind, severity, volume, expected)
+    if kind := _deviation(volume.observed, usual, limits):
+        return _deviating(kind, "info", volume, expected)
+    return None
+
+
+def quality_finding(
+    accepted: int, rejected: int, by_reason: Mapping[str, int], is_refused: bool, limits: AnomalyLimits
+) -> Anomaly | None:
+    """A data quality score below the limit. People know that of a refused load already: the refusal is told."""
+    score = Fraction(accepted, accepted + rejected) if accepted + rejected else Fraction(1)
+    is_critical = score <= Fraction(limits.quality_critical)
+    if score >= Fraction(limits.quality_warning) and not is_critical:
+        return None
+    limit = limits.quality_critical if is_critical else limits.quality_warning
+    return Anomaly(
+        "data_quality",
+        "critical" if is_critical else "warning",
+        f"the data quality score is {rounded(score, 4)}, {'at or ' if is_critical else ''}below {limit}: "
+        + ", ".join(f"{code} {count:,}" for code, count in by_reason.items()),
+        rounded(score, 6),
+        limit,
+        is_told=not is_refused,
+    )
+
+
+def duration_finding(minutes: Decimal | None, limits: AnomalyLimits) -> Anomaly | None:
+    """A run that took too long; None if this run's steps are not known."""
+    if minutes is None or minutes <= limits.max_minutes:
+        return None
+    message = f"the steps of the run took {minutes:.1f} minutes, more than {limits.max_minutes}"
+    return Anomaly("run_duration", "warning", message, minutes, limits.max_minutes)
+
+
+def _zero_rows(volume: DayVolume, limits: AnomalyLimits) -> Anomaly | None:
+    """An alert whatever the history, unless none are expected: by the calendar, or on a weekday that never has any."""
+    expected = _expected(volume, limits)
+    if volume.event and volume.expected_share == 0:
+        return Anomaly("zero_rows", "info", f"no {volume.dataset}, explained by {volume.event}", Decimal(0), Decimal(0))
+    if expected == 0:
+        return None
+    told = "" if expected is None else f" where {expected:,} were expected"
+    return Anomaly("zero_rows", "critical", f"no {volume.dataset} at all{told}", Decimal(0), expected)
+
+
+def _gap_in_history(volume: DayVolume, limits: AnomalyLimits) -> str | None:
+    """Why the history cannot judge the day."""
+    if volume.usual is None or len(volume.history) < limits.minimum_weeks:
+        return (
+            f"{len(volume.history)} of the {limits.history_weeks} {volume.day:%A}s before say what is usual, "
+            f"{limits.minimum_weeks} are needed"
+        )
+    if volume.usual < limits.minimum_volume:
+        return f"{rounded(volume.usual):,} are usual, and fewer than {limits.minimum_volume} may halve by chance"
+    return None
+
+
+def _deviation(observed: int, expected: Fraction, limits: AnomalyLimits) -> str | None:
+    if observed < expected * (1 - Fraction(limits.max_drop)):
+        return "volume_drop"
+    return "volume_jump" if observed > expected * Fraction(limits.max_jump) else None
+
+
+def _deviating(kind: str, severity: Severity, volume: DayVolume, expected: Fraction) -> Anomaly:
+    observed = volume.observed or 0
+    mean = f"the mean of {len(volume.history)} {volume.day:%A}s before"
+    if volume.event:
+        mean += f" × {rounded(volume.expected_share)} for {volume.event}"
+    message = f"{observed:,} {volume.dataset} where {rounded(expected):,} were expected ({mean})"
+    if severity == "info":
+        message += "; unusual, and explained"
+    return Anomaly(kind, severity, message, Decimal(observed), rounded(expected))
+
+
+def _expected(volume: DayVolume, limits: AnomalyLimits) -> Decimal | None:
+    expected = volume.expected(limits)
+    return None if expected is None else rounded(expected)

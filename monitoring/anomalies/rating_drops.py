@@ -1,0 +1,78 @@
+"""Products whose rating dropped, each named on the day of its drop and not on every day that it stays low.
+
+ops.rating_drops keeps the spells: from the day on which a product was first found among the drops of
+marts.product_metrics to the day on which it no longer was.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from monitoring.anomalies.findings import Anomaly
+from warehouse.connection import Connection
+
+PRODUCTS_NAMED = 10
+LONGEST_ID = 40  # characters shown
+
+IS_NEWEST_DAY = """
+    select as_of_date = %(day)s as yes from ops.publications
+    where pipeline = %(pipeline)s order by publication_id desc limit 1
+"""
+DROPPED = """
+    select product_id, prior_average, recent_average from marts.product_metrics
+    where is_rating_drop order by rating_delta, product_id
+"""
+# A day that is looked at again begins where the day before it ended.
+UNBEGIN = "delete from ops.rating_drops where first_day >= %(day)s"
+UNEND = "update ops.rating_drops set ended_on = null where ended_on >= %(day)s"
+END = "update ops.rating_drops set ended_on = %(day)s where ended_on is null and product_id <> all(%(products)s)"
+BEGIN = """
+    insert into ops.rating_drops (product_id, first_day)
+    select dropped.product_id, %(day)s
+    from unnest(%(products)s::text[]) as dropped (product_id)
+    where not exists (
+        select from ops.rating_drops as spells where spells.product_id = dropped.product_id and spells.ended_on is null
+    )
+    returning product_id
+"""
+
+
+@dataclass(frozen=True)
+class RatingDrop:
+    """A product with its average rating (stars) of the recent and the prior days."""
+
+    product_id: str
+    prior_average: Decimal
+    recent_average: Decimal
+
+    def __str__(self) -> str:
+        name = self.product_id if len(self.product_id) <= LONGEST_ID else f"{self.product_id[:LONGEST_ID]}…"
+        return f"{name} {self.prior_average:.2f} → {self.recent_average:.2f}"
+
+
+def new_rating_drops(connection: Connection, pipeline: str, day: date) -> Sequence[RatingDrop] | None:
+    """The products that newly dropped with this day, the worst first, and the spells brought up to it.
+
+    None for a day that is not the newest published one: marts.product_metrics says nothing of it any more.
+    """
+    values = {"day": day, "pipeline": pipeline}
+    if connection.execute(IS_NEWEST_DAY, values).fetchone() != {"yes": True}:
+        return None
+    dropped = [RatingDrop(**row) for row in connection.execute(DROPPED)]
+    products = {"day": day, "products": [drop.product_id for drop in dropped]}
+    for statement in (UNBEGIN, UNEND, END):
+        connection.execute(statement, products)
+    begun = {row["product_id"] for row in connection.execute(BEGIN, products)}
+    return [drop for drop in dropped if drop.product_id in begun]
+
+
+def rating_finding(drops: Sequence[RatingDrop]) -> Anomaly | None:
+    """The new drops as one finding; None if there are none."""
+    if not drops:
+        return None
+    named = "; ".join(str(drop) for drop in drops[:PRODUCTS_NAMED])
+    more = f"; and {len(drops) - PRODUCTS_NAMED} more" if len(drops) > PRODUCTS_NAMED else ""
+    verb = "products'" if len(drops) > 1 else "product's"
+    message = f"{len(drops)} {verb} rating dropped (average of the prior days → of the recent ones): {named}{more}"
+    return Anomaly("rating_drop", "warning", message, Decimal(len(drops)))

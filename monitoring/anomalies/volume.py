@@ -1,0 +1,70 @@
+"""A day's volume beside that of the same weekday in the weeks before it, as the gate counted and the calendar explains.
+
+Volume is the rows that the shop sent, identical copies left out: a page sent twice must not hide one that is missing.
+It is counted in the load that counts for a day, so days that were never admitted are no part of any history.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from monitoring.anomalies.limits import AnomalyLimits
+from warehouse.connection import Connection
+
+VOLUMES = """
+    select ledger.day, results.accepted + results.rejected as volume
+    from ops.day_ledger as ledger
+    inner join ops.gate_results as results on ledger.admitted_load_id = results.load_id
+    where ledger.dataset = %(dataset)s and ledger.day = any(%(days)s)
+"""
+EVENTS = "select day, event, expected_share from staging.calendar_events where day = any(%(days)s)"
+
+
+@dataclass(frozen=True)
+class DayVolume:
+    """A dataset's day (rows), and the days that it is compared with: those with an event of their own are left out."""
+
+    dataset: str
+    day: date
+    observed: int | None  # None: no load counts for the day
+    history: Collection[int]
+    event: str | None = None
+    expected_share: Fraction = Fraction(1)  # of a usual day's rows, because of the event
+
+    @property
+    def usual(self) -> Fraction | None:
+        """The mean of the history; None without one."""
+        return Fraction(sum(self.history), len(self.history)) if self.history else None
+
+    def expected(self, limits: AnomalyLimits) -> Fraction | None:
+        """The rows to be expected; None if there is too little history to say."""
+        if self.usual is None or len(self.history) < limits.minimum_weeks:
+            return None
+        return self.usual * self.expected_share
+
+
+def day_volume(connection: Connection, dataset: str, day: date, limits: AnomalyLimits) -> DayVolume:
+    """Look up a day and the same weekday of the `history_weeks` weeks before it: so many rows, by key."""
+    before = [
+        day - timedelta(weeks=number)
+        for number in range(1, limits.history_weeks + 1)
+        if day.toordinal() > timedelta(weeks=number).days
+    ]
+    values = {"dataset": dataset, "days": [day, *before]}
+    volumes = {row["day"]: row["volume"] for row in connection.execute(VOLUMES, values)}
+    events = {row["day"]: row for row in connection.execute(EVENTS, values)}
+    return DayVolume(
+        dataset=dataset,
+        day=day,
+        observed=volumes.get(day),
+        history=[volumes[other] for other in before if other in volumes and other not in events],
+        event=events[day]["event"] if day in events else None,
+        expected_share=Fraction(events[day]["expected_share"]) if day in events else Fraction(1),
+    )
+
+
+def rounded(number: Fraction, digits: int = 2) -> Decimal:
+    """The number as a column or a person takes it."""
+    return round(Decimal(number.numerator) / Decimal(number.denominator), digits)

@@ -1,0 +1,1 @@
+"""The schema contract of a dataset: what its fields look like, and what breaks with that."""

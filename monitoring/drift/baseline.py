@@ -1,0 +1,126 @@
+"""What is usual of a field, and whether a load has more of something than chance explains."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import exp, lgamma, log
+from typing import Self
+
+from monitoring.drift.profile import FieldProfile, Profile
+
+CHANCE = 0.001  # a difference that chance makes more seldom than that is none of chance's
+LEAST_RATE = 0.01  # of odd rows, which no shop is quite without
+LEAST_ROWS_OF_A_DAY = 20  # the share of fewer rows says nothing of what a day may have
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How a field differs from what is expected. `share`: rows that do, 0–1. `hint`: what it may be, what to do."""
+
+    field: str
+    kind: str
+    is_breaking: bool
+    expected: str
+    observed: str
+    share: float
+    hint: str = ""
+
+    def hinted(self, hint: str) -> "Difference":
+        """The same with a hint."""
+        return replace(self, hint=hint)
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.observed}, expected {self.expected}" + (f" ({self.hint})" if self.hint else "")
+
+
+@dataclass(frozen=True)
+class FieldHistory:
+    """A field of a load of `rows`, and the same field of the loads before it, each with its rows."""
+
+    field: str
+    role: str
+    is_iso: bool  # dates are declared as ISO 8601
+    is_required: bool
+    max_bad_rate: float
+    known_words: frozenset[str]
+    rows: int
+    now: FieldProfile
+    before: Sequence[tuple[int, FieldProfile]]
+
+    @classmethod
+    def of(cls, history: Sequence[Profile], name: str) -> Self:
+        """A history to be described."""
+        before = [(profile.rows, profile.fields[name]) for profile in history if name in profile.fields]
+        return cls(name, "other", True, False, 0.0, frozenset(), 0, FieldProfile(), before)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the loads before had the field at all."""
+        return bool(self.before)
+
+    @cached_property
+    def usual_missing(self) -> float:
+        """The share of rows without the field."""
+        return self.usual(lambda field: field.missing, lambda rows, _: rows)
+
+    @cached_property
+    def formats_before(self) -> Counter[str]:
+        """Values by format, over all loads."""
+        return self.merged(lambda field: field.formats)
+
+    def merged(self, counts: Callable[[FieldProfile], Mapping[str, int]]) -> Counter[str]:
+        """Counts of all loads together."""
+        merged: Counter[str] = Counter()
+        for _, field in self.before:
+            merged.update(counts(field))
+        return merged
+
+    def usual_formats(self) -> str:
+        """The formats that most rows have, for people."""
+        total = self.formats_before.total()
+        told = [f"{name} {percent(count / total)}" for name, count in self.formats_before.most_common(3)]
+        return ", ".join(told) + (f", missing {percent(self.usual_missing)}" if self.usual_missing else "")
+
+    def usual(self, count: Callable[[FieldProfile], int], of: Callable[[int, FieldProfile], int]) -> float:
+        """A share over all loads together."""
+        return sum(count(field) for _, field in self.before) / max(1, sum(of(*one) for one in self.before))
+
+    def has_more(
+        self,
+        count: Callable[[FieldProfile], int],
+        of: Callable[[int, FieldProfile], int],
+        least: float,
+        floor: float = 0.0,
+    ) -> bool:
+        """Whether `count` of `of` is now a greater share than ever, by `least` (0–1) and beyond chance.
+
+        Chance is a binomial draw at the usual share, at that of a bad day before, or at `floor`, whichever is greatest.
+        """
+        now, total = count(self.now), of(self.rows, self.now)
+        if now < 2 or now / total - self.usual(count, of) < least:
+            return False
+        odd, rows = sum(count(field) for _, field in self.before), sum(of(*one) for one in self.before)
+        shares = sorted(
+            count(field) / of(one, field) for one, field in self.before if of(one, field) >= LEAST_ROWS_OF_A_DAY
+        )
+        bad_day = shares[-1 - len(shares) // 10] if shares else 0.0
+        rate = max(LEAST_RATE, floor, (odd + 1) / (rows + 2), bad_day)
+        return rate < 1 and at_least(now, total, rate) < CHANCE
+
+
+def at_least(odd: int, rows: int, rate: float) -> float:
+    """The probability of `odd` or more of so many rows, if each is odd with this rate: the binomial's upper tail."""
+    if odd > rows:
+        return 0.0
+
+    def logarithm(k: int) -> float:
+        ways = lgamma(rows + 1) - lgamma(k + 1) - lgamma(rows - k + 1)
+        return ways + k * log(rate) + (rows - k) * log(1 - rate)
+
+    return min(1.0, sum(exp(logarithm(k)) for k in range(odd, rows + 1)))
+
+
+def percent(share: float) -> str:
+    """`12%`, `0.4%`"""
+    return f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"

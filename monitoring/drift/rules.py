@@ -1,0 +1,249 @@
+"""The rules of a contract, each a pure function of one field's history: what of it breaks, and what is harmless."""
+
+import re
+from collections.abc import Callable, Iterator
+from math import log10
+from statistics import median
+
+from ingestion.values.parsing import UNREADABLE
+from monitoring.drift.baseline import CHANCE, Difference, FieldHistory, at_least, percent
+from monitoring.drift.profile import REST, FieldProfile
+
+LEAST = {"required": 0.03, "optional": 0.10}  # more rows than usually without the field (share)
+LEAST_FORMAT = 0.03  # values in a format that is not usual
+LEAST_NEW_WORDS = 0.02
+MOST = 0.5  # share of rows from which on something is true of the field and not of some rows
+USUAL_VALUE = 0.2  # share of a rating that cannot be missing by chance
+MANY_VALUES = 5
+ENOUGH = 20  # rows
+MAGNITUDE, MAGNITUDE_OF_FEW = 8, 30  # times the usual median; with fewer rows than ENOUGH
+LEAST_AMOUNTS = 5
+VALID = {
+    "amount": {"number"}, "rating": {"1 to 5"}, "items": {"list"},
+    "date": {"date", "timestamp", "timestamp with offset"},
+}  # fmt: skip
+FORMAT_KEYS = {"amount": "amount_format", "date": "date_format"}
+STRUCTURES = {"object", "list", "boolean"}
+# What staging reads alike: a day may be told with more of it.
+WIDENED = {"date": {"timestamp", "timestamp with offset"}, "timestamp": {"timestamp with offset"}}
+
+Rule = Callable[[FieldHistory], Iterator[Difference]]
+
+
+def missing(seen: FieldHistory) -> Iterator[Difference]:
+    """The key is gone, null or blank in more rows than usual."""
+    now, share = seen.now, seen.now.missing / seen.rows
+    if seen.is_known:
+        least = LEAST["required" if seen.is_required else "optional"]
+        is_more = seen.has_more(lambda field: field.missing, _rows, least)
+    else:
+        is_more = seen.is_required and share > seen.max_bad_rate
+    if is_more:
+        parts = {"no key": now.absent, "null": now.null, "blank": now.blank}
+        told = ", ".join(f"{name} {percent(count / seen.rows)}" for name, count in parts.items() if count)
+        expected = f"missing from {percent(seen.usual_missing)}" if seen.is_known else "there"
+        yield Difference(seen.field, "missing", True, expected, f"missing from {percent(share)} ({told})", share)
+
+
+def formats(seen: FieldHistory) -> Iterator[Difference]:
+    """Values are written as they were not before; without a history, as staging does not take them."""
+    valid = VALID.get(seen.role) if seen.role != "date" or seen.is_iso else None
+    now = seen.now.formats
+    if not seen.is_known:
+        odd = {
+            name for name in now if (name not in valid if valid else name in STRUCTURES or name.startswith(UNREADABLE))
+        }
+        if sum(now[name] for name in odd) <= seen.max_bad_rate * seen.rows:
+            return
+        usual = " or ".join(sorted(valid)) if valid else "text or number"
+    else:
+        rate = _rate_of_new(seen)
+        odd = {name for name in now if seen.has_more(_in_format(name), _present, LEAST_FORMAT, rate)}
+        odd -= valid if valid and seen.role != "date" else set()
+        usual = seen.usual_formats()
+    if not odd:
+        return
+    main = seen.formats_before.most_common(1)[0][0] if seen.formats_before else ""
+    is_widened = seen.is_known and odd <= WIDENED.get(main, set())
+    told = ", ".join(f"{name} {percent(now[name] / seen.now.present)}" for name in sorted(odd, key=lambda n: -now[n]))
+    share = sum(now[name] for name in odd) / seen.rows
+    yield Difference(seen.field, "format", not is_widened, usual, told, share, _format_hint(seen, odd))
+
+
+def words(seen: FieldHistory) -> Iterator[Difference]:
+    """Statuses that were never seen: dbt takes what it does not know for revenue."""
+    if seen.role != "word" or not seen.is_known:
+        return
+    known = set(seen.merged(lambda field: field.values)) | seen.known_words
+    if not known - seen.known_words:  # too many different ones, never listed
+        return
+    new = {word: count for word, count in seen.now.values.items() if word not in known}
+    if not new:
+        return
+    variants = {_plain(word) for word in seen.known_words}
+    respelled = sum(count for word, count in new.items() if _plain(word) in variants)
+    total = sum(new.values())
+    unseen = seen.has_more(
+        lambda field: sum(count for word, count in field.values.items() if word in new), _present, LEAST_NEW_WORDS
+    )
+    told = ", ".join(repr(word) for word in sorted(new, key=lambda word: -new[word])[:5])
+    usual = ", ".join(repr(word) for word, _ in seen.merged(lambda field: field.values).most_common(5))
+    yield Difference(
+        seen.field, "values" if unseen or respelled > 1 else "new_value", unseen or respelled > 1, usual,
+        f"{told} in {percent(total / seen.rows)}", total / seen.rows,
+        "never seen before; if it brings no revenue, it belongs into non_revenue_statuses of shop.toml",
+    )  # fmt: skip
+
+
+def stars(seen: FieldHistory) -> Iterator[Difference]:
+    """Ratings that many rows had do not come any more: another scale, within the same numbers."""
+    if seen.role != "rating" or not seen.is_known or seen.now.present < ENOUGH:
+        return
+    before = seen.merged(lambda field: field.values)
+    total = before.total()
+    gone = {value for value, count in before.items() if count / total >= USUAL_VALUE and value not in seen.now.values}
+    share = sum(before[value] for value in gone) / total if total else 0
+    if gone and sum(seen.now.values.values()) and (1 - share) ** seen.now.present < CHANCE:
+        told = f"{', '.join(sorted(gone))} no longer come"
+        expected = f"{', '.join(sorted(gone))} in {percent(share)}"
+        yield Difference(seen.field, "scale", True, expected, told, 1.0, "is it another scale?")
+
+
+def magnitude(seen: FieldHistory) -> Iterator[Difference]:
+    """Amounts are of another magnitude, or have lost their cents."""
+    now, medians = seen.now, [abs(one.median) for _, one in seen.before if one.median]
+    if seen.role != "amount" or not medians or now.median is None or now.present < LEAST_AMOUNTS:
+        return
+    usual, is_whole = median(medians), _is_more_whole(seen)
+    if not now.median:
+        if now.whole == now.present >= ENOUGH:
+            yield Difference(seen.field, "scale", True, f"median {usual:,.2f}", "mostly 0", 1.0, "is it another field?")
+        return
+    times = abs(now.median) / usual
+    limit = MAGNITUDE if now.present >= ENOUGH else MAGNITUDE_OF_FEW
+    told, expected = f"median {now.median:,.2f}", f"median {usual:,.2f}"
+    if times >= limit or times <= 1 / limit:
+        power = round(log10(times))
+        is_minor = is_whole and power > 0
+        hint = f"counted in minor units? Then minor_units = {10**power} in shop.toml" if is_minor else "another unit?"
+        yield Difference(seen.field, "scale", True, expected, f"{told}, {times:,.2g} times the usual", 1.0, hint)
+    elif is_whole:
+        yield Difference(seen.field, "scale", True, f"{expected}, with cents", f"{told}, all whole", 1.0, "rounded?")
+
+
+def ids(seen: FieldHistory) -> Iterator[Difference]:
+    """Other letters before the number, or what product_id_pattern does not match."""
+    prefixes = seen.now.prefixes
+    before = seen.merged(lambda field: field.prefixes)
+    total = sum(prefixes.values())
+    new = {prefix for prefix in prefixes if prefix not in before and prefix != REST}
+    share = sum(prefixes[prefix] for prefix in new) / total if total else 0
+    is_ours = before and before[REST] < LEAST_RATE_OF_OTHERS * before.total()
+    if is_ours and share > MOST and total >= LEAST_AMOUNTS:
+        told = ", ".join(sorted(new))
+        usual = ", ".join(sorted(set(before) - {REST}))
+        yield Difference(seen.field, "format", True, f"begins with {usual}", f"begins with {told}", share, "other ids?")
+    is_more = (
+        seen.has_more(lambda field: field.off_pattern, _present, LEAST_FORMAT)
+        if seen.is_known
+        else seen.now.off_pattern > seen.max_bad_rate * seen.rows
+    )
+    if is_more:
+        share = seen.now.off_pattern / seen.rows
+        told = f"does not match in {percent(share)}"
+        yield Difference(seen.field, "pattern", True, "matches product_id_pattern", told, share)
+
+
+def constant(seen: FieldHistory) -> Iterator[Difference]:
+    """One value stands in nearly all rows, where many did."""
+    if seen.role not in ("id", "amount", "text") or seen.now.present < ENOUGH:
+        return
+    usual = [one.most_frequent / one.present for _, one in seen.before if one.present >= MANY_VALUES]
+    share = seen.now.most_frequent / seen.now.present
+    if usual and share >= 0.9 and max(usual) < MOST:
+        told = f"the same value in {percent(share)}"
+        yield Difference(
+            seen.field, "constant", True, f"at most {percent(max(usual))} alike", told, share, "a default?"
+        )
+
+
+def moments(seen: FieldHistory) -> Iterator[Difference]:
+    """Dates of other days than before, or timestamps with offsets that were not there."""
+    if seen.role != "date":
+        return
+    share = seen.now.off_day / seen.rows
+    is_more = (
+        seen.has_more(lambda field: field.off_day, _present, LEAST["required" if seen.is_required else "optional"])
+        if seen.is_known
+        else seen.is_required and share > seen.max_bad_rate
+    )
+    if is_more:
+        told = f"on other days in {percent(share)}"
+        expected = f"in {percent(seen.usual(lambda field: field.off_day, _present))}" if seen.is_known else "on the day"
+        yield Difference(seen.field, "off_day", True, expected, told, share, "moved to another time zone?")
+    before = seen.merged(lambda field: field.offsets)
+    is_zone = before and _in_zone(seen.now) and all(_in_zone(one) for _, one in seen.before if one.offsets)
+    new = [name for name in seen.now.offsets if seen.has_more(_at_offset(name), _offsets, LEAST_FORMAT)]
+    is_usual = before.total() >= MOST * sum(one.present for _, one in seen.before)
+    if is_usual and before and new and not is_zone:
+        share = sum(seen.now.offsets[name] for name in new) / seen.rows
+        usual = ", ".join(name for name, _ in before.most_common(3))
+        yield Difference(seen.field, "time_zone", True, usual, f"{', '.join(new)} in {percent(share)}", share)
+
+
+RULES: tuple[Rule, ...] = (missing, formats, words, stars, magnitude, ids, constant, moments)
+LEAST_RATE_OF_OTHERS = 0.05
+
+
+def _rows(rows: int, _: FieldProfile) -> int:
+    return rows
+
+
+def _present(_: int, field: FieldProfile) -> int:
+    return field.present
+
+
+def _offsets(_: int, field: FieldProfile) -> int:
+    return sum(field.offsets.values())
+
+
+def _in_format(name: str) -> Callable[[FieldProfile], int]:
+    return lambda field: field.formats.get(name, 0)
+
+
+def _at_offset(name: str) -> Callable[[FieldProfile], int]:
+    return lambda field: field.offsets.get(name, 0)
+
+
+def _rate_of_new(seen: FieldHistory) -> float:
+    """How often a format comes that was not there before, where there are many (Good and Turing: those seen once)."""
+    before = seen.formats_before
+    return (before[REST] + sum(count == 1 for count in before.values())) / max(1, before.total())
+
+
+def _is_more_whole(seen: FieldHistory) -> bool:
+    """Whether all amounts are whole, where most were not."""
+    rate = seen.usual(lambda field: field.whole, _present)
+    return (
+        seen.now.whole >= 0.95 * seen.now.present
+        and rate < MOST
+        and at_least(seen.now.whole, seen.now.present, max(rate, 0.01)) < CHANCE
+    )
+
+
+def _in_zone(field: FieldProfile) -> bool:
+    return field.in_zone >= 0.95 * sum(field.offsets.values())
+
+
+def _format_hint(seen: FieldHistory, odd: set[str]) -> str:
+    if seen.role == "date" and odd <= {"timestamp", "date"}:
+        return "without an offset it is read in the shop's time zone"
+    if "object" in odd or "list" in odd:
+        return "keys of shop.toml can name a place within it"
+    if seen.role in FORMAT_KEYS and odd - {"text", "word"}:
+        return f"{FORMAT_KEYS[seen.role]} of shop.toml says how it is written"
+    return ""
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", word.lower())

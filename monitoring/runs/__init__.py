@@ -1,0 +1,1 @@
+"""The log of steps, the metrics of runs and the history of days."""

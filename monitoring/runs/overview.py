@@ -1,0 +1,127 @@
+"""How everything stands: days, what readers see, open incidents, messages and sizes, as the tables tell.
+
+No query reads rows of the shop: days come from the ledger, sizes from Postgres' catalogue.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from monitoring.alerting.outbox import Undelivered, undelivered
+from monitoring.runs.day_history import Row
+from warehouse.connection import Connection
+
+WEEKS_SHOWN = 7  # the newest may have just begun: six whole ones
+
+# The days to show, and older ones that readers do not see as they are admitted.
+DAYS = """
+    with states as materialized (select * from ops.day_states),  -- read once: it looks at every judged day
+    newest as (  -- one that was tried and never judged is missing
+        select greatest(max(day), (select max(logical_date) from ops.pipeline_runs)) as day from states
+    ),
+    bounds as (select day as newest, date_trunc('week', day)::date - 7 * (%(weeks)s - 1) as first from newest),
+    begun as (select dataset, min(day) as oldest from states group by dataset),
+    wanted as (
+        select dataset, day::date as day
+        from bounds, begun, generate_series(greatest(begun.oldest, bounds.first), bounds.newest, '1 day') as day
+        union
+        select dataset, day from states where state <> 'published'
+    )
+    select
+        wanted.dataset, wanted.day, coalesce(states.state, 'missing') as state, states.accepted, states.rejected,
+        states.bad_rate, results.max_bad_rate, results.rejected_by_reason, states.published_at,
+        (
+            select count(*) from ops.loads as loads
+            where loads.dataset = wanted.dataset and loads.day = wanted.day
+        ) as loads
+    from wanted
+    left join states on wanted.dataset = states.dataset and wanted.day = states.day
+    left join lateral (
+        select * from ops.gate_results as results
+        where results.dataset = wanted.dataset and results.day = wanted.day order by decided_at desc limit 1
+    ) as results on true
+    order by wanted.dataset, wanted.day
+"""
+READERS = """
+    select pipelines.pipeline, newest.as_of_date, newest.published_at
+    from unnest(%(pipelines)s::text[]) with ordinality as pipelines (pipeline, place)
+    left join lateral (
+        select as_of_date, published_at from ops.publications as publications
+        where publications.pipeline = pipelines.pipeline order by publication_id desc limit 1
+    ) as newest on true
+    order by pipelines.place
+"""
+INCIDENTS = """
+    select distinct on (pipeline, kind)
+        pipeline, kind, min(raised_at) over incident as open_since, max(logical_date) over incident as newest_day,
+        (
+            select count(distinct logical_date) from ops.open_alerts as days
+            where days.pipeline = alerts.pipeline and days.kind = alerts.kind
+        ) as days_affected,
+        step, cause, remedy
+    from ops.open_alerts as alerts
+    window incident as (partition by pipeline, kind)
+    order by pipeline, kind, alert_id desc
+"""
+SIZES = """
+    select
+        pg_database_size(current_database()) as database_bytes,
+        (
+            select jsonb_object_agg(name, bytes)
+            from (
+                select relnamespace::regnamespace::text as name, sum(pg_total_relation_size(oid))::bigint as bytes
+                from pg_class where relkind in ('r', 'm') and relnamespace::regnamespace::text = any(%(schemas)s)
+                group by relnamespace
+            ) as parts
+        ) as schema_bytes,
+        (select count(distinct day) from ops.loads where pruned_at is null) as raw_days,
+        (select count(*) from ops.loads where pruned_at is null) as raw_loads
+"""
+SCHEMAS = ["raw", "staging", "build", "marts", "ops"]  # quarantine has views only
+
+
+@dataclass(frozen=True)
+class Overview:
+    """How everything stands. Times have their zone, rates are fractions 0–1, sizes bytes.
+
+    `days`: of each dataset its days of WEEKS_SHOWN weeks up to the newest day known, gaps as `missing`, and whatever
+    older day is not published as it should be. `readers`: as_of_date and published_at of each pipeline, null before its
+    first publication. `incidents`: what is open, by pipeline and kind of trouble, with cause and remedy of the newest.
+    """
+
+    days: Sequence[Row]
+    readers: Sequence[Row]
+    incidents: Sequence[Row]
+    messages: dict[str, Undelivered]
+    sizes: Row
+
+    @property
+    def first_day(self) -> date | None:
+        """The Monday on which the weeks to show begin; none if no day is known."""
+        newest = max((row["day"] for row in self.days), default=None)
+        return newest and newest - timedelta(days=newest.weekday() + 7 * (WEEKS_SHOWN - 1))
+
+    @property
+    def troubled_days(self) -> list[Row]:
+        """The days that need somebody, the newest first."""
+        return sorted((row for row in self.days if row["state"] != "published"), key=_newest_first)
+
+
+def read_overview(connection: Connection, pipelines: Mapping[str, str | None]) -> Overview:
+    """Read how everything stands. `pipelines`: the dataset of each. The schema must be there."""
+
+    def rows(query: str, **values: Any) -> list[dict[str, Any]]:
+        return connection.execute(query.encode(), values).fetchall()
+
+    return Overview(
+        days=rows(DAYS, weeks=WEEKS_SHOWN),
+        readers=rows(READERS, pipelines=list(pipelines)),
+        incidents=rows(INCIDENTS),
+        messages=undelivered(connection),
+        sizes=rows(SIZES, schemas=SCHEMAS)[0],
+    )
+
+
+def _newest_first(row: Row) -> tuple[int, str]:
+    return -row["day"].toordinal(), row["dataset"]

@@ -1,0 +1,57 @@
+"""`daybreak forget`: a customer leaves raw, quarantine, marts and Redis, and later loads leave their rows out."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from orchestration import steps
+from orchestration.customer_models import FIT_WAIT_SECONDS, NAME
+from orchestration.day_loading import OnProgress
+from orchestration.day_run import publish_pending
+from orchestration.outcome import RunOutcome
+from pipeline_errors import ModelError
+from transformation.pipelines import PIPELINES
+from warehouse.connection import connect
+from warehouse.customer_erasure import clear_build, delete_learnt_rows, delete_raw_rows, mark_forgotten, rows_left
+from warehouse.locks import pipeline_lock
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was done. `rows`: rows deleted from raw by dataset, all loads counted; `outcome`: how the marts followed."""
+
+    rows: dict[str, int]
+    outcome: RunOutcome = field(repr=False)
+
+
+def forget_customer(customer_id: str, on_progress: OnProgress = lambda _: None) -> Forgotten:
+    """Remove a customer everywhere, and publish the days again that had rows of them.
+
+    Killed in between, the rows are gone from raw and their days wait for the next build; forgetting again finishes it.
+    Raises ModelError if readers still see the customer afterwards, DayBusyError if a build does not end in time.
+    """
+    steps.prepare()
+    with pipeline_lock(NAME, FIT_WAIT_SECONDS):
+        return _forget(customer_id, on_progress)
+
+
+def _forget(customer_id: str, on_progress: OnProgress) -> Forgotten:
+    """As above, while nothing is learnt from the customer's orders."""
+    with ExitStack() as held:
+        for pipeline in PIPELINES:
+            held.enter_context(pipeline_lock(pipeline.name, steps.BUILD_WAIT_SECONDS))
+        on_progress("deleting from raw")
+        with connect() as connection:
+            mark_forgotten(connection, customer_id)
+            rows = delete_raw_rows(connection, customer_id)
+    outcome = publish_pending(on_progress)
+    if not outcome.errors:
+        with connect() as connection:
+            delete_learnt_rows(connection, customer_id)
+            clear_build(connection, customer_id)
+            left = rows_left(connection, customer_id)
+        if left:
+            where = ", ".join(f"{table} {count}" for table, count in sorted(left.items()))
+            outcome.errors.append(
+                ModelError(f"Rows of the customer are left: {where}", "Another build ran meanwhile; run it again.")
+            )
+    return Forgotten(rows, outcome)

@@ -1,0 +1,90 @@
+"""A newcomer's way to their own shop: what the doctor shows of a day, and the run that follows."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from pytest_httpserver import HTTPServer
+from typer.testing import CliRunner
+from werkzeug import Response
+
+from cli.main import app
+from pipeline_settings import Settings, settings
+from tests.ingestion.imitation import DAY
+from tests.ingestion.test_other_shops import IMITATIONS, SHOPS
+from warehouse.connection import connect
+
+
+@pytest.fixture
+def shop(warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> HTTPServer:
+    """The imitation of Shopify, which has no reviews."""
+    httpserver.expect_request("/admin/api/2025-07/shop.json").respond_with_data("{}")
+    IMITATIONS["shopify"].serve(httpserver)
+    monkeypatch.setenv("SHOP_API_URL", httpserver.url_for("").rstrip("/"))
+    monkeypatch.setenv("SHOP_API_TOKEN", "secret")
+    config = tmp_path / "shop.toml"
+    config.write_text((SHOPS / "shopify.toml").read_text().replace('"America/New_York"', '"Asia/Tokyo"'))
+    monkeypatch.setenv("SHOP_CONFIG", str(config))
+    monkeypatch.setenv("COLUMNS", "160")
+    settings.cache_clear()
+    return httpserver
+
+
+def daybreak(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, arguments)
+    return result.exit_code, result.output
+
+
+def test_the_doctor_shows_a_day_and_keeps_nothing_of_it(shop: HTTPServer, tmp_path: Path) -> None:
+    code, said = daybreak("doctor", "--day", str(DAY))
+    assert code == 0
+    assert "created_at_min=2026-03-01T00:00:00+09:00&created_at_max=2026-03-01T23:59:59+09:00&limit=250" in unquote(
+        said
+    )
+    assert '"customer":{"email":"bob@example.org","id":10' in said
+    assert re.search(r"customer_id +customer\.id +10", said)
+    assert "0 of 5 rows would be rejected (0.0%; a day is refused above 5.0%)." in said
+    assert "secret" not in said
+    with connect() as connection:
+        assert connection.execute("select from raw.orders").fetchall() == []
+        assert connection.execute("select from ops.loads").fetchall() == []
+
+
+def test_a_key_in_the_url_is_not_shown(shop: HTTPServer, tmp_path: Path) -> None:
+    config = tmp_path / "shop.toml"
+    config.write_text(config.read_text().replace('"X-Shopify-Access-Token"', '"key", location = "query"'))
+    shop.clear()
+    shop.expect_request("/admin/api/2025-07/orders.json").respond_with_json({"orders": []})
+    code, said = daybreak("doctor", "--day", str(DAY))
+    assert code == 0
+    assert "&key=…" in said
+    assert "secret" not in said
+    assert "It has no rows" in said
+
+
+def test_a_field_that_is_not_there_is_seen(shop: HTTPServer, tmp_path: Path) -> None:
+    config = tmp_path / "shop.toml"
+    config.write_text((SHOPS / "shopify.toml").read_text().replace('"customer.id"', '"customer.number"'))
+    code, said = daybreak("doctor", "--day", str(DAY))
+    assert code == 0
+    assert "customer.number    missing, and required" in said
+    assert "7 of 7 rows would be rejected (100.0%; a day is refused above 5.0%): missing_customer_id 7" in said
+
+
+def test_what_is_wrong_is_said(shop: HTTPServer) -> None:
+    shop.clear()
+    shop.expect_request("/admin/api/2025-07/orders.json").respond_with_response(Response('{"error": "Not found"}'))
+    code, said = daybreak("doctor", "--day", str(DAY))
+    assert code == 3
+    assert "has no list 'orders', and says: Not found" in " ".join(said.split())
+
+
+def test_a_shop_without_reviews_runs(shop: HTTPServer, tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text((SHOPS / "shopify.toml").read_text())
+    code, said = daybreak("run", str(DAY))
+    assert code == 0, said
+    with connect() as connection:
+        (sold,) = connection.execute("select count(*), sum(total_amount) from marts.fct_orders").fetchall()
+        (customers,) = connection.execute("select count(*) from marts.customer_ltv").fetchall()
+    assert (sold["count"], str(sold["sum"]), customers["count"]) == (7, "4192.58", 7)

@@ -1,0 +1,1 @@
+"""dbt from Python: builds, errors, lineage, and comparisons of marts."""

@@ -1,0 +1,95 @@
+"""What a failed dbt command is in our family of errors: whose fault it was, and which node shows it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline_errors import ConfigurationError, DaybreakError, LockedError, ModelError, WarehouseError
+from pipeline_settings import settings
+from transformation.pipelines import BY_NAME
+from warehouse.connection import connect
+
+# What Postgres says when the fault is not the model's.
+LOCKED = ("lock timeout", "deadlock detected")
+SERVER_GAVE_UP = ("statement timeout", "terminating connection", "closed the connection")
+
+
+def raise_if_interrupted(error: BaseException | None) -> None:
+    """Raise what was meant to end this process, which dbt keeps like any failure: Ctrl-C, a task's timeout.
+
+    It may be behind another one: dbt then asks Postgres to end its sessions, which the transformer's role may not do.
+    """
+    while error is not None:
+        if not isinstance(error, Exception):
+            raise error
+        error = error.__cause__ or error.__context__
+
+
+def raise_if_disk(error: BaseException | None) -> None:
+    """Raise ConfigurationError if dbt could not write its state, which is no model's fault."""
+    if isinstance(error, OSError):
+        state = settings().daybreak_home / "dbt"
+        raise ConfigurationError(f"{state} cannot be written: {error.strerror}", "Free space, or set DAYBREAK_HOME.")
+
+
+def failure_of(command: str, result: Any) -> Exception:
+    """The error of a command that did not succeed: a ModelError names the first node that failed."""
+    with connect():
+        pass  # if Postgres is what failed, this says so better than dbt's message
+    raise_if_disk(result.exception)
+    nodes = getattr(result.result, "results", None) or []
+    failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
+    if not failed:
+        return kind_of(str(result.exception))(
+            f"dbt {command} failed: {result.exception}", "Its pipeline stays as it was."
+        )
+    cause, kind = _cause(failed), kind_of(_message(failed[0]))
+    if kind is not ModelError:
+        return kind(cause, "Its pipeline stays as it was. Run the same command again.")
+    return ModelError(
+        cause,
+        "Its pipeline stays as it was. Correct it and run the same command again.",
+        by_pipeline=_by_pipeline(nodes, failed),
+    )
+
+
+def _cause(failed: Sequence[Any]) -> str:
+    more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+    return f"{_name(failed[0])}{more} failed: {_message(failed[0])}"
+
+
+def _by_pipeline(results: Sequence[Any], failed: Sequence[Any]) -> dict[str, str]:
+    """What each pipeline lacks: its own red nodes, or else the nodes that were skipped because of another's."""
+    tags = {result.node.unique_id: set(result.node.tags) & BY_NAME.keys() for result in results if _is_node(result)}
+
+    def own(result: Any, pipeline: str) -> bool:
+        parents = getattr(result.node, "depends_on_nodes", []) if not tags[result.node.unique_id] else []
+        return any(pipeline in tags.get(node, ()) for node in (result.node.unique_id, *parents))
+
+    red = [result for result in failed if _is_node(result)]
+    skipped = [result for result in results if _is_node(result) and result.status == "skipped"]
+    causes = {}
+    for pipeline in BY_NAME:
+        if mine := [result for result in red if own(result, pipeline)]:
+            causes[pipeline] = _cause(mine)
+        elif any(own(result, pipeline) for result in skipped):
+            causes[pipeline] = f"It was not built, since {_name(failed[0])} failed"
+    return causes
+
+
+def _is_node(result: Any) -> bool:
+    return hasattr(result, "node")
+
+
+def _name(result: Any) -> str:
+    return str(result.node.name) if _is_node(result) else str(result.unique_id.split(".")[-1])
+
+
+def _message(result: Any) -> str:
+    return " ".join(str(result.message).partition("DETAIL:")[0].split())[:300]  # the detail may be a row
+
+
+def kind_of(message: str) -> type[DaybreakError]:
+    """Whose fault it is."""
+    if any(sign in message for sign in LOCKED):
+        return LockedError
+    return WarehouseError if any(sign in message for sign in SERVER_GAVE_UP) else ModelError

@@ -1,0 +1,194 @@
+"""The ledger of days: which loads landed, which one counts for a day, which one readers see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from warehouse.connection import Connection
+from warehouse.locks import require_day
+
+if TYPE_CHECKING:  # importing dlt takes a second, and who asks for the state of a day needs none of it
+    from warehouse.load_receipt import LoadReceipt
+
+
+NUMBERS_OF_SETTINGS = ["max_bad_rate", "amount_unit"]  # kept as texts with a judgement: compared by value
+
+
+@dataclass(frozen=True)
+class LedgerDay:
+    """A dataset's day in the ledger."""
+
+    dataset: str
+    day: date
+    admitted_load_id: str | None
+    published_load_id: str | None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether readers do not see yet what was admitted."""
+        return self.admitted_load_id != self.published_load_id
+
+
+def record_load(connection: Connection, receipt: "LoadReceipt") -> None:
+    """Make a load visible: from here on it has landed whole.
+
+    Raises DayBusyError if another run has taken the day over.
+    """
+    require_day(connection, receipt.dataset, receipt.day)
+    connection.execute(
+        """
+        insert into ops.loads (load_id, dataset, day, row_count, page_count, seconds, fingerprint, skipped_count)
+        values (%s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        [
+            receipt.load_id,
+            receipt.dataset,
+            receipt.day,
+            receipt.rows,
+            receipt.pages,
+            round(receipt.seconds, 3),
+            receipt.fingerprint,
+            receipt.skipped,
+        ],
+    )
+
+
+def day_state(connection: Connection, dataset: str, day: date) -> LedgerDay:
+    """The ledger's entry of a day; one without loads if there is none yet."""
+    row = connection.execute(
+        "select admitted_load_id, published_load_id from ops.day_ledger where dataset = %s and day = %s", [dataset, day]
+    ).fetchone()
+    return LedgerDay(dataset, day, **(row or {"admitted_load_id": None, "published_load_id": None}))
+
+
+def newest_load(connection: Connection, dataset: str, day: date) -> str | None:
+    """The load of a day that landed last and is still in raw."""
+    row = connection.execute(
+        """
+        select load_id from ops.loads
+        where dataset = %s and day = %s and pruned_at is null
+        order by landed_at desc limit 1
+        """,
+        [dataset, day],
+    ).fetchone()
+    return row["load_id"] if row else None
+
+
+def admitted_twin(connection: Connection, receipt: "LoadReceipt") -> str | None:
+    """The day's admitted load, if it has the same rows as this one and was judged by the settings in force."""
+    row = connection.execute(
+        """
+        select loads.load_id
+        from ops.day_ledger as ledger
+        inner join ops.loads as loads on ledger.admitted_load_id = loads.load_id
+        inner join ops.gate_results as results on loads.load_id = results.load_id
+        inner join ops.dataset_settings as in_force on ledger.dataset = in_force.dataset
+        where
+            ledger.dataset = %s and ledger.day = %s and loads.fingerprint = %s
+            and results.settings - %s::text[] = to_jsonb(in_force) - %s::text[]
+            and (results.settings ->> 'max_bad_rate')::numeric = in_force.max_bad_rate
+            and (results.settings ->> 'amount_unit')::numeric = in_force.amount_unit
+        """,
+        [receipt.dataset, receipt.day, receipt.fingerprint, NUMBERS_OF_SETTINGS, NUMBERS_OF_SETTINGS],
+    ).fetchone()
+    return row["load_id"] if row else None
+
+
+def is_scored(connection: Connection, load_id: str) -> bool:
+    """Whether a load's texts have been scored for sentiment."""
+    row = connection.execute("select scored_at from ops.loads where load_id = %s", [load_id]).fetchone()
+    return row is not None and row["scored_at"] is not None
+
+
+def unscored_days(connection: Connection, dataset: str) -> list[tuple[date, str]]:
+    """The days whose admitted load waits for its sentiment, which a killed run has left, each with that load."""
+    rows = connection.execute(
+        """
+        select ledger.day, loads.load_id
+        from ops.day_ledger as ledger
+        inner join ops.loads as loads on ledger.admitted_load_id = loads.load_id
+        where
+            ledger.dataset = %s and ledger.admitted_load_id is distinct from ledger.published_load_id
+            and loads.scored_at is null
+        order by ledger.day
+        """,
+        [dataset],
+    )
+    return [(row["day"], row["load_id"]) for row in rows]
+
+
+def is_health_behind(connection: Connection) -> bool:
+    """Whether customer_health lacks customers that were published since, or a day that both datasets have published."""
+    row = connection.execute(
+        """
+        select
+            exists (select from ops.customer_changes)
+            or (
+                select max(orders.day)
+                from ops.day_ledger as orders
+                inner join ops.day_ledger as reviews on orders.day = reviews.day and reviews.dataset = 'reviews'
+                where
+                    orders.dataset = 'orders'
+                    and orders.published_load_id is not null
+                    and reviews.published_load_id is not null
+            ) > coalesce((
+                select as_of_date from ops.publications
+                where pipeline = 'customer_health_pipeline'
+                order by publication_id desc limit 1
+            ), date '0001-01-01') as is_behind
+        """
+    ).fetchone()
+    return bool(row and row["is_behind"])
+
+
+def pending_days(connection: Connection, dataset: str) -> list[date]:
+    """The days whose admitted load readers do not see yet, in order."""
+    rows = connection.execute(
+        """
+        select day from ops.day_ledger
+        where dataset = %s and admitted_load_id is distinct from published_load_id
+        order by day
+        """,
+        [dataset],
+    )
+    return [row["day"] for row in rows]
+
+
+def pending_rows(connection: Connection, dataset: str) -> int:
+    """How many rows the loads have that are admitted and not yet published."""
+    row = connection.execute(
+        """
+        select coalesce(sum(loads.row_count), 0) as rows
+        from ops.day_ledger as ledger
+        inner join ops.loads as loads on ledger.admitted_load_id = loads.load_id
+        where ledger.dataset = %s and ledger.admitted_load_id is distinct from ledger.published_load_id
+        """,
+        [dataset],
+    ).fetchone()
+    return int(row["rows"]) if row else 0
+
+
+def newest_publication(connection: Connection) -> int:
+    """The number of the newest publication of any pipeline; 0 before the first."""
+    row = connection.execute("select coalesce(max(publication_id), 0) as newest from ops.publications").fetchone()
+    return int(row["newest"]) if row else 0
+
+
+def has_published(connection: Connection, pipeline: str) -> bool:
+    """Whether readers see anything of this pipeline yet."""
+    row = connection.execute("select from ops.publications where pipeline = %s limit 1", [pipeline]).fetchone()
+    return row is not None
+
+
+def rows_published_since(connection: Connection, publication_id: int, pipelines: Sequence[str]) -> dict[str, int]:
+    """Rows written per mart by these pipelines' publications after this one."""
+    rows = connection.execute(
+        "select rows_published from ops.publications where publication_id > %s and pipeline = any(%s)",
+        [publication_id, list(pipelines)],
+    )
+    written: dict[str, int] = {}
+    for row in rows:
+        for mart, count in row["rows_published"].items():
+            written[mart] = written.get(mart, 0) + count
+    return written
