@@ -48,6 +48,7 @@ class Service:
     log: Path
     process: subprocess.Popen[bytes] | None = None
     left_behind: list[psutil.Process] = field(default_factory=list)
+    was_killed_by: signal.Signals | None = None
 
     def start(self, environment: Mapping[str, str], home: Path) -> None:
         """Start it with its output in its log, in which an earlier run's stays."""
@@ -76,7 +77,7 @@ class Service:
     def killed_by(self) -> signal.Signals | None:
         """The signal that ended it, of somebody else or of a system without memory; None if it ended by itself."""
         if self.process is None or not self.is_dead():
-            return None
+            return self.was_killed_by
         ended = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         is_signal = ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
         return signal.Signals(ended.si_status) if ended and is_signal else None
@@ -99,6 +100,7 @@ class Service:
         """Reap the process, which is dead; living members of its session are remembered."""
         self.left_behind = self.members()
         if self.process is not None:
+            self.was_killed_by = self.killed_by()
             self.process.wait()
             self.process = None
 

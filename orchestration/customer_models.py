@@ -15,7 +15,7 @@ from monitoring.lineage.model import DatasetsUsed, DatasetUse
 from monitoring.runs.run_log import step
 from orchestration.outcome import RunOutcome, new_run_id
 from orchestration.run_messages import send_out
-from pipeline_errors import ConfigurationError, DaybreakError, told
+from pipeline_errors import ConfigurationError, DaybreakError, GateRefusedError, told
 from transformation.pipelines import ORDERS, REVIEWS
 from warehouse import day_ledger
 from warehouse.connection import Connection, connect
@@ -100,11 +100,12 @@ def fit_now(as_of_date: date | None, on_progress: "OnProgress" = lambda _: None)
 
 
 def follow(outcome: RunOutcome, pipelines: Sequence[str], on_progress: "OnProgress") -> None:
-    """Do what is due after a run of orders. What goes wrong is told as a failure of its own; the run succeeded.
+    """Do what is due after a run of orders, unless that failed: the next one does it then.
 
-    `outcome.models` says what was fitted, or why not.
+    What goes wrong is reported as a failure of its own; the run succeeded. `outcome.models` says what was fitted, or why
+    not.
     """
-    if ORDERS.name not in pipelines:
+    if ORDERS.name not in pipelines or outcome.exit_code not in (0, GateRefusedError.exit_code):
         return
     as_of_date = None
     try:

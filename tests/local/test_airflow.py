@@ -145,8 +145,6 @@ def test_a_killed_scheduler_starts_again_and_a_stop_reports_what_did_not_finish(
     sleeper.kill("scheduler")
     eventually(lambda: not any(process.is_running() for process in left), 5)
     assert sleeper.services["scheduler"].members() == []
-    with pytest.raises(DaybreakError, match=r"scheduler ended: .* See .*scheduler\.log"):
-        sleeper.raise_if_dead()
 
     sleeper.start("scheduler")
     sleeper.wait_until_healthy()
