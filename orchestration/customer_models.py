@@ -102,8 +102,7 @@ def fit_now(as_of_date: date | None, on_progress: "OnProgress" = lambda _: None)
 def follow(outcome: RunOutcome, pipelines: Sequence[str], on_progress: "OnProgress") -> None:
     """Do what is due after a run of orders, unless that failed: the next one does it then.
 
-    What goes wrong is reported as a failure of its own; the run succeeded. `outcome.models` says what was fitted, or why
-    not.
+    A failure is reported as one of its own; the run succeeded. `outcome.models` says what was fitted, or why not.
     """
     if ORDERS.name not in pipelines or outcome.exit_code not in (0, GateRefusedError.exit_code):
         return
