@@ -109,7 +109,7 @@ class CacheUnavailableError(DaybreakError):
     """Redis is down: a warning, since the marts are right and the next run heals the cache."""
 
 
-def told(error: BaseException) -> str:
+def public_text(error: BaseException) -> str:
     """What may be told of an error outside of this process: its line if it is ours, or else its type.
 
     A foreign error's text can hold a row, a password or a page.

@@ -23,7 +23,7 @@ COMPARED = (
     "marts.customer_months",
     "marts.cohort_months",
     "marts.daily_sales",
-    "ops.int_orders_shadowed",
+    "ops.int_orders_superseded",
     VERDICTS,
 )
 

@@ -32,7 +32,7 @@ COPIED = {
         "order_date": DATED_TEXT,
     },
     "marts.fct_orders": _ORDER,
-    "ops.int_orders_shadowed": _ORDER,
+    "ops.int_orders_superseded": _ORDER,
     "marts.customer_order_totals": {"customer_id": CUSTOMER, "first_order_date": DAY, "last_order_date": DAY},
     "marts.daily_sales": {"order_date": DAY},
     "marts.customer_months": {"customer_id": CUSTOMER, "order_month": MONTH, "cohort_month": MONTH},

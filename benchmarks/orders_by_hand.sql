@@ -139,7 +139,7 @@ from (
     union all
     select * from replaced where order_date <> %(day)s
     union all
-    select * from ops.int_orders_shadowed
+    select * from ops.int_orders_superseded
     where
         order_date <> %(day)s
         and (order_id in (select order_id from accepted) or order_id in (select order_id from replaced))
@@ -150,12 +150,12 @@ delete from marts.fct_orders using replaced where fct_orders.order_id = replaced
 insert into marts.fct_orders (order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items)
 select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items from candidates where is_current;
 
-delete from ops.int_orders_shadowed
+delete from ops.int_orders_superseded
 where
     order_date = %(day)s
     or order_id in (select order_id from accepted)
     or order_id in (select order_id from replaced);
-insert into ops.int_orders_shadowed (
+insert into ops.int_orders_superseded (
     order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items
 )
 select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items from candidates where not is_current;

@@ -54,7 +54,7 @@ def run_demo(on_progress: OnProgress) -> list[RunOutcome]:
     return [first, *again]
 
 
-def tell_demo(outcomes: list[RunOutcome]) -> None:
+def print_demo(outcomes: list[RunOutcome]) -> None:
     """Print what the runs did and where to look next; exit with the code of what was not part of the story."""
     for outcome in outcomes:
         summary.print_tables(outcome)

@@ -83,11 +83,11 @@ def _print_mart(mart: "Comparison", console: Console) -> None:
     if mart.is_same:
         console.print(f"[bold]{mart.mart}[/bold]: no differences in {mart.built_rows:,} rows.")
         return
-    told = "its primary key" if mart.is_key_declared else "the first columns that tell its rows apart"
+    how = "its primary key" if mart.is_key_declared else "the first columns that tell its rows apart"
     console.print(
         f"[bold]{mart.mart}[/bold]: {mart.counts['added']:,} rows added, {mart.counts['removed']:,} removed, "
         f"{mart.counts['changed']:,} changed; {mart.published_rows:,} before, {mart.built_rows:,} after. "
-        f"Compared by {', '.join(mart.key)}, {told}.",
+        f"Compared by {', '.join(mart.key)}, {how}.",
         soft_wrap=True,
     )
     for name in mart.columns_added:

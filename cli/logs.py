@@ -54,9 +54,9 @@ def configure(*, is_verbose: bool) -> None:
 
 
 def _is_shown(record: logging.LogRecord, is_verbose: bool) -> bool:
-    """`is_told` marks what the command line prints anyway."""
+    """`is_reported` marks what the command line prints anyway."""
     least = logging.WARNING if record.name in SHOWN else logging.ERROR
-    return is_verbose or (record.levelno >= least and not getattr(record, "is_told", False))
+    return is_verbose or (record.levelno >= least and not getattr(record, "is_reported", False))
 
 
 class _LogFile(RotatingFileHandler):

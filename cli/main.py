@@ -83,9 +83,9 @@ def demo() -> None:
         from cli.demo import run_demo
 
         outcomes = run_demo(say)
-    from cli.demo import tell_demo
+    from cli.demo import print_demo
 
-    tell_demo(outcomes)
+    print_demo(outcomes)
 
 
 @app.command(epilog="Example: daybreak shop --data ./my-export --port 8765")

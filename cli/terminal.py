@@ -30,9 +30,9 @@ def running_servers(telling: Sequence[str] = ()) -> Iterator[None]:
         ensure()
     except DaybreakError as error:
         if telling:
-            from orchestration.run_messages import tell_failure
+            from orchestration.run_messages import print_failure
 
-            tell_failure(telling, error)
+            print_failure(telling, error)
         raise
     yield
 
@@ -55,7 +55,7 @@ def errors_as_exit_codes() -> Iterator[None]:
     try:
         yield
     except DaybreakError as error:
-        logger.error("%s", error, extra={"is_told": True})
+        logger.error("%s", error, extra={"is_reported": True})
         typer.echo(f"daybreak: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
@@ -64,7 +64,7 @@ def errors_as_exit_codes() -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
-        logger.error("unexpected", exc_info=True, extra={"is_told": True})
+        logger.error("unexpected", exc_info=True, extra={"is_reported": True})
         first_line = str(error).strip().splitlines()[:1]
         typer.echo(
             f"daybreak: unexpected {type(error).__name__}: {' '.join(first_line)} (daybreak -v shows where)", err=True

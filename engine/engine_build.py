@@ -166,5 +166,5 @@ def _tables() -> list[str]:
 
 
 def _made(name: str) -> sql.Identifier:
-    """Where macros/engine_tables.sql looks for a model's rows."""
+    """Where macros/engine/engine_tables.sql looks for a model's rows."""
     return sql.Identifier("build", f"{name}__made")

@@ -4,39 +4,39 @@ All of what this build freezes and accepts; of what was published before, no mor
 change nothing but the time it takes.
 """
 
-TOUCHED_DATES = """
+AFFECTED_DATES = """
     select day from build.int_order_days
     union
-    select former_order_date from build.int_orders_touched where former_order_date is not null
+    select former_order_date from build.int_orders_affected where former_order_date is not null
     union
     select order_date from build.int_orders_accepted
     union
-    select shadowed.order_date
-    from build.int_orders_touched as touched
-    inner join ops.int_orders_shadowed as shadowed on touched.order_id = shadowed.order_id
+    select superseded.order_date
+    from build.int_orders_affected as affected
+    inner join ops.int_orders_superseded as superseded on affected.order_id = superseded.order_id
 """
 
-TOUCHED_CUSTOMERS = """
-    select former_customer_id as customer_id from build.int_orders_touched where former_customer_id is not null
+AFFECTED_CUSTOMERS = """
+    select former_customer_id as customer_id from build.int_orders_affected where former_customer_id is not null
     union
     select customer_id from build.int_orders_accepted
     union
-    select shadowed.customer_id
-    from build.int_orders_touched as touched
-    inner join ops.int_orders_shadowed as shadowed on touched.order_id = shadowed.order_id
+    select superseded.customer_id
+    from build.int_orders_affected as affected
+    inner join ops.int_orders_superseded as superseded on affected.order_id = superseded.order_id
 """
 
 # who may lose the first or last order
 UNSETTLED_CUSTOMERS = """
-    select distinct touched.former_customer_id as customer_id
-    from build.int_orders_touched as touched
+    select distinct affected.former_customer_id as customer_id
+    from build.int_orders_affected as affected
     cross join lateral (
         select * from marts.customer_order_totals as totals
-        where totals.customer_id = touched.former_customer_id
+        where totals.customer_id = affected.former_customer_id
         offset 0
     ) as totals
-    where touched.former_is_revenue
-        and touched.former_order_date in (totals.first_order_date, totals.last_order_date)
+    where affected.former_is_revenue
+        and affected.former_order_date in (totals.first_order_date, totals.last_order_date)
 """
 
 PARTIAL = "not exists (select from build.int_order_days as days where days.is_full)"
@@ -46,7 +46,7 @@ PARTIAL = "not exists (select from build.int_order_days as days where days.is_fu
 OF_PUBLISHED = "order_id, customer_id, order_date, total_amount, is_revenue"
 
 
-def _looked_up(keys: str, table: str, key: str, column: str, columns: str = "*") -> str:
+def _lookup_by_key(keys: str, table: str, key: str, column: str, columns: str = "*") -> str:
     """The rows of a table with these keys, each looked up: a join would be planned without statistics."""
     return (
         f"select found.* from ({keys}) as keys cross join lateral (select {columns} from {table} as rows_of_key"
@@ -58,27 +58,29 @@ FROZEN = {
     "int_order_days": "select * from build.int_order_days",
     "int_orders_accepted": "select * from build.int_orders_accepted",
     # an order that is new here, all that most nights have, says nothing by itself
-    "int_orders_touched": """
-        select * from build.int_orders_touched as touched
+    "int_orders_affected": """
+        select * from build.int_orders_affected as affected
         where
             former_order_date is not null
             or exists (
-                select from ops.int_orders_shadowed as shadowed where shadowed.order_id = touched.order_id
+                select from ops.int_orders_superseded as superseded where superseded.order_id = affected.order_id
             )
     """,
 }
 
 # Of the published tables, before this build.
 PUBLISHED = {
-    "int_orders_shadowed": _looked_up(
-        "select order_id from build.int_orders_touched", "ops.int_orders_shadowed", "order_id", "order_id"
+    "int_orders_superseded": _lookup_by_key(
+        "select order_id from build.int_orders_affected", "ops.int_orders_superseded", "order_id", "order_id"
     ),
-    "customer_order_totals": _looked_up(TOUCHED_CUSTOMERS, "marts.customer_order_totals", "customer_id", "customer_id"),
+    "customer_order_totals": _lookup_by_key(
+        AFFECTED_CUSTOMERS, "marts.customer_order_totals", "customer_id", "customer_id"
+    ),
     # what both find is left to the first: `union` would compare all rows
-    "fct_orders": f"with dates as materialized ({TOUCHED_DATES}) "
-    + _looked_up("select day from dates", "marts.fct_orders", "order_date", "day", OF_PUBLISHED)
+    "fct_orders": f"with dates as materialized ({AFFECTED_DATES}) "
+    + _lookup_by_key("select day from dates", "marts.fct_orders", "order_date", "day", OF_PUBLISHED)
     + " union all "
-    + _looked_up(UNSETTLED_CUSTOMERS, "marts.fct_orders", "customer_id", "customer_id", OF_PUBLISHED)
+    + _lookup_by_key(UNSETTLED_CUSTOMERS, "marts.fct_orders", "customer_id", "customer_id", OF_PUBLISHED)
     + " and found.order_date <> all (array(select day from dates))",
 }
 

@@ -66,7 +66,7 @@ def _suite(dataset: str, max_bad_rate: Decimal, judged_by: tuple[Rule, ...]) -> 
     )
     # A rule's share of rows is never above the bad rate, so none of these fails unless the first one does: the result
     # is red exactly when the day is refused, and then names the rules that alone were enough to refuse it.
-    tell_why = [
+    explain = [
         ExpectColumnMeanToBeBetween(
             column=column_name(rule),
             max_value=float(max_bad_rate),
@@ -75,4 +75,4 @@ def _suite(dataset: str, max_bad_rate: Decimal, judged_by: tuple[Rule, ...]) -> 
         )
         for rule in judged_by
     ]
-    return gx.ExpectationSuite(name=dataset, expectations=[decides, *tell_why])
+    return gx.ExpectationSuite(name=dataset, expectations=[decides, *explain])

@@ -39,7 +39,7 @@ STOP_SECONDS = 40.0
 WATCH_SECONDS = 0.5
 ATTEMPTS = 3  # another program may take the port between our look at it and the start of the API server
 
-TOLD = """
+REPORTED = """
 [bold green]Airflow runs at {url}[/bold green]
   user {user}, password in {home}/passwords.json
   DAGs that ask the shop are paused at first. Its command line, in another shell:
@@ -200,7 +200,7 @@ def _run() -> int:
 
         with running_airflow(say=say, progress=lambda doing: status.update(f"Airflow {doing}")) as airflow:
             status.stop()
-            console.print(TOLD.format(url=airflow.url, user=airflow.user, home=airflow.home), soft_wrap=True)
+            console.print(REPORTED.format(url=airflow.url, user=airflow.user, home=airflow.home), soft_wrap=True)
             while True:
                 airflow.raise_if_dead()
                 time.sleep(WATCH_SECONDS)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
-from pipeline_errors import told
+from pipeline_errors import public_text
 
 PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f]+")  # logfmt writes it without quotes
 
@@ -74,7 +74,7 @@ def _exception(error: BaseException | None) -> str | None:
     while error and len(chain) < 5:
         frames = reversed(traceback.extract_tb(error.__traceback__))
         places = [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
-        chain.append(f"{told(error)} at {' < '.join(places)}")
+        chain.append(f"{public_text(error)} at {' < '.join(places)}")
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return " from ".join(chain) or None
 

@@ -15,7 +15,7 @@ from monitoring.lineage.model import DatasetsUsed, DatasetUse
 from monitoring.runs.run_log import step
 from orchestration.outcome import RunOutcome, new_run_id
 from orchestration.run_messages import send_out
-from pipeline_errors import ConfigurationError, DaybreakError, GateRefusedError, told
+from pipeline_errors import ConfigurationError, DaybreakError, GateRefusedError, public_text
 from transformation.pipelines import ORDERS, REVIEWS
 from warehouse import day_ledger
 from warehouse.connection import Connection, connect
@@ -115,7 +115,7 @@ def follow(outcome: RunOutcome, pipelines: Sequence[str], on_progress: "OnProgre
             outcome.models = str(_fit_and_keep(as_of_date, outcome.run_id, on_progress))
         alerts.report_published(NAME, None, [as_of_date], outcome.run_id)
     except Exception as error:
-        outcome.models = f"customer models stay as they were: {told(error)}"
+        outcome.models = f"customer models stay as they were: {public_text(error)}"
         logger.error("%s", outcome.models, exc_info=not isinstance(error, DaybreakError))
         if as_of_date:
             alerts.report_failure(NAME, as_of_date, outcome.run_id, error)

@@ -11,7 +11,7 @@ from monitoring.log_lines import context
 from orchestration import steps
 from orchestration.day_loading import OnProgress, judge_again, load_days
 from orchestration.outcome import DayOutcome, RunOutcome, new_run_id
-from orchestration.run_messages import told
+from orchestration.run_messages import reported
 from pipeline_errors import DaybreakError, ModelError
 from transformation.pipelines import BY_DATASET, BY_NAME, HEALTH, POSTGRES, REVIEWS
 from warehouse import day_ledger
@@ -39,7 +39,7 @@ def run_days(
     """
     outcome = RunOutcome(new_run_id())
     name = "daybreak.run" if len(days) == 1 else "daybreak.backfill"
-    with _of_run(name, days, outcome), told(pipelines, days, outcome), ExitStack() as held:
+    with _of_run(name, days, outcome), reported(pipelines, days, outcome), ExitStack() as held:
         with outcome.timed("prepare"):
             steps.prepare()
         datasets = [dataset for name in pipelines if (dataset := BY_NAME[name].dataset)]
@@ -54,7 +54,7 @@ def run_days(
 def replay_days(days: Sequence[date], pipelines: Sequence[str], on_progress: OnProgress = lambda _: None) -> RunOutcome:
     """Judge, build and publish these days again from what is in raw; the shop is not asked."""
     outcome = RunOutcome(new_run_id())
-    with _of_run("daybreak.replay", days, outcome), told(pipelines, days, outcome, is_replay=True):
+    with _of_run("daybreak.replay", days, outcome), reported(pipelines, days, outcome, is_replay=True):
         with outcome.timed("prepare"):
             steps.prepare()
         for name in pipelines:
@@ -71,7 +71,7 @@ def publish_pending(on_progress: OnProgress = lambda _: None) -> RunOutcome:
         days = sorted({day for dataset in BY_DATASET for day in day_ledger.pending_days(connection, dataset)})
     if days:
         names = list(BY_NAME)
-        with _of_run("daybreak.publish", days, outcome), told(names, days, outcome):
+        with _of_run("daybreak.publish", days, outcome), reported(names, days, outcome):
             _build_and_publish(names, days, outcome, on_progress)
     return outcome
 
@@ -88,7 +88,7 @@ def _of_run(name: str, days: Sequence[date], outcome: RunOutcome) -> Iterator[No
         yield
         for error in outcome.errors:
             if error.step is None:  # a step has logged its own
-                logger.error("%s", error, extra={"is_told": True})
+                logger.error("%s", error, extra={"is_reported": True})
 
 
 def _hold(datasets: Sequence[str], day: date, outcome: RunOutcome, held: ExitStack) -> bool:

@@ -24,7 +24,7 @@ SECONDS_BETWEEN_RUNS = 240.0  # for the delivery of a backlog, when nobody waits
 
 
 @contextmanager
-def told(
+def reported(
     pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, *, is_replay: bool = False
 ) -> Iterator[None]:
     """Tell at the end of the block how the run went: each failed or refused day, each recovery, one success a pipeline.
@@ -36,15 +36,15 @@ def told(
     try:
         yield
     except Exception as error:
-        _tell_days(outcome)
-        tell_failure(pipelines, error, outcome.run_id)
+        _report_days(outcome)
+        print_failure(pipelines, error, outcome.run_id)
         send_out()
         raise
-    _tell(pipelines, days, outcome, before, is_replay)
+    _report(pipelines, days, outcome, before, is_replay)
     send_out()
 
 
-def tell_failure(pipelines: Sequence[str], error: Exception, run_id: str | None = None) -> None:
+def print_failure(pipelines: Sequence[str], error: Exception, run_id: str | None = None) -> None:
     """Tell that a run of these pipelines ended before it came to their days; none: before it had an id."""
     run_id = run_id or new_run_id()
     for name in pipelines:
@@ -106,15 +106,15 @@ def _write_report() -> None:
         logger.warning("The report was not written: %s", first_line(failure))
 
 
-def _tell(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, before: int, is_replay: bool) -> None:
-    _tell_days(outcome)
+def _report(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, before: int, is_replay: bool) -> None:
+    _report_days(outcome)
     try:
-        _tell_builds(pipelines, days, outcome, _published_since(before), is_replay)
+        _report_builds(pipelines, days, outcome, _published_since(before), is_replay)
     except Exception as failure:  # the ledger could not be read: monitoring never breaks the pipeline
         logger.error("Nobody was told how the builds of run %s went: %s", outcome.run_id, failure)
 
 
-def _tell_days(outcome: RunOutcome) -> None:
+def _report_days(outcome: RunOutcome) -> None:
     """A busy day is nobody's trouble: the run that holds it will tell how it went, and this one's exit code says so.
 
     A build that waited in vain for another one is told: its days are not published.
@@ -124,11 +124,11 @@ def _tell_days(outcome: RunOutcome) -> None:
             alerts.report_failure(BY_DATASET[result.dataset].name, result.day, outcome.run_id, result.error)
 
 
-def _tell_builds(
+def _report_builds(
     pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, published: set[str], is_replay: bool
 ) -> None:
-    told_already = [id(result.error) for result in outcome.days if result.error]
-    error = next((error for error in outcome.errors if id(error) not in told_already), None)
+    reported_before = [id(result.error) for result in outcome.days if result.error]
+    error = next((error for error in outcome.errors if id(error) not in reported_before), None)
     stuck = _stuck([name for name in pipelines if name not in published], days, is_replay) if error else {}
     for name, day in stuck.items():
         own = error.of(name) if isinstance(error, ModelError) else error

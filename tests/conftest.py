@@ -38,6 +38,8 @@ FOREIGN_PREFIXES = (
 
 Examples = Callable[[int, int], hypothesis_settings]
 
+hypothesis_settings.register_profile("daybreak", deadline=None)  # no test is about wall time
+hypothesis_settings.load_profile("daybreak")
 hypothesis_settings.register_profile(
     "of builds",  # an example takes seconds: the same ones each time, and none made smaller
     deadline=None,

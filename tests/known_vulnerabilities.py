@@ -19,7 +19,7 @@ SECONDS = 5.0  # for the question whether it is there
 ACCEPTED: dict[str, str] = {}
 
 
-def obstacle(service: str) -> str | None:
+def blocker(service: str) -> str | None:
     """Why the service cannot be asked; None if it answers as OSV does. A proxy's page of its own is no answer."""
     question: dict[str, Any] = {"package": {"name": "pip", "ecosystem": "PyPI"}, "version": "26.0"}
     try:
@@ -36,7 +36,7 @@ def audit(lock: Path = LOCK, service: str = SERVICE) -> int:
 
     An answer that breaks off in between is a failure too: what was not looked for is not free of them.
     """
-    if reason := obstacle(service):
+    if reason := blocker(service):
         sys.stdout.write(f"Known vulnerabilities were NOT looked for: {service} cannot be reached ({reason}).\n")
         return 0
     accepted = [argument for identifier in ACCEPTED for argument in ("--ignore-vuln", identifier)]

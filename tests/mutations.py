@@ -26,37 +26,37 @@ EACH_MART_ALONE = """
 
 MUTATIONS = {
     "publish is one transaction": Mutation(
-        "dbt_project/macros/publish.sql",
+        "dbt_project/macros/publish/publish.sql",
         BUILD_ENDS,
         BUILD_ENDS + EACH_MART_ALONE,
         "tests/dbt_project/test_publish.py::test_no_reader_ever_sees_a_mixture",
     ),
     "publish writes no row that is as it was": Mutation(
-        "dbt_project/macros/merge_changes.sql",
+        "dbt_project/macros/publish/merge_changes.sql",
         "(mart.{{ contents | join(', mart.') }}) is distinct from (changes.{{ contents | join(', changes.') }})",
         "true",
         "tests/dbt_project/test_merge_changes.py",
     ),
     "publish deletes what is no longer there": Mutation(
-        "dbt_project/macros/publish_body.sql",
+        "dbt_project/macros/publish/publish_body.sql",
         "    {{ delete_vanished_rows(mart) }}\n",
         "",
         "tests/dbt_project/test_merge_changes.py",
     ),
     "totals have room on their pages": Mutation(
-        "dbt_project/macros/published.sql",
+        "dbt_project/macros/publish/published.sql",
         "if model.config.meta.fillfactor else",
         "if false else",
         "tests/dbt_project/test_merge_changes.py",
     ),
     "publish refuses what was based on other marts": Mutation(
-        "dbt_project/macros/publish_body.sql",
+        "dbt_project/macros/publish/publish_body.sql",
         "<> frozen.based_on then",
         "< 0 then",
         "tests/dbt_project/test_publish.py::test_a_build_on_marts_that_have_changed_since_is_refused",
     ),
     "publish refuses what is not green": Mutation(
-        "dbt_project/macros/obstacle_to.sql",
+        "dbt_project/macros/publish/publish_blocker.sql",
         "not in ('success', 'pass', 'warn')",
         "in ()",
         "tests/dbt_project/test_bare_build.py::test_a_red_test_publishes_nothing_and_a_retry_does",

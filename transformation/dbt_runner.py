@@ -64,13 +64,13 @@ def publish(pipelines: Sequence[str]) -> None:
     for name in [pipeline.name for pipeline in PIPELINES if pipeline.name in pipelines]:
         try:
             with connect() as connection:
-                row = connection.execute(f"select obstacle from build.publish_{name}()".encode()).fetchone()
+                row = connection.execute(f"select blocker from build.publish_{name}()".encode()).fetchone()
         except psycopg.errors.UndefinedFunction:
             raise ModelError(f"{name} is not published: no build of it has ended", PUBLISH_REMEDY) from None
         except psycopg.Error as error:
             raise ModelError(f"{name} is not published: {error.diag.message_primary}", PUBLISH_REMEDY) from error
-        if row and row["obstacle"]:
-            raise ModelError(f"{name} is not published: {row['obstacle']}", PUBLISH_REMEDY)
+        if row and row["blocker"]:
+            raise ModelError(f"{name} is not published: {row['blocker']}", PUBLISH_REMEDY)
 
 
 def snapshot(names: Sequence[str]) -> None:

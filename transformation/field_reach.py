@@ -47,8 +47,8 @@ def field_reach() -> dict[str, Reach]:
     try:
         reach = _computed()
         kept.parent.mkdir(parents=True, exist_ok=True)
-        told = {"fingerprint": fingerprint, "reach": {field: asdict(one) for field, one in reach.items()}}
-        kept.write_text(json.dumps(told), "utf-8")
+        content = {"fingerprint": fingerprint, "reach": {field: asdict(one) for field, one in reach.items()}}
+        kept.write_text(json.dumps(content), "utf-8")
     except Exception as failure:
         logger.warning("What fields reach is not known: %s", first_line(failure))
         return {}
@@ -75,8 +75,8 @@ def _computed() -> dict[str, Reach]:
                 f"{node.schema}.{node.alias}": reached[node.unique_id] for node in nodes if reached.get(node.unique_id)
             }
             used = {each for each, names in reached.items() if names}
-            told = sorted(exposure.name for exposure in exposures if used & set(exposure.depends_on.nodes))
-            reach[origin] = Reach(dict(sorted(columns.items())), told)
+            content = sorted(exposure.name for exposure in exposures if used & set(exposure.depends_on.nodes))
+            reach[origin] = Reach(dict(sorted(columns.items())), content)
     return reach
 
 

@@ -120,9 +120,9 @@ def delete_raw_rows(connection: Connection, customer_id: str) -> dict[str, int]:
             {"customer": customer_id, "dataset": dataset},
         ).fetchall()
         deleted[dataset] = sum(row["row_count"] for row in rows)
-        touched = {"days": [row["day"] for row in rows], "loads": [row["load_id"] for row in rows]}
-        connection.execute(COUNT_AGAIN.format(dataset=dataset).encode(), touched)
-        connection.execute(AGAIN, {**touched, "dataset": dataset})
+        affected = {"days": [row["day"] for row in rows], "loads": [row["load_id"] for row in rows]}
+        connection.execute(COUNT_AGAIN.format(dataset=dataset).encode(), affected)
+        connection.execute(AGAIN, {**affected, "dataset": dataset})
     return deleted
 
 

@@ -2,7 +2,7 @@
 -- ARCHITECTURE.md, "Who may do what", has it as a table; a test holds that against the database.
 revoke all on
 raw.orders, raw.reviews, staging.review_sentiment,
-ops.dataset_settings, ops.loads, ops.day_fences, ops.day_ledger, ops.gate_results,
+ops.dataset_settings, ops.loads, ops.fencing_tokens, ops.day_ledger, ops.gate_results,
 ops.publications, ops.publication_days, ops.build_results, ops.customer_changes, ops.forgotten_customers,
 ops.field_profiles
 from daybreak_loader, daybreak_transformer;
@@ -12,9 +12,9 @@ grant usage, create on schema raw to daybreak_loader;
 grant usage on schema staging, ops to daybreak_loader;
 grant select, insert, delete on raw.orders, raw.reviews, staging.review_sentiment to daybreak_loader;
 grant select on
-ops.dataset_settings, ops.loads, ops.day_fences, ops.day_ledger, ops.gate_results, ops.forgotten_customers
+ops.dataset_settings, ops.loads, ops.fencing_tokens, ops.day_ledger, ops.gate_results, ops.forgotten_customers
 to daybreak_loader;
-grant update (token) on ops.day_fences to daybreak_loader; -- to lock a row in share mode
+grant update (token) on ops.fencing_tokens to daybreak_loader; -- to lock a row in share mode
 grant insert, update (scored_at, pruned_at) on ops.loads to daybreak_loader;
 grant insert on ops.field_profiles to daybreak_loader;
 grant insert, update on ops.gate_results to daybreak_loader;
@@ -22,7 +22,7 @@ grant
 insert (dataset, day, admitted_load_id, admitted_at), update (admitted_load_id, admitted_at)
 on ops.day_ledger to daybreak_loader;
 
--- The transformer owns what dbt makes, and publishes. What dbt makes in ops are the shadowed rows.
+-- The transformer owns what dbt makes, and publishes. What dbt makes in ops are the superseded rows.
 grant usage on schema raw to daybreak_transformer;
 grant usage, create on schema staging, build, marts, quarantine, ops to daybreak_transformer;
 grant select on raw.orders, raw.reviews, staging.review_sentiment to daybreak_transformer;

@@ -26,7 +26,7 @@ T = TypeVar("T")
 POLL_SECONDS = 0.1
 
 NEXT_HOLDER = """
-    insert into ops.day_fences as fences (dataset, day, token) values (%s, %s, 1)
+    insert into ops.fencing_tokens as fences (dataset, day, token) values (%s, %s, 1)
     on conflict (dataset, day) do update set token = fences.token + 1
     returning token
 """
@@ -75,7 +75,7 @@ def require_day(connection: Connection, dataset: str, day: date) -> None:
     if token is None:
         return
     row = connection.execute(
-        "select token from ops.day_fences where dataset = %s and day = %s for share", [dataset, day]
+        "select token from ops.fencing_tokens where dataset = %s and day = %s for share", [dataset, day]
     ).fetchone()
     if row is None or row["token"] != token:
         raise DayBusyError(

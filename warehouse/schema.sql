@@ -9,6 +9,11 @@ create schema if not exists marts;
 create schema if not exists quarantine;
 create schema if not exists ops;
 
+-- Tables that had other names in 0.1.0.
+alter table if exists ops.day_fences rename to fencing_tokens;
+alter table if exists ops.int_orders_shadowed rename to int_orders_superseded;
+alter table if exists ops.int_reviews_shadowed rename to int_reviews_superseded;
+
 -- Rows as the shop's API sent them: declared fields as exact text, versioned by load. dlt would make these tables too;
 -- they stand here for the index, and so that staging has its columns before the first load.
 create table if not exists raw.orders (
@@ -132,7 +137,7 @@ create index if not exists day_ledger_pending on ops.day_ledger (dataset, day)
 where admitted_load_id is distinct from published_load_id;
 
 -- The number of the run that holds a day, higher for each: what an earlier holder writes does not count (warehouse/locks.py).
-create table if not exists ops.day_fences (
+create table if not exists ops.fencing_tokens (
     dataset text not null,
     day date not null,
     token bigint not null,

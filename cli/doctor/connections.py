@@ -72,10 +72,10 @@ def _check_postgres() -> str:
 
 def _check_roles() -> str:
     with connect() as connection:
-        told = roles.remedy(connection)
+        remedy = roles.remedy(connection)
         settled = roles.are_settled(connection)
-    if told:
-        return f"every step works as {settings().pguser}; for roles of their own, have an administrator run: {told}"
+    if remedy:
+        return f"every step works as {settings().pguser}; for roles of their own, have an administrator run: {remedy}"
     return "steps take " + ", ".join(roles.ROLES) if settled else "roles will be set up"
 
 

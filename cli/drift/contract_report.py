@@ -76,11 +76,11 @@ class DatasetContract:
             if name not in self.profile.fields:  # a constant, or declared since
                 continue
             mine = [one for one in self.differences if one.field == name]
-            usual = expected_text(self.learnt_from if self.is_learnt else (), name)
+            baseline = expected_text(self.learnt_from if self.is_learnt else (), name)
             for one in mine:
                 yield self._row(one)
             if not mine:
-                yield Row(name, usual, observed_text(self.profile.fields[name], self.profile.rows), "")
+                yield Row(name, baseline, observed_text(self.profile.fields[name], self.profile.rows), "")
         for one in self.differences:
             if one.field not in self.profile.fields:
                 yield self._row(one)

@@ -72,9 +72,9 @@ def events_of(story: DayStory) -> Iterator[Event]:
         colour = SEVERITIES[anomaly["severity"]]
         text = f"[{colour}]{anomaly['severity']}[/] {anomaly['kind']}: {escape(anomaly['message'])}"
         yield Event(anomaly["found_at"], "anomaly", text)
-    told = " ".join(step["error"] or "" for run in story.runs for step in run.steps)
+    reported = " ".join(step["error"] or "" for run in story.runs for step in run.steps)
     for message in story.messages:
-        yield _message_event(message, told)
+        yield _message_event(message, reported)
 
 
 def _load_events(load: Row) -> Iterator[Event]:
@@ -115,11 +115,11 @@ def _publication_text(publication: Row) -> str:
     return escape(f"{load}by {publication['published_by']}{others}; rows written: {rows or 'none'}")
 
 
-def _message_event(message: Row, told: str) -> Event:
+def _message_event(message: Row, reported: str) -> Event:
     """Its cause and remedy only if no step of the day has told them."""
     is_open = " [red](open)[/]" if message["is_open"] else ""
     details = [
-        (2, escape(message[name])) for name in ("cause", "remedy") if message[name] and message[name] not in told
+        (2, escape(message[name])) for name in ("cause", "remedy") if message[name] and message[name] not in reported
     ]
     return Event(message["raised_at"], "message", f"{escape(message['title'])}{is_open}", details)
 

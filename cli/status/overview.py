@@ -25,7 +25,7 @@ STATES = {  # symbol and colour of each
 }
 LOADED_AGAIN = "+"
 LEGEND = "✓ published  ! newer load refused  … waiting  ✗ refused  · missing  + run again"
-DAYS_TOLD = 8  # of those that need somebody; --json has them all
+DAYS_SHOWN = 8  # of those that need somebody; --json has them all
 TO_DO = {"waiting": "admitted, not published yet", "missing": "never loaded, or its load failed"}
 
 
@@ -79,9 +79,9 @@ def minute(at: datetime) -> str:
 def rate_text(row: Row) -> str:
     """`11.75% bad, 5.00% allowed: amount_not_a_number 40, …`, with the most frequent reason."""
     reasons = sorted((row["rejected_by_reason"] or {}).items(), key=lambda item: -item[1])
-    told = [f"{reason} {count:,}" for reason, count in reasons[:1] if count]
+    shown = [f"{reason} {count:,}" for reason, count in reasons[:1] if count]
     more = ", …" if len(reasons) > 1 else ""
-    return f"{row['bad_rate']:.2%} bad, {row['max_bad_rate']:.2%} allowed" + (f": {told[0]}{more}" if told else "")
+    return f"{row['bad_rate']:.2%} bad, {row['max_bad_rate']:.2%} allowed" + (f": {shown[0]}{more}" if shown else "")
 
 
 def _print_calendar(console: Console, overview: Overview, first: date) -> None:
@@ -113,11 +113,11 @@ def _print_troubled_days(console: Console, days: Sequence[Row]) -> None:
     if not days:
         return
     _heading(console, "Days that need somebody")
-    for row in days[:DAYS_TOLD]:
+    for row in days[:DAYS_SHOWN]:
         colour, why = STATES[row["state"]][1], TO_DO.get(row["state"]) or rate_text(row)
         _line(console, f"{row['day']} {row['dataset']:<8}", f"[{colour}]{row['state']}[/]: {escape(why)}")
-    if len(days) > DAYS_TOLD:
-        _line(console, f"… and {len(days) - DAYS_TOLD:,} more; --json has them all")
+    if len(days) > DAYS_SHOWN:
+        _line(console, f"… and {len(days) - DAYS_SHOWN:,} more; --json has them all")
     console.print(f"  [dim]The story of one: daybreak status {days[0]['day']}[/]", highlight=False)
 
 
@@ -136,11 +136,11 @@ def _print_incidents(console: Console, incidents: Sequence[Row]) -> None:
 
 
 def _print_messages(console: Console, overview: Overview) -> None:
-    told = {name: state for name, state in sorted(overview.messages.items()) if state.oldest_at}
+    shown = {name: state for name, state in sorted(overview.messages.items()) if state.oldest_at}
     _heading(console, "Undelivered messages")
-    if not told:
+    if not shown:
         _line(console, "none")
-    for name, state in told.items():
+    for name, state in shown.items():
         _line(console, f"{name:<8}", escape(undelivered_text(name, state)))
 
 

@@ -93,8 +93,8 @@ def _as_data(overview: Overview | None) -> dict[str, Any]:
 
 def _story_data(story: DayStory) -> dict[str, Any]:
     data = asdict(story)
-    for run, told in zip(story.runs, data["runs"], strict=True):
-        told["status"] = run.status
+    for run, run_data in zip(story.runs, data["runs"], strict=True):
+        run_data["status"] = run.status
     return data
 
 

@@ -1,5 +1,5 @@
 -- One row per total that this build moves by another number of customers, months or orders, or another amount, than it
--- moves customers, whom assert_totals_move_with_orders holds to fct_orders. Costs the touched rows only. And a row if
+-- moves customers, whom assert_totals_move_with_orders holds to fct_orders. Costs the affected rows only. And a row if
 -- there are customers and no months of them: these marts came later than the orders, and want a full refresh.
 with
 
@@ -12,8 +12,8 @@ customers as (
         -1 as direction,
         published.total_orders,
         published.total_spent
-    from {{ ref('int_order_customers_touched') }} as touched
-    inner join {{ ref('customer_order_totals') }} as published on touched.customer_id = published.customer_id
+    from {{ ref('int_order_customers_affected') }} as affected
+    inner join {{ ref('customer_order_totals') }} as published on affected.customer_id = published.customer_id
     inner join is_partial on is_partial.holds
     union all
     select
@@ -27,9 +27,9 @@ months as (
     select
         -1 as direction,
         published.*
-    from {{ ref('int_customer_months_touched') }} as touched
+    from {{ ref('int_customer_months_affected') }} as affected
     inner join {{ ref('customer_months') }} as published
-        on touched.order_month = published.order_month and touched.customer_id = published.customer_id
+        on affected.order_month = published.order_month and affected.customer_id = published.customer_id
     inner join is_partial on is_partial.holds
     union all
     select
@@ -42,9 +42,9 @@ cohorts as (
     select
         -1 as direction,
         published.*
-    from {{ ref('int_cohort_months_touched') }} as touched
+    from {{ ref('int_cohort_months_affected') }} as affected
     inner join {{ ref('cohort_months') }} as published
-        on touched.cohort_month = published.cohort_month and touched.order_month = published.order_month
+        on affected.cohort_month = published.cohort_month and affected.order_month = published.order_month
     inner join is_partial on is_partial.holds
     union all
     select

@@ -1,5 +1,5 @@
 -- One row if this build moves the products' months by another number of units, or another amount, than it moves the
--- items of orders. Costs the touched rows only.
+-- items of orders. Costs the affected rows only.
 with
 
 is_partial as (
@@ -10,7 +10,7 @@ months as (
     select
         -published.units as units,
         -published.revenue as revenue
-    from {{ ref('int_product_months_moved') }} as moved
+    from {{ ref('int_product_month_deltas') }} as moved
     inner join {{ ref('product_months') }} as published
         on moved.order_month = published.order_month and moved.product_id = published.product_id
     inner join is_partial on is_partial.holds
@@ -25,8 +25,8 @@ orders as (
     select
         -1 as direction,
         published.items
-    from {{ ref('int_orders_touched') }} as touched
-    inner join {{ ref('fct_orders') }} as published on touched.order_id = published.order_id
+    from {{ ref('int_orders_affected') }} as affected
+    inner join {{ ref('fct_orders') }} as published on affected.order_id = published.order_id
     inner join is_partial on is_partial.holds
     where published.is_revenue
     union all

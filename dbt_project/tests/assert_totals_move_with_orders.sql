@@ -1,5 +1,5 @@
 -- One row per total that this build moves by another number of orders, or another amount, than it moves fct_orders:
--- what customers and days gain or lose must be what their revenue orders gain or lose. Costs the touched rows only.
+-- what customers and days gain or lose must be what their revenue orders gain or lose. Costs the affected rows only.
 with
 
 replaced_keys as (
@@ -10,8 +10,8 @@ orders_before as (
     select
         count(*) as orders,
         sum(published.total_amount) as amount
-    from {{ ref('int_orders_touched') }} as touched
-    inner join {{ ref('fct_orders') }} as published on touched.order_id = published.order_id
+    from {{ ref('int_orders_affected') }} as affected
+    inner join {{ ref('fct_orders') }} as published on affected.order_id = published.order_id
     cross join replaced_keys
     where published.is_revenue and replaced_keys.is_partial
 ),
@@ -28,8 +28,8 @@ customers_before as (
     select
         sum(published.total_orders) as orders,
         sum(published.total_spent) as amount
-    from {{ ref('int_order_customers_touched') }} as touched
-    inner join {{ ref('customer_order_totals') }} as published on touched.customer_id = published.customer_id
+    from {{ ref('int_order_customers_affected') }} as affected
+    inner join {{ ref('customer_order_totals') }} as published on affected.customer_id = published.customer_id
     cross join replaced_keys
     where replaced_keys.is_partial
 ),
@@ -45,8 +45,8 @@ days_before as (
     select
         sum(published.orders) as orders,
         sum(published.revenue) as amount
-    from {{ ref('int_order_dates_touched') }} as touched
-    inner join {{ ref('daily_sales') }} as published on touched.order_date = published.order_date
+    from {{ ref('int_order_dates_affected') }} as affected
+    inner join {{ ref('daily_sales') }} as published on affected.order_date = published.order_date
     cross join replaced_keys
     where replaced_keys.is_partial
 ),

@@ -1,6 +1,6 @@
 -- One row if this build moves the products' totals by another number of reviews, stars, positive reviews or scored
 -- texts than it moves fct_reviews. The totals are carried on from build to build, so that a miscount would stay. Costs
--- the touched rows only.
+-- the affected rows only.
 with
 
 replaced_keys as (
@@ -13,8 +13,8 @@ reviews_before as (
         sum(published.rating) as stars,
         count(*) filter (where published.sentiment = 'positive') as positive,
         count(*) filter (where published.sentiment_method <> 'rating') as by_text
-    from {{ ref('int_reviews_touched') }} as touched
-    inner join {{ ref('fct_reviews') }} as published on touched.review_id = published.review_id
+    from {{ ref('int_reviews_affected') }} as affected
+    inner join {{ ref('fct_reviews') }} as published on affected.review_id = published.review_id
     cross join replaced_keys
     where replaced_keys.is_partial
 ),
@@ -37,8 +37,8 @@ products_before as (
         ) as stars,
         sum(published.sentiment_positive) as positive,
         sum(published.sentiment_by_text) as by_text
-    from {{ ref('int_products_touched') }} as touched
-    inner join {{ ref('product_rating_totals') }} as published on touched.product_id = published.product_id
+    from {{ ref('int_products_affected') }} as affected
+    inner join {{ ref('product_rating_totals') }} as published on affected.product_id = published.product_id
     cross join replaced_keys
     where replaced_keys.is_partial
 ),

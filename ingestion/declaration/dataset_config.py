@@ -164,7 +164,7 @@ class DatasetConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _days_can_be_told(self) -> Self:
+    def _has_readable_days(self) -> Self:
         if (field := self.skip_other_days) is None:
             return self
         if field in self.constants or field not in self.required:

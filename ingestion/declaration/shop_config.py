@@ -127,8 +127,8 @@ def _explain(error: ValidationError, text: str) -> str:
     for detail in error.errors(include_url=False):
         key = ".".join(str(part) for part in detail["loc"])
         message = "is unknown" if detail["type"] == "extra_forbidden" else detail["msg"].removeprefix("Value error, ")
-        told = message.partition(" ")[0].split(".")  # of what is wrong with a table, the first word is often its key
-        line = _line_of((*_written(detail["loc"]), *told), text)
+        inner = message.partition(" ")[0].split(".")  # of what is wrong with a table, the first word is often its key
+        line = _line_of((*_written(detail["loc"]), *inner), text)
         wrong.append((f"line {line}, " if line else "") + (f"{key}: {message}" if key else message))
     return "; ".join(wrong)
 

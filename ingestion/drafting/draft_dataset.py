@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ingestion.declaration.pages import path_of
 from ingestion.declaration.shop_config import NEEDED_FIELDS, STAGED_FIELDS
-from ingestion.drafting.field_names import guessed_items, leaves, path_to, plain, values
-from ingestion.drafting.formats import guessed_amount_format, guessed_date_format
+from ingestion.drafting.field_names import draft_items, leaves, path_to, plain, values
+from ingestion.drafting.formats import draft_amount_format, draft_date_format
 from ingestion.values.dates import date_reader
 from ingestion.values.json_text import Number, found
 
@@ -62,11 +62,11 @@ def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone:
     places = {field: path for field in STAGED_FIELDS[dataset] if (path := path_to(field, rows))}
     dated = "order_date" if dataset == "orders" else "review_date"
     dates = _texts(rows, places.get(dated))
-    date_format = guessed_date_format(dates, asked, zone)
-    told = [date_reader(date_format, zone)(text) or date.min for text in dates] if date_format else []
-    if (day := asked or next(iter(told), None)) is None:
+    date_format = draft_date_format(dates, asked, zone)
+    days = [date_reader(date_format, zone)(text) or date.min for text in dates] if date_format else []
+    if (day := asked or next(iter(days), None)) is None:
         raise ValueError("The URL names no day, as in …?date=2026-03-01, and its rows tell none")
-    is_of_many = asked is None or any(abs(one - day) > timedelta(days=1) for one in told)
+    is_of_many = asked is None or any(abs(one - day) > timedelta(days=1) for one in days)
     required = [*NEEDED_FIELDS[dataset]]
     declared: dict[str, Any] = {
         "path": _template(parts.path.lstrip("/"), asked),
@@ -85,10 +85,10 @@ def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone:
         "required": required + [dated] * (is_of_many and dated not in required),
         "skip_other_days": dated if is_of_many else None,
         "date_format": date_format if date_format != "iso" else None,
-        "amount_format": guessed_amount_format(_texts(rows, places.get("total_amount"))),
+        "amount_format": draft_amount_format(_texts(rows, places.get("total_amount"))),
         "max_bad_rate": MAX_BAD_RATE[dataset],
     }
-    if dataset == "orders" and (items := guessed_items(rows)):
+    if dataset == "orders" and (items := draft_items(rows)):
         declared["fields"].append("items")
         declared["keys"] |= {"items": items[0]} if items[0] != "items" else {}
         declared["items"] = items[1]

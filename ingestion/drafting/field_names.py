@@ -75,7 +75,7 @@ def path_to(field: str, rows: Sequence[Any], known: dict[str, tuple[str, ...]] =
     return None
 
 
-def guessed_items(rows: Sequence[Any]) -> tuple[str, dict[str, str]] | None:
+def draft_items(rows: Sequence[Any]) -> tuple[str, dict[str, str]] | None:
     """Where the items of an order stand, and their parts in one; None if no list has products and amounts."""
     lists: dict[str, list[Any]] = {}
     for row in rows[:LOOKED_AT]:

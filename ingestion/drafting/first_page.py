@@ -18,7 +18,7 @@ from ingestion.http.page_check import PageCheck
 from ingestion.http.session import ShopSession
 from ingestion.landing.day_file import DayFile
 from ingestion.landing.day_pipeline import write_pages
-from ingestion.landing.dlt_errors import plain_errors
+from ingestion.landing.dlt_errors import translated_errors
 from ingestion.readers.rest import shop_source
 from ingestion.readers.rows_of_day import RowsOfDay
 from ingestion.values.json_text import field_text, json_text
@@ -67,7 +67,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
 
     with (
         Deadline(config.deadline_seconds) as deadline,
-        plain_errors(directory),
+        translated_errors(directory),
         ShopSession(access.base_url, config, deadline, look) as session,
         DayFile(directory / f"{dataset}.csv", LOAD_ID, day, declared.fields, declared.sources()) as file,
     ):

@@ -18,7 +18,7 @@ AMOUNT = re.compile(r"(?P<before>\D*?)[.,]?\d[\d.,'’ \u00a0\u202f\u2009]*?(?P<
 SIGNS = ((",", "."), (".", ","), (" ", ","), ("'", "."), (" ", "."), ("", "."), ("", ","))
 
 
-def guessed_date_format(texts: Sequence[str], day: date | None, zone: str) -> str | None:
+def draft_date_format(texts: Sequence[str], day: date | None, zone: str) -> str | None:
     """The format that reads all of these dates, and most of them as the day; None if there is none.
 
     Where both read as many, `31/12` goes before `12/31`.
@@ -37,7 +37,7 @@ def guessed_date_format(texts: Sequence[str], day: date | None, zone: str) -> st
     return best[1] if best else None
 
 
-def guessed_amount_format(texts: Sequence[str]) -> str | None:
+def draft_amount_format(texts: Sequence[str]) -> str | None:
     """The example that reads all of these amounts; None if they are numbers, or no example does."""
     first = AMOUNT.fullmatch(texts[0].strip()) if texts else None
     if first is None or all(number_value(text) is not None for text in texts):

@@ -7,7 +7,7 @@ import requests
 
 from ingestion.declaration.dataset_config import DatasetConfig
 from ingestion.declaration.pages import Offset, PageNumber
-from ingestion.http.paginators import WRONG_SHAPE, kind, told_total
+from ingestion.http.paginators import WRONG_SHAPE, kind, reported_total
 from ingestion.http.session import printable, readable
 from ingestion.readers.keyed_rows import with_rows_listed
 from ingestion.values.json_text import ABSENT, found, parse_json
@@ -45,10 +45,10 @@ class PageCheck:
         # our parser, since the usual one turns 19.990 into a float.
         response.json = lambda **_: body  # type: ignore[method-assign]
         response._content = b""  # parsed: a big page need not stand in memory twice
-        if (total := told_total(response, self._dataset)) is not None:
+        if (total := reported_total(response, self._dataset)) is not None:
             self._totals.add(total)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Free the rows of the page that was read last.
 
         dlt's client holds them until it has the next page: both would fill memory that the processor has to fetch anew.
@@ -104,16 +104,16 @@ class PageCheck:
             raise ShopError(f"{where} {said_of_rows}: its body is {kind(body)}", WRONG_SHAPE)
         said = _said(body)
         keys = ", ".join(printable(key) for key in list(body)[:10])
-        told = f", and says: {printable(said)}" if said else f", only: {keys}" if rows is ABSENT and keys else ""
-        raise ShopError(f"{where} {said_of_rows}{told}", WRONG_SHAPE)
+        parts = f", and says: {printable(said)}" if said else f", only: {keys}" if rows is ABSENT and keys else ""
+        raise ShopError(f"{where} {said_of_rows}{parts}", WRONG_SHAPE)
 
 
 def _said(body: dict[str, Any]) -> str | None:
     """What an error body tells people: `{"error": "…"}`, or as in GraphQL `{"errors": [{"message": "…"}]}`."""
     errors = body.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else errors
-    told = [body, first] if isinstance(first, dict) else [body, {"error": first}]
-    texts = (part.get(key) for part in told for key in ("error", "message", "detail"))
+    parts = [body, first] if isinstance(first, dict) else [body, {"error": first}]
+    texts = (part.get(key) for part in parts for key in ("error", "message", "detail"))
     return next((text for text in texts if type(text) is str), None)
 
 

@@ -40,7 +40,7 @@ def paginator_of(dataset: DatasetConfig, page_size: int) -> BasePaginator:
     return OnlyPagePaginator(dataset, page_size)
 
 
-def told_total(response: requests.Response, dataset: DatasetConfig) -> int | None:
+def reported_total(response: requests.Response, dataset: DatasetConfig) -> int | None:
     """How many rows the day has as the shop tells it, None if it does not. Raises ShopError if that is no count."""
     if dataset.total_header:
         header = response.headers.get(dataset.total_header, "*")
@@ -69,7 +69,7 @@ class OnlyPagePaginator(SinglePagePaginator):
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
         """End. Raises ShopError after a full page."""
         super().update_state(response, data)
-        if self._most is not None and len(data or []) >= self._most and told_total(response, self._dataset) is None:
+        if self._most is not None and len(data or []) >= self._most and reported_total(response, self._dataset) is None:
             raise ShopError(
                 f"{_where(response)} gave a full page, {self._most:,} rows, and shop.toml says that a day is one page",
                 "Declare the paginator, a total_selector or total_header, or a larger page_size.",
@@ -140,7 +140,7 @@ class CountingPaginator(BasePaginator):
         """Count the rows of a page."""
         self._rows += len(data or [])
         self._pages += 1
-        total = told_total(response, self._dataset)
+        total = reported_total(response, self._dataset)
         is_all = total is not None and self._rows >= total
         self._has_next_page = bool(data) and not is_all and _has_more(response, self._declared.has_more_path)
 

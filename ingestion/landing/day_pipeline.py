@@ -76,7 +76,7 @@ def write_pages(
     def written(page: list[Any]) -> int:
         file.write(rows.kept(page))
         page.clear()
-        check.let_go()
+        check.release()
         gc.collect(0)
         return file.row_count
 

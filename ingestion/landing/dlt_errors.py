@@ -13,7 +13,7 @@ AGAIN = "Run the same command again."
 
 
 @contextmanager
-def plain_errors(directory: Path) -> Iterator[None]:
+def translated_errors(directory: Path) -> Iterator[None]:
     """Raise the cause of an exception, in place of a wrapper that hides our errors and quotes a customer's data.
 
     What Postgres did is a WarehouseError; a `directory` that cannot be written is a ConfigurationError.

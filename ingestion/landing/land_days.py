@@ -19,10 +19,10 @@ from ingestion.http.page_check import PageCheck
 from ingestion.http.session import ShopSession
 from ingestion.landing.day_file import DayFile, columns_of
 from ingestion.landing.day_pipeline import write_pages
-from ingestion.landing.dlt_errors import plain_errors
+from ingestion.landing.dlt_errors import translated_errors
 from ingestion.landing.load_directory import load_directory
 from ingestion.landing.raw_loading import load, loads_meanwhile
-from ingestion.landing.raw_tables import take_back
+from ingestion.landing.raw_tables import delete_load
 from ingestion.readers.rest import shop_source
 from ingestion.readers.rows_of_day import RowsOfDay
 from pipeline_errors import DaybreakError, ShopError, WarehouseError
@@ -92,7 +92,7 @@ def land_days(
     with load_directory(settings().daybreak_home, new_load_id()) as directory:
         read = list(_read_days(dataset, days, directory, on_day, profile_of))
         started = time.monotonic()
-        with plain_errors(directory):
+        with translated_errors(directory):
             _load_rest(dataset, read)
         share = (time.monotonic() - started) / len(read)
     receipts = [one.receipt(dataset, share) for one in read]
@@ -140,7 +140,7 @@ def _read_days(
         on_day(day)
         load_id = new_load_id()
         try:
-            with plain_errors(directory):
+            with translated_errors(directory):
                 file, pages, skipped = _read_day(dataset, day, load_id, directory / f"{day}.csv")
         except DaybreakError as error:
             if number == 0:
@@ -173,14 +173,14 @@ def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFil
                 source = shop_source(config, dataset, day, access.base_url, auth, session=session)
                 write_pages(source.resources[f"{dataset}_pages"], check, file, rows)
             came = file.row_count + rows.skipped
-            told = check.totals_differ_from(came)
-            if not told:
+            reported = check.totals_differ_from(came)
+            if not reported:
                 return file, check.pages, rows.skipped
-            logger.warning("%s of %s: %d rows came, the shop tells %s", dataset, day, came, told)
+            logger.warning("%s of %s: %d rows came, the shop tells %s", dataset, day, came, reported)
             if file.last.row_count < file.row_count:
-                take_back(dataset, day, load_id)
+                delete_load(dataset, day, load_id)
     raise ShopError(
-        f"The shop tells a total of {told} rows, and gave {came} in {check.pages} pages, twice",
+        f"The shop tells a total of {reported} rows, and gave {came} in {check.pages} pages, twice",
         "Run again when the day no longer changes; if the total means something else, drop total_selector.",
     )
 
@@ -195,5 +195,5 @@ def _load_rest(dataset: str, read: Sequence[_DayRead]) -> None:
     except BaseException:
         with suppress(WarehouseError):
             for one in read:
-                take_back(dataset, one.day, one.load_id)
+                delete_load(dataset, one.day, one.load_id)
         raise

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ingestion.landing.day_file import CsvFile, OnFull
 from ingestion.landing.day_pipeline import load_files
-from ingestion.landing.raw_tables import RAW, prepared_table, take_back
+from ingestion.landing.raw_tables import RAW, delete_load, prepared_table
 from pipeline_errors import WarehouseError
 
 
@@ -51,5 +51,5 @@ def loads_meanwhile(dataset: str, day: date, load_id: str, columns: Mapping[str,
         thread.shutdown(cancel_futures=True)
         if loads:
             with suppress(WarehouseError):
-                take_back(dataset, day, load_id)
+                delete_load(dataset, day, load_id)
         raise

@@ -38,7 +38,7 @@ def _add_columns(connection: Connection, dataset: str, columns: Iterable[str]) -
         connection.execute(statement.format(sql.Identifier(RAW, dataset), sql.Identifier(column)))
 
 
-def take_back(dataset: str, day: date, load_id: str) -> None:
+def delete_load(dataset: str, day: date, load_id: str) -> None:
     """Delete what stands in raw for a load that failed. Raises WarehouseError if Postgres cannot be reached."""
     with connect() as connection:
         statement = sql.SQL("delete from {} where _day = %s and _load_id = %s")

@@ -28,8 +28,8 @@ class RowsOfDay:
         """Those of a page of parsed JSON items that are not known to be of another day."""
         if self._source is None:
             return items
-        told = values_of([item if type(item) is dict else {} for item in items], self._source)
-        of_day = [item for item, value in zip(items, told, strict=True) if self._may_be_of_day(field_text(value))]
+        dates = values_of([item if type(item) is dict else {} for item in items], self._source)
+        of_day = [item for item, value in zip(items, dates, strict=True) if self._may_be_of_day(field_text(value))]
         self.skipped += len(items) - len(of_day)
         return of_day
 

@@ -1,4 +1,4 @@
-"""Amounts as a shop writes them, read as the staging views read them (dbt_project/macros/told_amount.sql).
+"""Amounts as a shop writes them, read as the staging views read them (dbt_project/macros/staging/parse_amount.sql).
 
 A format is an example, 1234.56 as the shop would write it: `1.234,56 €`. Signs are part of it, so that an amount in
 another currency is not taken for one in the shop's.

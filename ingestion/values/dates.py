@@ -1,4 +1,4 @@
-"""Dates as a shop writes them, read as the staging views read them (dbt_project/macros/told_date.sql).
+"""Dates as a shop writes them, read as the staging views read them (dbt_project/macros/staging/parse_date.sql).
 
 A format of the shop's own is rewritten by a pattern that Python and Postgres read alike, so that the two agree.
 """

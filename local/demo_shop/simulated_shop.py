@@ -52,7 +52,7 @@ _FAULTY_RATE = 0.10
 _DIRTY_RATES = (0.015, 0.025)
 _MAX_DIRTY_RATE = 0.03
 # The first orders of a day stay as they are: corrections and the next day's repeated id refer to them.
-_UNTOUCHED = 10
+_UNAFFECTED = 10
 _STATUSES = {
     "delivered": 800, "shipped": 90, "processing": 40, "cancelled": 30,
     "refunded": 20, "returned": 10, "unavailable": 5, "failed": 5,
@@ -120,7 +120,7 @@ class SimulatedShop:
     def _orders(self, day: date) -> list[bytes]:
         fields = self._order_columns(day)
         rows = [_order_item(*values) for values in fields]
-        named = [_order_fields(*values) for values in fields[:_UNTOUCHED]]
+        named = [_order_fields(*values) for values in fields[:_UNAFFECTED]]
         if day == REFUSED_DAY and not self._is_corrected:
             self._spoil_amounts(day, fields, rows)
         later = self._add_oddities("orders", day, rows, lambda at: _order_fields(*fields[at]))
@@ -143,19 +143,19 @@ class SimulatedShop:
         """What each order consists of, as JSON: one to three products, whose lines add up to the amount."""
         rng = self._rng("items", day)
         pick, chance = self._catalogue.pick_product, rng.random
-        told = []
+        sent = []
         for amount in amounts:
             rest, lines = int(amount.replace(".", "")), list[str]()
             while len(lines) < 2 and chance() < _FURTHER_ITEM:
                 part = int(rest * chance())
                 lines.append(_item_line(pick(rng), 1 + int(2 * chance()), part))
                 rest -= part
-            told.append(f"[{', '.join([_item_line(pick(rng), 1, rest), *lines])}]")
-        return told
+            sent.append(f"[{', '.join([_item_line(pick(rng), 1, rest), *lines])}]")
+        return sent
 
     def _spoil_amounts(self, day: date, fields: list[_Order], rows: list[bytes]) -> None:
         rng = self._rng("faulty checkout", day)
-        for at in rng.sample(range(_UNTOUCHED, len(rows)), round(len(rows) * _FAULTY_RATE)):
+        for at in rng.sample(range(_UNAFFECTED, len(rows)), round(len(rows) * _FAULTY_RATE)):
             comma = f'"{fields[at][2].replace(".", ",")}"'
             rows[at] = item({**_order_fields(*fields[at]), "total_amount": comma})
 
@@ -188,9 +188,9 @@ class SimulatedShop:
             *_kinds(ACCEPTED_ORDERS if dataset == "orders" else ACCEPTED_REVIEWS, day, len(rows), rng),
         ]
         words = words_of_day(day, f"{_order_prefix(day - timedelta(days=1))}000000")
-        untouched = _UNTOUCHED if dataset == "orders" else 0
+        unaffected = _UNAFFECTED if dataset == "orders" else 0
         later: list[bytes] = []
-        for at, kind in zip(rng.sample(range(untouched, len(rows)), len(kinds)), kinds, strict=True):
+        for at, kind in zip(rng.sample(range(unaffected, len(rows)), len(kinds)), kinds, strict=True):
             rows[at], more = apply(kind, fields_of(at), words)
             later += more
         return later
@@ -202,12 +202,12 @@ def _kinds(kinds: Sequence[Oddity], day: date, rows: int, rng: random.Random) ->
     return kinds_of_day(kinds, day, max(least, round(rows * rng.uniform(*_DIRTY_RATES))))
 
 
-def _restate(day: date, told: list[Fields], rows: list[bytes]) -> None:
+def _restate(day: date, sent: list[Fields], rows: list[bytes]) -> None:
     for at in (1, 2, 3):
-        rows[at] = item({**told[at], "total_amount": f"{10 * at + 5}.50"})
+        rows[at] = item({**sent[at], "total_amount": f"{10 * at + 5}.50"})
     for at in (4, 5):
-        rows[at] = item({**told[at], "status": '"refunded"'})
-    rows.append(item({**told[6], "order_id": f'"{_order_prefix(day)}{len(rows):06d}"', "total_amount": "249.00"}))
+        rows[at] = item({**sent[at], "status": '"refunded"'})
+    rows.append(item({**sent[6], "order_id": f'"{_order_prefix(day)}{len(rows):06d}"', "total_amount": "249.00"}))
     del rows[7]
 
 

@@ -32,7 +32,7 @@ INSERT = """
     on conflict (event_key) do nothing
     returning *
 """
-IS_TOLD = """
+IS_REPORTED = """
     select from ops.open_alerts
     where pipeline = %(pipeline)s and run_id = %(run_id)s and logical_date is not distinct from %(day)s::date limit 1
 """
@@ -57,7 +57,7 @@ class Alert:
     figures: Mapping[str, Any] | None = None
     anomaly: str | None = None  # the kind of an anomaly, and how bad it is
     anomaly_severity: str | None = None
-    only_if_untold: bool = False  # nothing to tell if a failure of this run is open already
+    only_if_unreported: bool = False  # nothing to tell if a failure of this run is open already
     raised_at: datetime | None = None
 
     @property
@@ -94,7 +94,7 @@ def store(alert: Alert, *, taken_by: Sequence[str] = ()) -> Alert | None:
     Returns it as it is stored, none if it was there before. Raises what the warehouse raises.
     """
     with connect() as connection:
-        if alert.only_if_untold and connection.execute(IS_TOLD, _values(alert)).fetchone() is not None:
+        if alert.only_if_unreported and connection.execute(IS_REPORTED, _values(alert)).fetchone() is not None:
             return None
         if alert.kind == "success":
             alert = _success_or_recovery(connection, alert)
@@ -113,5 +113,5 @@ def _success_or_recovery(connection: Connection, alert: Alert) -> Alert:
 
 def _values(alert: Alert) -> dict[str, Any]:
     figures = Jsonb(alert.figures or {}, dumps=lambda given: json.dumps(given, default=str))
-    told = {"title": alert.title, "severity": alert.severity, "event": alert.event}
-    return {**vars(alert), **told, "bad": BAD, "figures": figures}
+    shown = {"title": alert.title, "severity": alert.severity, "event": alert.event}
+    return {**vars(alert), **shown, "bad": BAD, "figures": figures}

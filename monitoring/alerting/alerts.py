@@ -78,13 +78,13 @@ def report_failure(
     """
     alert = Alert(pipeline, day, run_id, "failure", step, link=link)
     if error is None:
-        return _tell(replace(alert, cause=KILLED, remedy=KILLED_REMEDY, only_if_untold=True))
+        return _report(replace(alert, cause=KILLED, remedy=KILLED_REMEDY, only_if_unreported=True))
     if not isinstance(error, DaybreakError):
-        return _tell(replace(alert, cause=first_line(error), remedy=UNEXPECTED_REMEDY))
+        return _report(replace(alert, cause=first_line(error), remedy=UNEXPECTED_REMEDY))
     alert = replace(alert, day=day or error.day, step=error.step or step, cause=error.cause, remedy=error.remedy)
     if isinstance(error, GateRefusedError):
         alert = replace(alert, kind="refusal", figures=error.figures)
-    return _tell(alert)
+    return _report(alert)
 
 
 @_harmless
@@ -100,7 +100,7 @@ def report_success(
 
     `figures`: what the ops tables say of this run of the day, if not given. Returns whether this call stored a message.
     """
-    return _tell(Alert(pipeline, day, run_id, "success", link=link, figures=figures))
+    return _report(Alert(pipeline, day, run_id, "success", link=link, figures=figures))
 
 
 @_harmless
@@ -114,9 +114,9 @@ def report_published(
     spool.drain(_store_kept)  # what they tell may have recovered
     with connect() as connection:
         values = {"pipeline": pipeline, "dataset": dataset, "days": list(days)}
-        told = {row["day"] for row in connection.execute(RECOVERED, values)}
-        told |= {row["newest"] for row in connection.execute(PUBLISHED, values)} - {None}
-    stored = [report_success(pipeline, day, run_id, link=link) for day in sorted(told)]
+        stored_days = {row["day"] for row in connection.execute(RECOVERED, values)}
+        stored_days |= {row["newest"] for row in connection.execute(PUBLISHED, values)} - {None}
+    stored = [report_success(pipeline, day, run_id, link=link) for day in sorted(stored_days)]
     return any(stored)
 
 
@@ -137,7 +137,7 @@ def report_anomaly(
     Returns whether this call stored a message.
     """  # fmt: skip
     alert = Alert(pipeline, day, run_id, "anomaly", cause=cause, remedy=remedy, figures=figures)
-    return _tell(replace(alert, anomaly=anomaly, anomaly_severity=severity))
+    return _report(replace(alert, anomaly=anomaly, anomaly_severity=severity))
 
 
 @_harmless
@@ -149,7 +149,7 @@ def store_kept() -> bool:
     return spool.drain(_store_kept) > 0
 
 
-def _tell(alert: Alert) -> bool:
+def _report(alert: Alert) -> bool:
     """Store an alert and log it. What cannot be stored is logged, kept in a file, and sent at once if it is bad."""
     alert = replace(
         alert,

@@ -22,13 +22,13 @@ EXTENT = """
             (select max(created_at) from ops.outbox where incident = %(incident)s)
                 > clock_timestamp() - %(hours)s * interval '1 hour',
             false
-        ) as is_told
+        ) as is_reported
     from ops.open_alerts
     where pipeline = %(pipeline)s and kind = %(kind)s
 """
 OPEN_INCIDENTS = "select distinct pipeline, kind from ops.open_alerts order by pipeline, kind"
 # The newest alert of an incident, unless something of it was sent lately.
-NEWEST_UNTOLD = """
+NEWEST_UNREPORTED = """
     with incident as (
         select
             count(distinct logical_date) as days_affected, min(raised_at)::date as open_since,
@@ -50,7 +50,19 @@ NEWEST_UNTOLD = """
         )
     order by alerts.alert_id desc limit 1
 """
-TOLD = ("event_key", "pipeline", "run_id", "kind", "severity", "step", "title", "cause", "remedy", "link", "figures")
+REPORTED = (
+    "event_key",
+    "pipeline",
+    "run_id",
+    "kind",
+    "severity",
+    "step",
+    "title",
+    "cause",
+    "remedy",
+    "link",
+    "figures",
+)
 
 
 def open_kinds(connection: Connection, pipeline: str) -> Set[str]:
@@ -74,9 +86,9 @@ def send_on(
         values = {"pipeline": pipeline, "kind": kind, "incident": incident, "hours": REMINDED_AFTER_HOURS}
         extent = connection.execute(EXTENT, values).fetchone() or {}
         is_new = kind not in open_before
-        if not is_new and extent.pop("is_told"):
+        if not is_new and extent.pop("is_reported"):
             return
-        extent.pop("is_told", None)
+        extent.pop("is_reported", None)
         payload |= {"sending": "opened"} if is_new else {"sending": "reminder", **extent}
     elif kind == "recovery":
         ended = open_before - open_now
@@ -96,7 +108,7 @@ def remind(connection: Connection) -> int:
     for row in connection.execute(OPEN_INCIDENTS).fetchall():
         with connection.transaction():
             connection.execute(LOCK, [row["pipeline"]])
-            alert = connection.execute(NEWEST_UNTOLD, {**row, "hours": REMINDED_AFTER_HOURS}).fetchone()
+            alert = connection.execute(NEWEST_UNREPORTED, {**row, "hours": REMINDED_AFTER_HOURS}).fetchone()
             if alert:
                 extent = {name: alert[name] for name in ("days_affected", "open_since")}
                 payload = _payload(alert) | {"sending": "reminder", **extent}
@@ -107,7 +119,7 @@ def remind(connection: Connection) -> int:
 
 
 def _payload(alert: Mapping[str, Any]) -> dict[str, Any]:
-    payload = {name: alert[name] for name in TOLD}
+    payload = {name: alert[name] for name in REPORTED}
     return payload | {"day": alert["logical_date"], "raised_at": alert["raised_at"]}
 
 

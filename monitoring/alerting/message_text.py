@@ -39,11 +39,11 @@ def body_of(alert: Mapping[str, Any]) -> str:
         "figures": _figures(alert["figures"]),
         "extent": extent,
     }
-    told = [f"{name}: {harmless(str(text))[:LONGEST_CAUSE]}" for name, text in lines.items() if text]
+    parts = [f"{name}: {harmless(str(text))[:LONGEST_CAUSE]}" for name, text in lines.items() if text]
     link = str(alert["link"] or "")
     if link.startswith(("http://", "https://")):
-        told.append(f"link: {quote(link, safe=IN_A_URL)}")
-    return "\n".join(told)
+        parts.append(f"link: {quote(link, safe=IN_A_URL)}")
+    return "\n".join(parts)
 
 
 def harmless(text: str) -> str:
@@ -55,14 +55,14 @@ def harmless(text: str) -> str:
 
 def _figures(figures: Mapping[str, Any]) -> str:
     """`rows 20, rejected 2, bad rate 10.00%, rejected by reason: amount_not_a_number 2`"""
-    told = []
+    parts = []
     for name, figure in figures.items():
         words = name.replace("_", " ")
         if isinstance(figure, Mapping):
             counts = [f"{key} {count}" for key, count in figure.items() if count]
-            told += [f"{words}: {', '.join(counts)}"] if counts else []
+            parts += [f"{words}: {', '.join(counts)}"] if counts else []
         elif name.endswith("_rate") and isinstance(figure, int | float):
-            told.append(f"{words} {figure:.2%}")
+            parts.append(f"{words} {figure:.2%}")
         else:
-            told.append(f"{words} {figure}")
-    return ", ".join(told)
+            parts.append(f"{words} {figure}")
+    return ", ".join(parts)

@@ -1,6 +1,6 @@
 """Alerts that the warehouse cannot take: kept in a file until it can, and failures sent to people at once.
 
-DAYBREAK_HOME/messages/unstored.json is a list of alerts, oldest first, each with the receivers that have it. Of an
+DAYBREAK_HOME/messages/spool.json is a list of alerts, oldest first, each with the receivers that have it. Of an
 incident one goes out in QUIET_HOURS, with the key that it will have in the outbox. Best effort, and in nobody's way.
 """
 
@@ -24,14 +24,14 @@ from pipeline_settings import settings
 
 logger = logging.getLogger(__name__)
 
-FILE_NAME = "messages/unstored.json"  # below DAYBREAK_HOME
+FILE_NAME = "messages/spool.json"  # below DAYBREAK_HOME
 QUIET_HOURS = 23  # a nightly run is a few minutes early now and then
 SECONDS_TO_SEND = 15.0
 LOCK_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Unstored:
+class SpooledAlert:
     """An alert that is kept. `sent_to`: identities of the receivers that took it."""
 
     alert: Alert
@@ -49,14 +49,16 @@ def keep(alert: Alert) -> None:
     try:
         with _locked() as file:
             kept = _read(file)
-            if any(_is_told(other.alert, alert) for other in kept):
+            if any(_is_reported(other.alert, alert) for other in kept):
                 return
-            _write(file, [*kept, Unstored(alert)])  # before it is sent: killed in between, it comes twice with one key
+            _write(
+                file, [*kept, SpooledAlert(alert)]
+            )  # before it is sent: killed in between, it comes twice with one key
             since = datetime.now(UTC) - timedelta(hours=QUIET_HOURS)
-            _write(file, [*kept, _sent(Unstored(alert), kept, since)])
+            _write(file, [*kept, _sent(SpooledAlert(alert), kept, since)])
     except Exception as failure:
         logger.error("%s is not kept, and is sent at most: %s", alert, first_line(failure))
-        _sent(Unstored(alert), [])
+        _sent(SpooledAlert(alert), [])
 
 
 def send_again() -> None:
@@ -93,18 +95,18 @@ def drain(store: Callable[[Alert, Sequence[str]], None]) -> int:
     return len(kept)
 
 
-def _sent(one: Unstored, kept: Sequence[Unstored], since: datetime | None = None) -> Unstored:
+def _sent(one: SpooledAlert, kept: Sequence[SpooledAlert], since: datetime | None = None) -> SpooledAlert:
     """Send a failure or refusal to those who were told nothing of its incident since then, or ever."""
     if one.alert.kind not in BAD:
         return one
     of_it = [other for other in kept if other.incident == one.incident]
     recent = [other for other in of_it if not since or (other.alert.raised_at or since) > since]
-    told = {name for other in recent for name in other.sent_to}
+    reported = {name for other in recent for name in other.sent_to}
     payload, key = _payload(one.alert, of_it), key_of(f"{one.alert.event}0")
     deadline, taken_by = time.monotonic() + SECONDS_TO_SEND, list(one.sent_to)
     for receiver in receivers.configured():
         left = deadline - time.monotonic()
-        if receiver.channel != receivers.ALERT or receiver.identity in told or left <= 0:
+        if receiver.channel != receivers.ALERT or receiver.identity in reported or left <= 0:
             continue
         error = receivers.send(receiver, key, payload, min(left, SECONDS_A_REQUEST))
         if error is None:
@@ -114,9 +116,9 @@ def _sent(one: Unstored, kept: Sequence[Unstored], since: datetime | None = None
     return replace(one, sent_to=taken_by)
 
 
-def _payload(alert: Alert, before: Sequence[Unstored]) -> dict[str, Any]:
+def _payload(alert: Alert, before: Sequence[SpooledAlert]) -> dict[str, Any]:
     """What the outbox would send, as JSON has it."""
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "title": alert.title,
         "severity": alert.severity,
         "event_key": f"{alert.event}0",
@@ -125,14 +127,14 @@ def _payload(alert: Alert, before: Sequence[Unstored]) -> dict[str, Any]:
     if any(one.sent_to for one in before):
         days = {one.alert.day for one in before} | {alert.day}
         since = min(one.alert.raised_at for one in before if one.alert.raised_at)
-        told |= {"sending": "reminder", "days_affected": len(days), "open_since": str(since.date())}
-    plain: dict[str, Any] = json.loads(json.dumps({**asdict(alert), **told}, default=as_json_value))
+        reported |= {"sending": "reminder", "days_affected": len(days), "open_since": str(since.date())}
+    plain: dict[str, Any] = json.loads(json.dumps({**asdict(alert), **reported}, default=as_json_value))
     return plain | {"figures": plain["figures"] or {}}
 
 
-def _is_told(other: Alert, alert: Alert) -> bool:
+def _is_reported(other: Alert, alert: Alert) -> bool:
     is_of_the_run = (other.pipeline, other.run_id, other.day) == (alert.pipeline, alert.run_id, alert.day)
-    return other.event == alert.event or (alert.only_if_untold and is_of_the_run and other.kind in BAD)
+    return other.event == alert.event or (alert.only_if_unreported and is_of_the_run and other.kind in BAD)
 
 
 def _file() -> Path:
@@ -160,11 +162,11 @@ def _locked() -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _read(file: Path) -> list[Unstored]:
+def _read(file: Path) -> list[SpooledAlert]:
     """What is kept; a file that cannot be understood is set aside."""
     try:
         entries = json.loads(file.read_text())
-        return [Unstored(_alert(entry["alert"]), entry["sent_to"]) for entry in entries]
+        return [SpooledAlert(_alert(entry["alert"]), entry["sent_to"]) for entry in entries]
     except FileNotFoundError:
         return []
     except (ValueError, TypeError, KeyError) as failure:
@@ -178,7 +180,7 @@ def _alert(entry: dict[str, Any]) -> Alert:
     return Alert(**{**entry, "day": day, "raised_at": datetime.fromisoformat(entry["raised_at"])})
 
 
-def _write(file: Path, kept: Sequence[Unstored]) -> None:
+def _write(file: Path, kept: Sequence[SpooledAlert]) -> None:
     """Replace the file as a whole."""
     draft = file.with_suffix(".draft")
     draft.write_text(json.dumps([asdict(one) for one in kept], default=as_json_value))

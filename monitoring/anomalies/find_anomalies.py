@@ -77,7 +77,7 @@ def record_anomalies(pipeline: str, dataset: str, day: date, run_id: str) -> Seq
         logger.error("%s of %s was not searched for anomalies: %s", day, pipeline, first_line(failure))
         return []
     for anomaly in found:
-        if anomaly.is_told and anomaly.severity != "info":
+        if anomaly.is_reported and anomaly.severity != "info":
             alerts.report_anomaly(
                 pipeline, day, run_id, anomaly.kind, anomaly.severity, anomaly.message, REMEDIES[anomaly.kind],
                 figures={"observed": anomaly.observed, "expected": anomaly.expected},

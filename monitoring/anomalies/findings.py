@@ -24,7 +24,7 @@ class Anomaly:
     message: str
     observed: Decimal | None = None
     expected: Decimal | None = None
-    is_told: bool = True  # False: somebody else tells it
+    is_reported: bool = True  # False: somebody else tells it
 
 
 def volume_finding(volume: DayVolume, limits: AnomalyLimits) -> Anomaly | None:
@@ -36,11 +36,11 @@ def volume_finding(volume: DayVolume, limits: AnomalyLimits) -> Anomaly | None:
     if gap := _gap_in_history(volume, limits):
         message = f"{volume.observed:,} {volume.dataset} are not judged: {gap}"
         return Anomaly("volume_history", "info", message, Decimal(volume.observed), _expected(volume, limits))
-    usual, expected = volume.usual or Fraction(0), volume.expected(limits) or Fraction(0)
+    baseline, expected = volume.baseline or Fraction(0), volume.expected(limits) or Fraction(0)
     if kind := _deviation(volume.observed, expected, limits):
         severity: Severity = "critical" if kind == "volume_drop" else "warning"
         return _deviating(kind, severity, volume, expected)
-    if kind := _deviation(volume.observed, usual, limits):
+    if kind := _deviation(volume.observed, baseline, limits):
         return _deviating(kind, "info", volume, expected)
     return None
 
@@ -61,7 +61,7 @@ def quality_finding(
         + ", ".join(f"{code} {count:,}" for code, count in by_reason.items()),
         rounded(score, 6),
         limit,
-        is_told=not is_refused,
+        is_reported=not is_refused,
     )
 
 
@@ -80,19 +80,19 @@ def _zero_rows(volume: DayVolume, limits: AnomalyLimits) -> Anomaly | None:
         return Anomaly("zero_rows", "info", f"no {volume.dataset}, explained by {volume.event}", Decimal(0), Decimal(0))
     if expected == 0:
         return None
-    told = "" if expected is None else f" where {expected:,} were expected"
-    return Anomaly("zero_rows", "critical", f"no {volume.dataset} at all{told}", Decimal(0), expected)
+    expectation = "" if expected is None else f" where {expected:,} were expected"
+    return Anomaly("zero_rows", "critical", f"no {volume.dataset} at all{expectation}", Decimal(0), expected)
 
 
 def _gap_in_history(volume: DayVolume, limits: AnomalyLimits) -> str | None:
     """Why the history cannot judge the day."""
-    if volume.usual is None or len(volume.history) < limits.minimum_weeks:
+    if volume.baseline is None or len(volume.history) < limits.minimum_weeks:
         return (
             f"{len(volume.history)} of the {limits.history_weeks} {volume.day:%A}s before say what is usual, "
             f"{limits.minimum_weeks} are needed"
         )
-    if volume.usual < limits.minimum_volume:
-        return f"{rounded(volume.usual):,} are usual, and fewer than {limits.minimum_volume} may halve by chance"
+    if volume.baseline < limits.minimum_volume:
+        return f"{rounded(volume.baseline):,} are usual, and fewer than {limits.minimum_volume} may halve by chance"
     return None
 
 

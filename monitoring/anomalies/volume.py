@@ -34,15 +34,15 @@ class DayVolume:
     expected_share: Fraction = Fraction(1)  # of a usual day's rows, because of the event
 
     @property
-    def usual(self) -> Fraction | None:
+    def baseline(self) -> Fraction | None:
         """The mean of the history; None without one."""
         return Fraction(sum(self.history), len(self.history)) if self.history else None
 
     def expected(self, limits: AnomalyLimits) -> Fraction | None:
         """The rows to be expected; None if there is too little history to say."""
-        if self.usual is None or len(self.history) < limits.minimum_weeks:
+        if self.baseline is None or len(self.history) < limits.minimum_weeks:
             return None
-        return self.usual * self.expected_share
+        return self.baseline * self.expected_share
 
 
 def day_volume(connection: Connection, dataset: str, day: date, limits: AnomalyLimits) -> DayVolume:

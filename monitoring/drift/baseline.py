@@ -60,9 +60,9 @@ class FieldHistory:
         return bool(self.before)
 
     @cached_property
-    def usual_missing(self) -> float:
+    def baseline_missing(self) -> float:
         """The share of rows without the field."""
-        return self.usual(lambda field: field.missing, lambda rows, _: rows)
+        return self.baseline(lambda field: field.missing, lambda rows, _: rows)
 
     @cached_property
     def formats_before(self) -> Counter[str]:
@@ -76,13 +76,13 @@ class FieldHistory:
             merged.update(counts(field))
         return merged
 
-    def usual_formats(self) -> str:
+    def baseline_formats(self) -> str:
         """The formats that most rows have, for people."""
         total = self.formats_before.total()
-        told = [f"{name} {percent(count / total)}" for name, count in self.formats_before.most_common(3)]
-        return ", ".join(told) + (f", missing {percent(self.usual_missing)}" if self.usual_missing else "")
+        observed = [f"{name} {percent(count / total)}" for name, count in self.formats_before.most_common(3)]
+        return ", ".join(observed) + (f", missing {percent(self.baseline_missing)}" if self.baseline_missing else "")
 
-    def usual(self, count: Callable[[FieldProfile], int], of: Callable[[int, FieldProfile], int]) -> float:
+    def baseline(self, count: Callable[[FieldProfile], int], of: Callable[[int, FieldProfile], int]) -> float:
         """A share over all loads together."""
         return sum(count(field) for _, field in self.before) / max(1, sum(of(*one) for one in self.before))
 
@@ -98,7 +98,7 @@ class FieldHistory:
         Chance is a binomial draw at the usual share, at that of a bad day before, or at `floor`, whichever is greatest.
         """
         now, total = count(self.now), of(self.rows, self.now)
-        if now < 2 or now / total - self.usual(count, of) < least:
+        if now < 2 or now / total - self.baseline(count, of) < least:
             return False
         odd, rows = sum(count(field) for _, field in self.before), sum(of(*one) for one in self.before)
         shares = sorted(

@@ -72,7 +72,7 @@ class Contract:
 
 def expected_text(history: Sequence[Profile], name: str) -> str:
     """What is usual of a field, for people."""
-    return FieldHistory.of(history, name).usual_formats() if history else "–"
+    return FieldHistory.of(history, name).baseline_formats() if history else "–"
 
 
 def observed_text(field: FieldProfile, rows: int) -> str:
@@ -134,16 +134,16 @@ def _of_undeclared(observed: Profile, history: Sequence[Profile]) -> Iterator[Di
     for path, types in sorted(new.items()):
         if path.rpartition(".")[0] not in new:
             share = sum(types.values()) / observed.rows
-            told = f"new, {' or '.join(types)} in {percent(share)} of rows"
-            yield Difference(path, "new_field", False, "not there", told, share, "Undeclared: it is kept in _extra")
+            shown = f"new, {' or '.join(types)} in {percent(share)} of rows"
+            yield Difference(path, "new_field", False, "not there", shown, share, "Undeclared: it is kept in _extra")
     rows = sum(profile.rows for profile in history)
-    usual: dict[str, dict[str, int]] = {}
+    baseline: dict[str, dict[str, int]] = {}
     for profile in history:
         for path, types in profile.undeclared.items():
-            counts = usual.setdefault(path, {})
+            counts = baseline.setdefault(path, {})
             for name, count in types.items():
                 counts[name] = counts.get(name, 0) + count
-    for path, before in sorted(usual.items()):
+    for path, before in sorted(baseline.items()):
         now = observed.undeclared.get(path)
         if now is None:
             if sum(before.values()) / rows >= OFTEN:

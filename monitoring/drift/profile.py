@@ -84,7 +84,7 @@ class Profile:
 
     def as_json(self) -> dict[str, Any]:
         """As it is stored."""
-        return {**asdict(self), "fields": {name: _told(asdict(one)) for name, one in self.fields.items()}}
+        return {**asdict(self), "fields": {name: _compact(asdict(one)) for name, one in self.fields.items()}}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -192,12 +192,12 @@ def _moments(texts: Counter[str], reading: ValueReading) -> dict[str, Any]:
         off_day += count * (local != reading.day)
         try:
             moment = datetime.fromisoformat(text.strip())
-            offset, usual = moment.utcoffset(), moment.astimezone(reading.zone).utcoffset()
+            offset, baseline = moment.utcoffset(), moment.astimezone(reading.zone).utcoffset()
         except (ValueError, OverflowError):
             continue
         if offset is not None:
             offsets[_offset_text(offset)] += count
-            in_zone += count * (offset == usual)
+            in_zone += count * (offset == baseline)
     return {"offsets": _most_common(offsets), "in_zone": in_zone, "off_day": off_day}
 
 
@@ -215,6 +215,6 @@ def _most_common(counts: Counter[str]) -> dict[str, int]:
     return kept | ({REST: rest} if rest else {})
 
 
-def _told(counted: dict[str, Any]) -> dict[str, Any]:
+def _compact(counted: dict[str, Any]) -> dict[str, Any]:
     """Without what says nothing."""
     return {name: value for name, value in counted.items() if value not in (0, None, {})}

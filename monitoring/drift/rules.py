@@ -13,7 +13,7 @@ LEAST = {"required": 0.03, "optional": 0.10}  # more rows than usually without t
 LEAST_FORMAT = 0.03  # values in a format that is not usual
 LEAST_NEW_WORDS = 0.02
 MOST = 0.5  # share of rows from which on something is true of the field and not of some rows
-USUAL_VALUE = 0.2  # share of a rating that cannot be missing by chance
+COMMON_VALUE = 0.2  # share of a rating that cannot be missing by chance
 MANY_VALUES = 5
 ENOUGH = 20  # rows
 MAGNITUDE, MAGNITUDE_OF_FEW = 8, 30  # times the usual median; with fewer rows than ENOUGH
@@ -40,9 +40,9 @@ def missing(seen: FieldHistory) -> Iterator[Difference]:
         is_more = seen.is_required and share > seen.max_bad_rate
     if is_more:
         parts = {"no key": now.absent, "null": now.null, "blank": now.blank}
-        told = ", ".join(f"{name} {percent(count / seen.rows)}" for name, count in parts.items() if count)
-        expected = f"missing from {percent(seen.usual_missing)}" if seen.is_known else "there"
-        yield Difference(seen.field, "missing", True, expected, f"missing from {percent(share)} ({told})", share)
+        shown = ", ".join(f"{name} {percent(count / seen.rows)}" for name, count in parts.items() if count)
+        expected = f"missing from {percent(seen.baseline_missing)}" if seen.is_known else "there"
+        yield Difference(seen.field, "missing", True, expected, f"missing from {percent(share)} ({shown})", share)
 
 
 def formats(seen: FieldHistory) -> Iterator[Difference]:
@@ -55,19 +55,19 @@ def formats(seen: FieldHistory) -> Iterator[Difference]:
         }
         if sum(now[name] for name in odd) <= seen.max_bad_rate * seen.rows:
             return
-        usual = " or ".join(sorted(valid)) if valid else "text or number"
+        norm = " or ".join(sorted(valid)) if valid else "text or number"
     else:
         rate = _rate_of_new(seen)
         odd = {name for name in now if seen.has_more(_in_format(name), _present, LEAST_FORMAT, rate)}
         odd -= valid if valid and seen.role != "date" else set()
-        usual = seen.usual_formats()
+        norm = seen.baseline_formats()
     if not odd:
         return
     main = seen.formats_before.most_common(1)[0][0] if seen.formats_before else ""
     is_widened = seen.is_known and odd <= WIDENED.get(main, set())
-    told = ", ".join(f"{name} {percent(now[name] / seen.now.present)}" for name in sorted(odd, key=lambda n: -now[n]))
+    shown = ", ".join(f"{name} {percent(now[name] / seen.now.present)}" for name in sorted(odd, key=lambda n: -now[n]))
     share = sum(now[name] for name in odd) / seen.rows
-    yield Difference(seen.field, "format", not is_widened, usual, told, share, _format_hint(seen, odd))
+    yield Difference(seen.field, "format", not is_widened, norm, shown, share, _format_hint(seen, odd))
 
 
 def words(seen: FieldHistory) -> Iterator[Difference]:
@@ -86,11 +86,11 @@ def words(seen: FieldHistory) -> Iterator[Difference]:
     unseen = seen.has_more(
         lambda field: sum(count for word, count in field.values.items() if word in new), _present, LEAST_NEW_WORDS
     )
-    told = ", ".join(repr(word) for word in sorted(new, key=lambda word: -new[word])[:5])
-    usual = ", ".join(repr(word) for word, _ in seen.merged(lambda field: field.values).most_common(5))
+    shown = ", ".join(repr(word) for word in sorted(new, key=lambda word: -new[word])[:5])
+    norm = ", ".join(repr(word) for word, _ in seen.merged(lambda field: field.values).most_common(5))
     yield Difference(
-        seen.field, "values" if unseen or respelled > 1 else "new_value", unseen or respelled > 1, usual,
-        f"{told} in {percent(total / seen.rows)}", total / seen.rows,
+        seen.field, "values" if unseen or respelled > 1 else "new_value", unseen or respelled > 1, norm,
+        f"{shown} in {percent(total / seen.rows)}", total / seen.rows,
         "never seen before; if it brings no revenue, it belongs into non_revenue_statuses of shop.toml",
     )  # fmt: skip
 
@@ -101,12 +101,12 @@ def stars(seen: FieldHistory) -> Iterator[Difference]:
         return
     before = seen.merged(lambda field: field.values)
     total = before.total()
-    gone = {value for value, count in before.items() if count / total >= USUAL_VALUE and value not in seen.now.values}
+    gone = {value for value, count in before.items() if count / total >= COMMON_VALUE and value not in seen.now.values}
     share = sum(before[value] for value in gone) / total if total else 0
     if gone and sum(seen.now.values.values()) and (1 - share) ** seen.now.present < CHANCE:
-        told = f"{', '.join(sorted(gone))} no longer come"
+        shown = f"{', '.join(sorted(gone))} no longer come"
         expected = f"{', '.join(sorted(gone))} in {percent(share)}"
-        yield Difference(seen.field, "scale", True, expected, told, 1.0, "is it another scale?")
+        yield Difference(seen.field, "scale", True, expected, shown, 1.0, "is it another scale?")
 
 
 def magnitude(seen: FieldHistory) -> Iterator[Difference]:
@@ -114,21 +114,21 @@ def magnitude(seen: FieldHistory) -> Iterator[Difference]:
     now, medians = seen.now, [abs(one.median) for _, one in seen.before if one.median]
     if seen.role != "amount" or not medians or now.median is None or now.present < LEAST_AMOUNTS:
         return
-    usual, is_whole = median(medians), _is_more_whole(seen)
+    norm, is_whole = median(medians), _is_more_whole(seen)
     if not now.median:
         if now.whole == now.present >= ENOUGH:
-            yield Difference(seen.field, "scale", True, f"median {usual:,.2f}", "mostly 0", 1.0, "is it another field?")
+            yield Difference(seen.field, "scale", True, f"median {norm:,.2f}", "mostly 0", 1.0, "is it another field?")
         return
-    times = abs(now.median) / usual
+    times = abs(now.median) / norm
     limit = MAGNITUDE if now.present >= ENOUGH else MAGNITUDE_OF_FEW
-    told, expected = f"median {now.median:,.2f}", f"median {usual:,.2f}"
+    shown, expected = f"median {now.median:,.2f}", f"median {norm:,.2f}"
     if times >= limit or times <= 1 / limit:
         power = round(log10(times))
         is_minor = is_whole and power > 0
         hint = f"counted in minor units? Then minor_units = {10**power} in shop.toml" if is_minor else "another unit?"
-        yield Difference(seen.field, "scale", True, expected, f"{told}, {times:,.2g} times the usual", 1.0, hint)
+        yield Difference(seen.field, "scale", True, expected, f"{shown}, {times:,.2g} times the usual", 1.0, hint)
     elif is_whole:
-        yield Difference(seen.field, "scale", True, f"{expected}, with cents", f"{told}, all whole", 1.0, "rounded?")
+        yield Difference(seen.field, "scale", True, f"{expected}, with cents", f"{shown}, all whole", 1.0, "rounded?")
 
 
 def ids(seen: FieldHistory) -> Iterator[Difference]:
@@ -140,9 +140,9 @@ def ids(seen: FieldHistory) -> Iterator[Difference]:
     share = sum(prefixes[prefix] for prefix in new) / total if total else 0
     is_ours = before and before[REST] < LEAST_RATE_OF_OTHERS * before.total()
     if is_ours and share > MOST and total >= LEAST_AMOUNTS:
-        told = ", ".join(sorted(new))
-        usual = ", ".join(sorted(set(before) - {REST}))
-        yield Difference(seen.field, "format", True, f"begins with {usual}", f"begins with {told}", share, "other ids?")
+        shown = ", ".join(sorted(new))
+        norm = ", ".join(sorted(set(before) - {REST}))
+        yield Difference(seen.field, "format", True, f"begins with {norm}", f"begins with {shown}", share, "other ids?")
     is_more = (
         seen.has_more(lambda field: field.off_pattern, _present, LEAST_FORMAT)
         if seen.is_known
@@ -150,20 +150,20 @@ def ids(seen: FieldHistory) -> Iterator[Difference]:
     )
     if is_more:
         share = seen.now.off_pattern / seen.rows
-        told = f"does not match in {percent(share)}"
-        yield Difference(seen.field, "pattern", True, "matches product_id_pattern", told, share)
+        shown = f"does not match in {percent(share)}"
+        yield Difference(seen.field, "pattern", True, "matches product_id_pattern", shown, share)
 
 
 def constant(seen: FieldHistory) -> Iterator[Difference]:
     """One value stands in nearly all rows, where many did."""
     if seen.role not in ("id", "amount", "text") or seen.now.present < ENOUGH:
         return
-    usual = [one.most_frequent / one.present for _, one in seen.before if one.present >= MANY_VALUES]
+    norm = [one.most_frequent / one.present for _, one in seen.before if one.present >= MANY_VALUES]
     share = seen.now.most_frequent / seen.now.present
-    if usual and share >= 0.9 and max(usual) < MOST:
-        told = f"the same value in {percent(share)}"
+    if norm and share >= 0.9 and max(norm) < MOST:
+        shown = f"the same value in {percent(share)}"
         yield Difference(
-            seen.field, "constant", True, f"at most {percent(max(usual))} alike", told, share, "a default?"
+            seen.field, "constant", True, f"at most {percent(max(norm))} alike", shown, share, "a default?"
         )
 
 
@@ -178,17 +178,17 @@ def moments(seen: FieldHistory) -> Iterator[Difference]:
         else seen.is_required and share > seen.max_bad_rate
     )
     if is_more:
-        told = f"on other days in {percent(share)}"
-        expected = f"in {percent(seen.usual(lambda field: field.off_day, _present))}" if seen.is_known else "on the day"
-        yield Difference(seen.field, "off_day", True, expected, told, share, "moved to another time zone?")
+        shown = f"on other days in {percent(share)}"
+        expected = f"in {percent(seen.baseline(lambda one: one.off_day, _present))}" if seen.is_known else "on the day"
+        yield Difference(seen.field, "off_day", True, expected, shown, share, "moved to another time zone?")
     before = seen.merged(lambda field: field.offsets)
     is_zone = before and _in_zone(seen.now) and all(_in_zone(one) for _, one in seen.before if one.offsets)
     new = [name for name in seen.now.offsets if seen.has_more(_at_offset(name), _offsets, LEAST_FORMAT)]
     is_usual = before.total() >= MOST * sum(one.present for _, one in seen.before)
     if is_usual and before and new and not is_zone:
         share = sum(seen.now.offsets[name] for name in new) / seen.rows
-        usual = ", ".join(name for name, _ in before.most_common(3))
-        yield Difference(seen.field, "time_zone", True, usual, f"{', '.join(new)} in {percent(share)}", share)
+        norm = ", ".join(name for name, _ in before.most_common(3))
+        yield Difference(seen.field, "time_zone", True, norm, f"{', '.join(new)} in {percent(share)}", share)
 
 
 RULES: tuple[Rule, ...] = (missing, formats, words, stars, magnitude, ids, constant, moments)
@@ -223,7 +223,7 @@ def _rate_of_new(seen: FieldHistory) -> float:
 
 def _is_more_whole(seen: FieldHistory) -> bool:
     """Whether all amounts are whole, where most were not."""
-    rate = seen.usual(lambda field: field.whole, _present)
+    rate = seen.baseline(lambda field: field.whole, _present)
     return (
         seen.now.whole >= 0.95 * seen.now.present
         and rate < MOST

@@ -171,7 +171,7 @@ def drift_finding(connection: Connection, dataset: str, day: date) -> Anomaly | 
     is_new = _places(breaking) - _places(_of_day_before(connection, contract, day))
     return Anomaly(
         "schema_drift", severity, text_of(breaking), Decimal(len(breaking)), Decimal(0),
-        is_told=bool(is_new) and not load.is_refused,
+        is_reported=bool(is_new) and not load.is_refused,
     )  # fmt: skip
 
 
@@ -197,8 +197,8 @@ def text_of(differences: Sequence[Difference]) -> str:
 
 
 def _harmless(found: Sequence[Difference]) -> Anomaly | None:
-    told = [one for one in found if one.share >= WORTH_TELLING]
-    return Anomaly("schema_drift", "info", f"harmless: {text_of(told)}", Decimal(0), Decimal(0)) if told else None
+    shown = [one for one in found if one.share >= WORTH_TELLING]
+    return Anomaly("schema_drift", "info", f"harmless: {text_of(shown)}", Decimal(0), Decimal(0)) if shown else None
 
 
 def _of_day_before(connection: Connection, contract: Contract, day: date) -> Sequence[Difference]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from monitoring.lineage.model import DatasetsUsed, LineageRun
-from pipeline_errors import told
+from pipeline_errors import public_text
 
 if TYPE_CHECKING:
     from monitoring.lineage.sender import Sender
@@ -67,7 +67,7 @@ def run(job: str, days: Sequence[date], errors: Sequence[BaseException]) -> Iter
     if not is_configured():
         yield
         return
-    with _sending(), _told([job], "", days, DatasetsUsed, errors) as runs:
+    with _sending(), _reported([job], "", days, DatasetsUsed, errors) as runs:
         token = _parent.set(runs.get(job))
         try:
             yield
@@ -81,7 +81,7 @@ def step(pipelines: Sequence[str], name: str, days: Sequence[date], used: Callab
     if not is_configured():
         yield
         return
-    with _sending(), _told(pipelines, name, days, used) as runs:
+    with _sending(), _reported(pipelines, name, days, used) as runs:
         token = _steps.set(runs)
         try:
             yield
@@ -132,7 +132,7 @@ def _sending() -> Iterator[None]:
 
 
 @contextmanager
-def _told(
+def _reported(
     names: Sequence[str],
     step_name: str,
     days: Sequence[date],
@@ -198,5 +198,5 @@ def _quietly(do: Callable[[], T]) -> T | None:
     try:
         return do()
     except Exception as error:
-        logger.warning("Lineage could not be sent: %s", told(error))
+        logger.warning("Lineage could not be sent: %s", public_text(error))
         return None

@@ -25,7 +25,7 @@ from openlineage.client.uuid import generate_new_uuid
 
 from ingestion.declaration.shop_config import shop_config
 from monitoring.lineage.model import DatasetsUsed, DatasetUse, LineageRun
-from pipeline_errors import told
+from pipeline_errors import public_text
 from pipeline_settings import settings
 
 PRODUCER = f"urn:daybreak:{version('daybreak')}"
@@ -48,7 +48,7 @@ def end_event(
     facets = _run_facets(run, days)
     if failure is None:
         return _event(RunState.COMPLETE, run, facets, used)
-    facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(told(failure), programmingLanguage="PYTHON")
+    facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(public_text(failure), programmingLanguage="PYTHON")
     return _event(RunState.FAIL if isinstance(failure, Exception) else RunState.ABORT, run, facets, used)
 
 

@@ -63,7 +63,7 @@ class Chart:
                 stretches.append([])
         return [stretch for stretch in stretches if stretch]
 
-    def told(self, day: date) -> str:
+    def label(self, day: date) -> str:
         """A day's figures in words."""
         of_line = [self.line] if self.line else []
         parts = [f"{one.name} {one.figures[day]:,}" for one in [*self.series, *of_line] if day in one.figures]

@@ -14,7 +14,7 @@ from monitoring import lineage
 from monitoring.lineage.model import DatasetsUsed
 from monitoring.log_lines import context, logfmt
 from monitoring.plain_text import first_line, without_secrets
-from pipeline_errors import CacheUnavailableError, DaybreakError, ModelError, told
+from pipeline_errors import CacheUnavailableError, DaybreakError, ModelError, public_text
 from warehouse.connection import connect
 from warehouse.time_limit import time_limit
 
@@ -74,7 +74,7 @@ def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str)
     except CacheUnavailableError as unavailable:
         record.warning = str(unavailable)
     except BaseException as failure:
-        status, error, shown, raised = "failed", first_line(failure), told(failure), failure
+        status, error, shown, raised = "failed", first_line(failure), public_text(failure), failure
         if isinstance(failure, DaybreakError):
             error = without_secrets(str(failure))
             failure.place(days[-1] if days else None, name)

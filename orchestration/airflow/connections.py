@@ -83,9 +83,9 @@ def take_connections() -> None:
         known = {name.upper() for name in settings().model_fields_set}
     except ConfigurationError:
         return
-    for connection_id, (needed, told) in CONNECTIONS.items():
+    for connection_id, (needed, settings_of) in CONNECTIONS.items():
         connection = None if known.issuperset(needed) else _connection(connection_id)
-        values = told(connection) if connection else {}
+        values = settings_of(connection) if connection else {}
         server = needed[0]
         if values.get(server) and server in known:
             logger.info("%s is set: Airflow's connection %s is not used", server, connection_id)

@@ -39,14 +39,14 @@ class EngineJob(BaseTrigger):
         """Yield one event: the job, the exit code, and the error's line."""
         await sync_to_async(take_connections)()
         command = [sys.executable, "-m", "engine.engine_steps", *self.arguments]
-        with tempfile.TemporaryFile() as told:
+        with tempfile.TemporaryFile() as output:
             self._process = subprocess.Popen(  # noqa: S603  # our own program; what Airflow keeps is its arguments
-                command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL, stderr=told
+                command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL, stderr=output
             )
             while (exit_code := self._process.poll()) is None:
                 await asyncio.sleep(POLL_SECONDS)
-            told.seek(0)
-            lines = told.read().decode(errors="replace").strip().splitlines()
+            output.seek(0)
+            lines = output.read().decode(errors="replace").strip().splitlines()
         yield TriggerEvent(  # type: ignore[no-untyped-call]
             {"job": self.arguments[0], "exit_code": exit_code, "error": lines[-1] if lines else ""}
         )

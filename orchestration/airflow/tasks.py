@@ -27,7 +27,7 @@ from warehouse.connection import connect
 from warehouse.locks import day_lock, pipeline_lock
 
 Receipt = Any  # a dict of JSON values when the task runs, the other task's XComArg when the DAG is wired
-FIELDS_TOLD = 20  # of the undeclared fields, in a receipt
+REPORTED_FIELDS = 20  # of the undeclared fields, in a receipt
 
 
 class ShopHealthSensor(BaseSensorOperator):
@@ -68,7 +68,7 @@ def extract(dataset: str) -> dict[str, Any]:
         steps.prepare()
         with day_lock(dataset, day):
             receipt = steps.extract_load(dataset, day, run_id)
-    fields = [field[:40] for field in receipt.undeclared_fields[:FIELDS_TOLD]]
+    fields = [field[:40] for field in receipt.undeclared_fields[:REPORTED_FIELDS]]
     return asdict(replace(receipt, profile=None)) | {"day": day.isoformat(), "undeclared_fields": fields}
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 COPIES = 3
 PUBLISHED = (
     *(table for table in history_copies.COPIED if table.startswith("marts.")),
-    "ops.int_orders_shadowed",
+    "ops.int_orders_superseded",
     "marts.customer_ltv",
     "marts.customer_cohorts",
 )
@@ -58,7 +58,7 @@ def test_a_multiplied_history_is_what_the_product_makes_of_it(warehouse: Setting
     customers = one("select max(substr(customer_id, 2)::int) as last, count(*) as customers from marts.customer_ltv")
     assert customers["last"] == shape.customers - 1
     assert customers["customers"] > 0.98 * shape.customers
-    for table in ("ops.int_orders_shadowed", "marts.daily_sales", "marts.cohort_months"):
+    for table in ("ops.int_orders_superseded", "marts.daily_sales", "marts.cohort_months"):
         assert one(f"select count(*) as rows from {table}")["rows"] > COPIES * history_copies.MONTHS
 
     before = found(*PUBLISHED, VERDICTS, LEDGER)

@@ -52,9 +52,9 @@ def test_reminders_and_pruning_are_its_work_too(inbox: Inbox, configure: Callabl
     assert daybreak_deliver().stdout == "1 message sent.\n"
     execute("update ops.outbox set created_at = created_at - interval '31 days', "
             "delivered_at = delivered_at - interval '31 days'")  # fmt: skip
-    told_as_data = json.loads(daybreak_deliver("--json").stdout)
-    assert (told_as_data["reminders"], told_as_data["delivery"]["sent"]) == (1, 1)
-    assert told_as_data["pruned"] == {"messages": 1, "step_runs": 0, "loads": 0}
+    shown_as_data = json.loads(daybreak_deliver("--json").stdout)
+    assert (shown_as_data["reminders"], shown_as_data["delivery"]["sent"]) == (1, 1)
+    assert shown_as_data["pruned"] == {"messages": 1, "step_runs": 0, "loads": 0}
 
 
 def test_what_was_superseded_long_ago_leaves_raw(inbox: Inbox, configure: Callable[..., None]) -> None:

@@ -40,7 +40,7 @@ try:
         logging.getLogger("expectations.gate").info("judged\\nby two lines")
         raise KeyError("review text: awful \\n kettle")
 except KeyError:
-    logging.getLogger("cli.main").error("unexpected", exc_info=True, extra={{"is_told": True}})
+    logging.getLogger("cli.main").error("unexpected", exc_info=True, extra={{"is_reported": True}})
 """
     environment = {**os.environ, "DAYBREAK_HOME": str(home), "PGHOST": "127.0.0.1", "PGPORT": "1", **variables}
     return completed([sys.executable, "-c", code], env=environment)

@@ -31,7 +31,7 @@ def told(*arguments: str, columns: int = 80) -> str:
     return result.stdout
 
 
-def told_as_data(*arguments: str) -> Any:
+def shown_as_data(*arguments: str) -> Any:
     return json.loads(daybreak("status", *arguments, "--json").stdout)
 
 
@@ -90,7 +90,7 @@ def test_an_old_refusal_is_told_and_long_lists_are_cut(warehouse: Settings) -> N
     text = told()  # 42 days between the first week shown and the last day are missing
     assert text.count(" missing: ") == 7
     assert "and 36 more; --json has them all" in text
-    data = told_as_data()
+    data = shown_as_data()
     assert (data["days"][0]["day"], data["days"][0]["state"]) == (str(MONDAY - timedelta(weeks=30)), "refused")
     assert sum(day["state"] == "missing" for day in data["days"]) == 42
 
@@ -99,7 +99,9 @@ def test_a_newest_day_that_was_tried_and_never_judged_is_missing(history: None) 
     day = MONDAY + timedelta(9)
     with step([ORDERS], "wait_for_shop", [day], "run-1"):
         pass
-    missing = [row["day"] for row in told_as_data()["days"] if row["state"] == "missing" and row["dataset"] == "orders"]
+    missing = [
+        row["day"] for row in shown_as_data()["days"] if row["state"] == "missing" and row["dataset"] == "orders"
+    ]
     assert missing[-1] == str(day)
 
 
@@ -128,12 +130,12 @@ def test_messages_that_wait_and_messages_without_a_receiver(history: None, monke
     text = " ".join(told().split())
     assert "1 wait (HTTP 500), 1 without a receiver (set ALERT_URLS), the oldest for 3 days" in text
     assert "secret" not in text
-    message = told_as_data()["messages"]["alert"]
+    message = shown_as_data()["messages"]["alert"]
     assert (message["waiting"], message["without_receiver"], message["last_error"]) == (1, 1, "HTTP 500")
 
 
 def test_json_has_everything(history: None) -> None:
-    data = told_as_data()
+    data = shown_as_data()
     assert set(data) == {"servers", "days", "readers", "incidents", "messages", "sizes", "home_bytes"}
     (refused,) = [day for day in data["days"] if day["state"] == "refused"]
     assert (refused["dataset"], refused["day"], refused["bad_rate"]) == ("orders", "2026-03-05", 0.25)
@@ -149,7 +151,7 @@ def test_a_warehouse_without_days_or_schemas_says_what_to_do(
     settings.cache_clear()
     assert "Nothing was loaded yet." in told()
     assert "Nothing is known of 2026-03-02" in told("2026-03-02")
-    assert told_as_data()["days"] == []
+    assert shown_as_data()["days"] == []
 
 
 def test_an_older_warehouse_is_a_configuration_error(warehouse: Settings) -> None:
@@ -162,7 +164,7 @@ def test_nothing_is_started_and_a_stopped_postgres_is_said(tmp_path: Any, monkey
     monkeypatch.setenv("DAYBREAK_HOME", str(tmp_path / "home"))
     settings.cache_clear()
     assert "`daybreak up` starts it" in told()
-    assert told_as_data()["days"] == []
+    assert shown_as_data()["days"] == []
     result = daybreak("status", str(MONDAY))
     assert (result.exit_code, "daybreak up" in result.stderr) == (4, True)
     assert not (tmp_path / "home").exists()
@@ -234,7 +236,7 @@ def test_the_story_of_a_pipeline_alone_and_as_data(history: None) -> None:
     day = MONDAY + timedelta(4)
     assert REVIEWS in told(str(day))
     assert REVIEWS not in told(str(day), "--pipeline", ORDERS)
-    data = told_as_data(str(day), "--pipeline", REVIEWS)
+    data = shown_as_data(str(day), "--pipeline", REVIEWS)
     (story,) = data["pipelines"]
     assert (story["pipeline"], story["state"], story["loads"][0]["accepted"]) == (REVIEWS, "waiting", 10)
 
@@ -243,7 +245,7 @@ def test_a_day_that_nobody_knows_says_how_to_load_it(history: None) -> None:
     text = told("2020-01-01", "--pipeline", ORDERS)
     assert f"Nothing is known of 2020-01-01 in {ORDERS}." in text
     assert f"daybreak run 2020-01-01 --pipeline {ORDERS}" in text
-    assert told_as_data("2020-01-01") == {"day": "2020-01-01", "pipelines": []}
+    assert shown_as_data("2020-01-01") == {"day": "2020-01-01", "pipelines": []}
 
 
 def test_a_pipeline_without_a_day_is_a_usage_error(warehouse: Settings) -> None:

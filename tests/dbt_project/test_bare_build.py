@@ -68,14 +68,14 @@ def test_each_run_first_creates_what_published_tables_lack(dbt: Dbt, warehouse: 
     assert "fct_orders" in relations()
     with connect() as connection:
         connection.execute("alter table marts.fct_orders drop column items")
-        connection.execute("drop table ops.int_orders_shadowed")
+        connection.execute("drop table ops.int_orders_superseded")
     assert dbt("run", "--select", "stg_shop__orders").succeeded
     with connect() as connection:
         added = connection.execute(
             "select 1 from pg_attribute where attrelid = 'marts.fct_orders'::regclass and attname = 'items'"
         ).fetchone()
         indexes = connection.execute(
-            "select indexdef from pg_indexes where tablename = 'int_orders_shadowed'"
+            "select indexdef from pg_indexes where tablename = 'int_orders_superseded'"
         ).fetchall()
     assert added
     assert [row["indexdef"].partition("USING ")[2] for row in indexes] == [

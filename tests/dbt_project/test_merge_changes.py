@@ -68,7 +68,7 @@ def test_a_replay_writes_no_row(loads: Loads, *, full_refresh: bool) -> None:
 
 
 def admit_both_days(loads: Loads) -> None:
-    """Orders and reviews of two days, one of each on both days: it is shadowed on the first."""
+    """Orders and reviews of two days, one of each on both days: it is superseded on the first."""
     for day in (FIRST, SECOND):
         loads.admit("orders", day, [*orders(day), order(day, 1)])
         loads.admit("reviews", day, [*reviews(day), {**reviews(day)[0], "review_id": "r1"}])
@@ -86,7 +86,7 @@ def test_only_rows_that_differ_are_written(loads: Loads) -> None:
     # c2 has a status that counts like the one before
     assert {key for key, place in after[1].items() if place != before[1][key]} == {"c1"}
     assert rows_published() == {
-        "fct_orders": 2, "customer_order_totals": 1, "daily_sales": 1, "int_orders_shadowed": 0,
+        "fct_orders": 2, "customer_order_totals": 1, "daily_sales": 1, "int_orders_superseded": 0,
         "customer_months": 1, "cohort_months": 1, "product_months": 0,
     }  # fmt: skip
     assert_marts_are_right(loads)
@@ -104,23 +104,23 @@ def test_rows_that_are_no_longer_there_go(loads: Loads) -> None:
     assert set(places("marts.customer_order_totals", "customer_id")) == {"c0", "c1", "c2"}
     assert set(places("marts.daily_sales", "order_date")) == {FIRST}
     assert rows_published() == {
-        "fct_orders": 2, "customer_order_totals": 2, "daily_sales": 2, "int_orders_shadowed": 0,
+        "fct_orders": 2, "customer_order_totals": 2, "daily_sales": 2, "int_orders_superseded": 0,
         "customer_months": 2, "cohort_months": 1, "product_months": 2,
     }  # fmt: skip
     assert_marts_are_right(loads)
 
 
-def test_one_of_an_orders_shadowed_rows_goes_and_the_other_stays(loads: Loads) -> None:
+def test_one_of_an_orders_superseded_rows_goes_and_the_other_stays(loads: Loads) -> None:
     for day in (FIRST, SECOND, THIRD):
         loads.admit("orders", day, [order(day, 1), order(day, 2)])
     build_and_publish()
     key = "order_id || ' ' || order_date"
-    before = places("ops.int_orders_shadowed", key)
+    before = places("ops.int_orders_superseded", key)
     assert set(before) == {f"o{number} {day}" for number in (1, 2) for day in (FIRST, SECOND)}
     loads.admit("orders", SECOND, [order(SECOND, 2)])
     build_and_publish()
     del before[f"o1 {SECOND}"]
-    assert places("ops.int_orders_shadowed", key) == before
+    assert places("ops.int_orders_superseded", key) == before
     assert_marts_are_right(loads)
 
 

@@ -37,8 +37,8 @@ pytestmark = needs_an_engine
 SETS = 200
 COMPUTED = (
     "int_orders_resolved",
-    "int_order_customers_touched",
-    "int_order_dates_touched",
+    "int_order_customers_affected",
+    "int_order_dates_affected",
     "customer_order_totals__changes",
     "daily_sales__changes",
 )

@@ -343,11 +343,11 @@ def test_of_rows_with_one_id_the_last_stays(
 @pytest.mark.parametrize("dataset", ["orders", "reviews"])
 def test_the_rules_are_those_of_the_staging_model(dataset: str) -> None:
     model = (PROJECT_ROOT / "dbt_project" / "models" / "staging" / f"stg_shop__{dataset}.sql").read_text()
-    common = (PROJECT_ROOT / "dbt_project" / "macros" / "common_reasons.sql").read_text()
+    common = (PROJECT_ROOT / "dbt_project" / "macros" / "staging" / "common_reasons.sql").read_text()
     codes = r"then\s+'([a-z0-9_]+)'\s+end"
     if dataset == "orders":
-        told_items = (PROJECT_ROOT / "dbt_project" / "macros" / "told_items.sql").read_text()
-        model += re.sub(r"'\"([a-z_]+)\"'::jsonb", r"'\1' end", told_items)
+        parsed_items = (PROJECT_ROOT / "dbt_project" / "macros" / "staging" / "parse_items.sql").read_text()
+        model += re.sub(r"'\"([a-z_]+)\"'::jsonb", r"'\1' end", parsed_items)
     assert set(re.findall(codes, model)) == {rule.code for rule in DATASET_RULES[dataset]}
     assert set(re.findall(codes, common)) == {rule.code for rule in COMMON_RULES}
     assert "then 'missing_{{ field }}' end" in common

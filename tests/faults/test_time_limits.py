@@ -44,7 +44,7 @@ def orders_seen() -> list[Any]:
         ("extract_load", f"{SECOND}-7".encode()),  # the row of an order, in dlt's COPY
         ("gate", b"judged_rows"),  # Great Expectations
         ("transform", b"int_order_days"),  # dbt's models
-        ("publish", b"select obstacle from build.publish_"),
+        ("publish", b"select blocker from build.publish_"),
     ],
 )
 def test_a_server_that_falls_silent_is_given_up(

@@ -98,5 +98,5 @@ def test_a_day_reads_no_table_of_the_history_as_a_whole(history: Loads) -> None:
     assert {name: (rows, read) for name, (rows, read) in grown.items() if read > MOST * rows} == {}
 
     # publish looks each of the day's customers up once: to tell who has vanished it needs no look at the mart
-    looked_up = after["marts.customer_order_totals"][1] - built["marts.customer_order_totals"][1]
-    assert 0 < looked_up < 1.5 * ORDERS_OF_DAY
+    lookup_by_key = after["marts.customer_order_totals"][1] - built["marts.customer_order_totals"][1]
+    assert 0 < lookup_by_key < 1.5 * ORDERS_OF_DAY

@@ -177,8 +177,8 @@ def test_so_they_are_where_the_day_is_that_of_the_last_change(world: Callable[[S
     assert {row["logical_date"] for row in standing} == set(DAYS)
     assert sum(row["logical_date"] > row["order_date"] for row in standing) > 3
     with connect() as connection:
-        shadowed = connection.execute("select logical_date, order_date from ops.int_orders_shadowed").fetchall()
-    assert any(row["logical_date"] > row["order_date"] for row in shadowed)
+        superseded = connection.execute("select logical_date, order_date from ops.int_orders_superseded").fetchall()
+    assert any(row["logical_date"] > row["order_date"] for row in superseded)
 
 
 @pytest.mark.slow

@@ -126,11 +126,11 @@ def test_a_restart_keeps_settings_data_port_and_password(home: Path) -> None:
 def test_a_restart_brings_back_the_pages_that_were_in_memory(home: Path) -> None:
     servers.ensure()
     execute("create extension pg_buffercache")
-    execute("create table touched as select generate_series(1, 100_000) as number")
+    execute("create table affected as select generate_series(1, 100_000) as number")
     servers.down()
     servers.ensure()
     deadline = time.monotonic() + 10
-    while execute(PAGES_IN_MEMORY.format("touched")) == (0,):  # read by a process beside the sessions
+    while execute(PAGES_IN_MEMORY.format("affected")) == (0,):  # read by a process beside the sessions
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

@@ -13,18 +13,16 @@ from warehouse.connection import connect
 
 FIRST = date(2026, 3, 1)
 
+COLUMNS = "customer_id, order_date, total_amount, is_revenue, order_id, status, is_large"
+
 Order = tuple[str, date, float]
 
 
 def _fct_orders(orders: list[Order]) -> None:
     """A mart with these revenue orders, in the place of a build."""
-    with connect() as connection:
-        connection.execute(
-            "create table marts.fct_orders (customer_id text, order_date date, total_amount numeric, is_revenue bool)"
-        )
-        with connection.cursor().copy("copy marts.fct_orders from stdin") as copy:
-            for order in orders:
-                copy.write_row([*order, True])
+    with connect() as connection, connection.cursor().copy(f"copy marts.fct_orders ({COLUMNS}) from stdin") as copy:
+        for number, order in enumerate(orders):
+            copy.write_row([*order, True, f"o{number}", "paid", False])
 
 
 def _read(query: str) -> list[dict[str, Any]]:
@@ -41,7 +39,9 @@ def test_cdnow_from_its_orders_to_its_predictions(warehouse: Settings) -> None:
     """Orders of a day count once, orders after the day not at all, and neither do those that bring no revenue."""
     _fct_orders(list(cdnow.orders()))
     with connect() as connection:
-        connection.execute("insert into marts.fct_orders values ('0001', '1997-03-03', 99, false)")
+        connection.execute(
+            f"insert into marts.fct_orders ({COLUMNS}) values ('0001', '1997-03-03', 99, false, 'refunded', 'refunded', false)"
+        )
     assert str(_fit(cdnow.CALIBRATED_ON)) == "customer models fitted on 2,357 customers as of 1997-09-30"
     (model,) = _read("select * from marts.customer_models")
     assert {name: model[name] for name in cdnow.PUBLISHED} == pytest.approx(cdnow.PUBLISHED, rel=0.005)

@@ -40,7 +40,7 @@ def test_the_secrets_of_the_environment_are_known(monkeypatch: pytest.MonkeyPatc
     assert without_secrets(f"the shop said '{CANARY}', not shop: workshop") == "the *** said '***', not ***: workshop"
 
 
-def test_an_environment_that_cannot_be_read_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_that_cannot_be_read_is_no_blocker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPORT", "many")
     settings.cache_clear()
     assert without_secrets("It is down") == "It is down"

@@ -93,6 +93,18 @@ def test_what_was_dropped_is_created_again(warehouse: Settings) -> None:
     assert execute("select to_regnamespace('quarantine') is not null as is_there") == [{"is_there": True}]
 
 
+def test_tables_with_the_names_of_0_1_0_are_renamed_with_their_rows(warehouse: Settings) -> None:
+    execute(
+        "insert into ops.fencing_tokens values ('orders', '2026-03-01', 7)",
+        "alter table ops.fencing_tokens rename to day_fences",
+        "alter table ops.int_orders_superseded rename to int_orders_shadowed",
+    )
+    with connect() as connection:
+        create_schemas(connection)
+    assert execute("select token from ops.fencing_tokens") == [{"token": 7}]
+    assert execute("select order_id from ops.int_orders_superseded") == []
+
+
 def test_two_processes_create_the_schemas_at_once(warehouse: Settings) -> None:
     execute("drop schema raw, staging, build, marts, quarantine, ops cascade")
     program = "from warehouse.connection import *\nwith connect() as c: create_schemas(c)"

@@ -24,9 +24,9 @@ parsed as (
     -- offset 0 keeps Postgres from pasting these expressions into every rule below
     cross join lateral (  -- noqa: ST05
         select
-            {{ told_amount('source.total_amount') }} * settings.amount_unit as amount,
-            {{ told_date('source.order_date', 'source._day') }} as local_order_date,
-            {{ told_items('source.items') }} as told_items,
+            {{ parse_amount('source.total_amount') }} * settings.amount_unit as amount,
+            {{ parse_date('source.order_date', 'source._day') }} as local_order_date,
+            {{ parse_items('source.items') }} as parsed_items,
             {{ is_no_object('source._extra') }} as is_item_no_object,
             {{ longest_text_bytes(raw_orders, 'source') }} as longest_text_bytes
         limit all offset 0  -- noqa: AM09
@@ -52,7 +52,7 @@ judged as (
                 end,
                 case when local_order_date <> _day and day_is = 'order_date' then 'order_date_not_the_day' end,
                 case when local_order_date > _day and day_is = 'updated' then 'order_date_after_the_day' end,
-                case when jsonb_typeof(told_items) = 'string' then told_items #>> '{}' end
+                case when jsonb_typeof(parsed_items) = 'string' then parsed_items #>> '{}' end
             ], null) as rejection_reasons
         limit all offset 0  -- noqa: AM09
     ) as verdict
@@ -68,7 +68,7 @@ renamed as (
         local_order_date as order_date,
         case when abs(round(amount, 2)) < 1e16 then amount::numeric(18, 2) end as total_amount,
         status,
-        case when jsonb_typeof(told_items) = 'array' then told_items::text end as items,
+        case when jsonb_typeof(parsed_items) = 'array' then parsed_items::text end as items,
         is_identical_copy,
         case when is_identical_copy then '{}'::text[] else rejection_reasons end as rejection_reasons,
         not is_identical_copy and cardinality(rejection_reasons) = 0 as is_valid

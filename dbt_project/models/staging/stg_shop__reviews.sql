@@ -25,7 +25,7 @@ parsed as (
     cross join lateral (  -- noqa: ST05
         select
             {{ decimal_value('source.rating') }} as rating_value,
-            {{ told_date('source.review_date', 'source._day') }} as local_review_date,
+            {{ parse_date('source.review_date', 'source._day') }} as local_review_date,
             {{ is_no_object('source._extra') }} as is_item_no_object,
             {{ longest_text_bytes(raw_reviews, 'source') }} as longest_text_bytes
         limit all offset 0  -- noqa: AM09

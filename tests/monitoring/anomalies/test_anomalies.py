@@ -41,21 +41,23 @@ def test_each_odd_day_of_sixty_is_found_and_no_other(warehouse: Settings, exampl
     @examples(3, 24)
     @given(
         seed=st.integers(0, 10_000),
-        usual=st.sampled_from([60, 400, 10_000]),
+        baseline=st.sampled_from([60, 400, 10_000]),
         odd=st.lists(
             st.tuples(st.integers(28, 59), st.sampled_from([0.0, 0.1, 0.3, 2.5, 3.0])),
             max_size=7,
             unique_by=lambda odd_day: odd_day[0] % 7,
         ),
     )
-    def each_is_found(seed: int, usual: int, odd: list[tuple[int, float]]) -> None:
+    def each_is_found(seed: int, baseline: int, odd: list[tuple[int, float]]) -> None:
         empty_warehouse()
         rng = random.Random(seed)
         days = [date(2026, 1, 5) + timedelta(number) for number in range(60)]
         shares = {days[number]: share for number, share in odd}
         for day in rng.sample(days, 60):  # whatever the order of the runs
             growth = 1 + 0.001 * (day - days[0]).days
-            judge(day, round(usual * WEEKDAYS[day.weekday()] * growth * rng.uniform(0.95, 1.05) * shares.get(day, 1)))
+            judge(
+                day, round(baseline * WEEKDAYS[day.weekday()] * growth * rng.uniform(0.95, 1.05) * shares.get(day, 1))
+            )
         found = {day: kinds(measure(day)) for day in days}
         for day in days[:28]:
             assert found[day] == {"volume_history": "info"}

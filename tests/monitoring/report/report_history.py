@@ -44,7 +44,7 @@ def create_marts() -> None:
     for mart, folder in CONTRACTS.items():
         contract = (PROJECT_ROOT / f"dbt_project/models/marts/{folder}/{mart}.yml").read_text()
         columns = re.findall(r"- name: (\w+)\n\s+data_type: (.+)", contract)
-        execute(f"create table marts.{mart} ({', '.join(' '.join(column) for column in columns)})")
+        execute(f"create table if not exists marts.{mart} ({', '.join(' '.join(column) for column in columns)})")
 
 
 def step(name: str, day: date, status: str, records: int | None, seconds: float, error: str | None = None) -> None:

@@ -1,21 +1,21 @@
--- One row per touched customer who has a revenue order up to the day that both pipelines have published.
+-- One row per affected customer who has a revenue order up to the day that both pipelines have published.
 with
 
 days as (
     select * from {{ ref('int_health_days') }}
 ),
 
-touched as (
-    select customer_id from {{ ref('int_health_customers_touched') }}
+affected as (
+    select customer_id from {{ ref('int_health_customers_affected') }}
 ),
 
 order_totals_after_this_build as (
     select totals.*
-    from touched
-    inner join {{ ref('customer_order_totals') }} as totals on touched.customer_id = totals.customer_id
+    from affected
+    inner join {{ ref('customer_order_totals') }} as totals on affected.customer_id = totals.customer_id
     where
         not exists (
-            select from {{ ref('int_order_customers_touched') }} as changed
+            select from {{ ref('int_order_customers_affected') }} as changed
             inner join days on days.orders_build_id is not null
             where totals.customer_id = changed.customer_id
         )
@@ -41,14 +41,14 @@ ahead as (
 
 orders as (
     {{ after_this_build(
-        'ahead', 'fct_orders', 'int_orders_touched', 'fct_orders__changes', 'order_id', 'orders_build_id',
+        'ahead', 'fct_orders', 'int_orders_affected', 'fct_orders__changes', 'order_id', 'orders_build_id',
         ['order_id', 'customer_id', 'order_date', 'total_amount', 'is_revenue']
     ) }}
 ),
 
 reviews as (
     {{ after_this_build(
-        'touched', 'fct_reviews', 'int_reviews_touched', 'fct_reviews__changes', 'review_id', 'reviews_build_id',
+        'affected', 'fct_reviews', 'int_reviews_affected', 'fct_reviews__changes', 'review_id', 'reviews_build_id',
         ['review_id', 'customer_id', 'logical_date', 'review_date', 'rating']
     ) }}
 ),

@@ -1,5 +1,5 @@
--- One row per touched cohort and month with an active customer after this build: the sums before, less what the touched
--- customers counted so far, plus what they count now.
+-- One row per affected cohort and month with an active customer after this build: the sums before, less what the
+-- affected customers counted so far, plus what they count now.
 with
 
 summands as (
@@ -9,9 +9,9 @@ summands as (
         published.active_customers,
         published.orders,
         published.revenue
-    from {{ ref('int_cohort_months_touched') }} as touched
+    from {{ ref('int_cohort_months_affected') }} as affected
     inner join {{ source('published', 'cohort_months') }} as published
-        on touched.cohort_month = published.cohort_month and touched.order_month = published.order_month
+        on affected.cohort_month = published.cohort_month and affected.order_month = published.order_month
     where
         not exists (
             select from {{ ref('int_order_days') }} as days
@@ -24,7 +24,7 @@ summands as (
         -1 as active_customers,
         -former_orders as orders,
         -former_revenue as revenue
-    from {{ ref('int_customer_months_touched') }}
+    from {{ ref('int_customer_months_affected') }}
     where former_orders > 0
     union all
     select

@@ -1,4 +1,4 @@
--- One row per touched customer and month with a revenue order after this build.
+-- One row per affected customer and month with a revenue order after this build.
 {{ config(materialized='view') }}
 
 select
@@ -7,5 +7,5 @@ select
     cohort_month,
     orders,
     revenue
-from {{ ref('int_customer_months_touched') }}
+from {{ ref('int_customer_months_affected') }}
 where orders > 0

@@ -1,4 +1,4 @@
--- One row per touched customer who has a revenue order after this build: the totals before, less what the touched
+-- One row per affected customer who has a revenue order after this build: the totals before, less what the affected
 -- orders counted so far, plus what they count now. So a customer with a long history costs no more than a new one.
 -- Only whose first or last order goes, and no other one takes its place, is looked up in the history.
 {{ config(tags=['on_engine']) }}
@@ -13,14 +13,14 @@ published as (
     select * from {{ source('published', 'fct_orders') }}
 ),
 
-touched_orders as (
-    select * from {{ ref('int_orders_touched') }}
+affected_orders as (
+    select * from {{ ref('int_orders_affected') }}
 ),
 
 before_this_build as (
     select totals.*
-    from {{ ref('int_order_customers_touched') }} as touched
-    inner join {{ source('published', 'customer_order_totals') }} as totals on touched.customer_id = totals.customer_id
+    from {{ ref('int_order_customers_affected') }} as affected
+    inner join {{ source('published', 'customer_order_totals') }} as totals on affected.customer_id = totals.customer_id
     where not exists (
         select 1 from days
         where days.is_full
@@ -35,8 +35,8 @@ summands as (
         total_spent as amount,
         first_order_date as first_before,
         last_order_date as last_before,
-        cast(null as date) as lost_on,
-        cast(null as date) as won_on
+        cast(null as date) as removed_on,
+        cast(null as date) as added_on
     from before_this_build
     union all
     select
@@ -46,9 +46,9 @@ summands as (
         0 - former_total_amount as amount,  -- Sail 0.7.2 makes a zero of a negated decimal
         null as first_before,
         null as last_before,
-        former_order_date as lost_on,
-        null as won_on
-    from touched_orders
+        former_order_date as removed_on,
+        null as added_on
+    from affected_orders
     where
         former_is_revenue
         and not exists (
@@ -63,8 +63,8 @@ summands as (
         total_amount as amount,
         null as first_before,
         null as last_before,
-        null as lost_on,
-        order_date as won_on
+        null as removed_on,
+        order_date as added_on
     from {{ ref('fct_orders__changes') }}
     where is_revenue
 ),
@@ -77,10 +77,10 @@ sums as (
         cast(sum(amount) as numeric(38, 2)) as total_spent,
         min(first_before) as first_before,
         max(last_before) as last_before,
-        min(lost_on) as first_lost,
-        max(lost_on) as last_lost,
-        min(won_on) as first_won,
-        max(won_on) as last_won
+        min(removed_on) as first_removed,
+        max(removed_on) as last_removed,
+        min(added_on) as first_added,
+        max(added_on) as last_added
     from summands
     group by customer_id
     having sum(orders) > 0
@@ -92,15 +92,15 @@ judged as (
         (
             kept_orders > 0
             and (
-                (first_lost = first_before and (first_won > first_before) is not false)
-                or (last_lost = last_before and (last_won < last_before) is not false)
+                (first_removed = first_before and (first_added > first_before) is not false)
+                or (last_removed = last_before and (last_added < last_before) is not false)
             )
         ) is true as is_unsettled
     from sums
 ),
 
 of_unsettled as (
-    {{ looked_up('(select customer_id from judged where is_unsettled)', 'published', 'customer_id') }}
+    {{ lookup_by_key('(select customer_id from judged where is_unsettled)', 'published', 'customer_id') }}
 ),
 
 -- side by side and grouped: a join of the two would be planned without statistics, and compare each customer with each
@@ -111,9 +111,9 @@ ends as (
         total_spent,
         first_before,
         last_before,
-        first_won,
-        last_won,
-        cast(null as date) as kept_on
+        first_added,
+        last_added,
+        cast(null as date) as remaining_on
     from judged
     where is_unsettled
     union all
@@ -123,23 +123,23 @@ ends as (
         null as total_spent,
         null as first_before,
         null as last_before,
-        null as first_won,
-        null as last_won,
-        order_date as kept_on
+        null as first_added,
+        null as last_added,
+        order_date as remaining_on
     from of_unsettled
     where
         is_revenue
-        and not exists (  -- by the table's index: else all touched orders would be read for each customer
-            select 1 from {{ ref('int_orders_touched') }} as touched
-            where of_unsettled.order_id = touched.order_id
+        and not exists (  -- by the table's index: else all affected orders would be read for each customer
+            select 1 from {{ ref('int_orders_affected') }} as affected
+            where of_unsettled.order_id = affected.order_id
         )
 ),
 
 totals as (
     select
         customer_id,
-        least(case when kept_orders > 0 then first_before end, first_won) as first_order_date,
-        greatest(case when kept_orders > 0 then last_before end, last_won) as last_order_date,
+        least(case when kept_orders > 0 then first_before end, first_added) as first_order_date,
+        greatest(case when kept_orders > 0 then last_before end, last_added) as last_order_date,
         total_orders,
         total_spent
     from judged
@@ -147,8 +147,8 @@ totals as (
     union all
     select
         customer_id,
-        least(coalesce(min(kept_on), max(first_before)), max(first_won)) as first_order_date,
-        greatest(coalesce(max(kept_on), max(last_before)), max(last_won)) as last_order_date,
+        least(coalesce(min(remaining_on), max(first_before)), max(first_added)) as first_order_date,
+        greatest(coalesce(max(remaining_on), max(last_before)), max(last_added)) as last_order_date,
         max(total_orders) as total_orders,
         max(total_spent) as total_spent
     from ends

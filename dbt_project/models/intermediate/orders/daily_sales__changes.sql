@@ -1,4 +1,4 @@
--- One row per touched date that has a revenue order after this build.
+-- One row per affected date that has a revenue order after this build.
 {{ config(tags=['on_engine']) }}
 
 with
@@ -8,7 +8,7 @@ days as (
 ),
 
 dates as (
-    select * from {{ ref('int_order_dates_touched') }}
+    select * from {{ ref('int_order_dates_affected') }}
 ),
 
 published as (
@@ -16,7 +16,7 @@ published as (
 ),
 
 of_dates as (
-    {{ looked_up('dates', 'published', 'order_date') }}
+    {{ lookup_by_key('dates', 'published', 'order_date') }}
 ),
 
 orders as (
@@ -28,8 +28,8 @@ orders as (
     from of_dates
     where
         not exists (
-            select 1 from {{ ref('int_orders_touched') }} as touched
-            where of_dates.order_id = touched.order_id and touched.former_order_date is not null
+            select 1 from {{ ref('int_orders_affected') }} as affected
+            where of_dates.order_id = affected.order_id and affected.former_order_date is not null
         )
         and not exists (
             select 1 from days

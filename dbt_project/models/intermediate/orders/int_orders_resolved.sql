@@ -1,5 +1,5 @@
--- One row per touched order and day on which it is accepted. An order that stands on several days belongs to the
--- latest; the others are kept as shadowed, and return when that day drops it.
+-- One row per affected order and day on which it is accepted. An order that stands on several days belongs to the
+-- latest; the others are kept as superseded, and return when that day drops it.
 {{ config(tags=['on_engine']) }}
 
 with
@@ -8,8 +8,8 @@ days as (
     select * from {{ ref('int_order_days') }}
 ),
 
-touched as (
-    select * from {{ ref('int_orders_touched') }}
+affected as (
+    select * from {{ ref('int_orders_affected') }}
 ),
 
 {% set columns = 'order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items' %}
@@ -18,8 +18,8 @@ accepted as (
     select {{ columns }} from {{ ref('int_orders_accepted') }}
 ),
 
-shadowed as (
-    select {{ columns }} from {{ source('shadowed', 'int_orders_shadowed') }}
+superseded as (
+    select {{ columns }} from {{ source('superseded', 'int_orders_superseded') }}
 ),
 
 accepted_before as (
@@ -33,12 +33,12 @@ accepted_before as (
         former_is_large as is_large,
         former_logical_date as logical_date,
         former_items as items
-    from touched
+    from affected
     where former_order_date is not null
     union all
-    select shadowed.*
-    from touched
-    inner join shadowed on touched.order_id = shadowed.order_id
+    select superseded.*
+    from affected
+    inner join superseded on affected.order_id = superseded.order_id
 ),
 
 on_other_days as (

@@ -1,4 +1,4 @@
--- One row per touched product and month with a revenue order after this build: what it was, and by how much it moves.
+-- One row per affected product and month with a revenue order after this build: what it was, and by how much it moves.
 with
 
 days as (
@@ -20,7 +20,7 @@ sums as (
         moved.orders + coalesce(published.orders, 0) as orders,
         (moved.units + coalesce(published.units, 0))::numeric(38, 3) as units,
         (moved.revenue + coalesce(published.revenue, 0))::numeric(38, 2) as revenue
-    from {{ ref('int_product_months_moved') }} as moved
+    from {{ ref('int_product_month_deltas') }} as moved
     left join published on moved.order_month = published.order_month and moved.product_id = published.product_id
 )
 

@@ -1,4 +1,4 @@
--- One row per touched review, as readers will see it.
+-- One row per affected review, as readers will see it.
 {{ config(materialized='view') }}
 
 select

@@ -1,5 +1,5 @@
--- One row per touched review and day on which it is accepted. A review that stands on several days belongs to the
--- latest; the others are kept as shadowed, and return when that day drops it.
+-- One row per affected review and day on which it is accepted. A review that stands on several days belongs to the
+-- latest; the others are kept as superseded, and return when that day drops it.
 {% set columns = [
     'review_id', 'logical_date', 'product_id', 'customer_id', 'review_date', 'rating', 'review_text', 'sentiment',
     'sentiment_method',
@@ -11,8 +11,8 @@ days as (
     select * from {{ ref('int_review_days') }}
 ),
 
-touched as (
-    select * from {{ ref('int_reviews_touched') }}
+affected as (
+    select * from {{ ref('int_reviews_affected') }}
 ),
 
 accepted as (
@@ -22,13 +22,13 @@ accepted as (
 accepted_before as (
     select {{ columns }} from {{ source('published', 'fct_reviews') }}
     union all
-    select {{ columns }} from {{ source('shadowed', 'int_reviews_shadowed') }}
+    select {{ columns }} from {{ source('superseded', 'int_reviews_superseded') }}
 ),
 
 on_other_days as (
     select accepted_before.*
-    from touched
-    inner join accepted_before on touched.review_id = accepted_before.review_id
+    from affected
+    inner join accepted_before on affected.review_id = accepted_before.review_id
     where
         accepted_before.logical_date <> all(array(select days.day from days))
         and not exists (

@@ -1,11 +1,11 @@
--- One row per touched product that has a review after this build: its totals before, less what its touched reviews
+-- One row per affected product that has a review after this build: its totals before, less what its affected reviews
 -- counted so far, plus what they count now. So a product with a long history costs no more than a new one.
 with
 
 before_this_build as (
     select totals.*
-    from {{ ref('int_products_touched') }} as touched
-    inner join {{ source('published', 'product_rating_totals') }} as totals on touched.product_id = totals.product_id
+    from {{ ref('int_products_affected') }} as affected
+    inner join {{ source('published', 'product_rating_totals') }} as totals on affected.product_id = totals.product_id
     where not exists (
         select from {{ ref('int_review_days') }} as days
         where days.is_full
@@ -19,7 +19,7 @@ movements as (
         former_sentiment as sentiment,
         former_sentiment_method as sentiment_method,
         -1 as direction
-    from {{ ref('int_reviews_touched') }}
+    from {{ ref('int_reviews_affected') }}
     where
         former_product_id is not null
         and not exists (

@@ -3,7 +3,7 @@
     materialized='published',
     meta={
         'key': ['order_month', 'customer_id'],
-        'touched': 'int_customer_months_touched',
+        'affected': 'int_customer_months_affected',
         'fillfactor': 90,
     },
 ) }}

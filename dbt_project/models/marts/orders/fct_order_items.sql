@@ -6,15 +6,15 @@ with
 items as (
     select
         orders.order_id,
-        told.item_number::integer as item_number,
-        told.item ->> 'product_id' as product_id,
-        (told.item ->> 'quantity')::numeric(18, 3) as quantity,
-        (told.item ->> 'amount')::numeric(18, 2) as amount,
+        sent.item_number::integer as item_number,
+        sent.item ->> 'product_id' as product_id,
+        (sent.item ->> 'quantity')::numeric(18, 3) as quantity,
+        (sent.item ->> 'amount')::numeric(18, 2) as amount,
         orders.customer_id,
         orders.order_date,
         orders.is_revenue
     from {{ ref('fct_orders') }} as orders
-    cross join lateral jsonb_array_elements(orders.items::jsonb) with ordinality as told (item, item_number)
+    cross join lateral jsonb_array_elements(orders.items::jsonb) with ordinality as sent (item, item_number)
 )
 
 select * from items

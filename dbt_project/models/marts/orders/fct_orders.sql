@@ -1,7 +1,7 @@
 -- One row per accepted order: published.
 {{ config(
     materialized='published',
-    meta={'key': 'order_id', 'touched': 'int_orders_touched'},
+    meta={'key': 'order_id', 'affected': 'int_orders_affected'},
     indexes=[
         {'columns': ['order_date']},
         {'columns': ['customer_id']},

@@ -3,7 +3,7 @@
     materialized='published',
     meta={
         'key': ['order_month', 'product_id'],
-        'touched': 'int_product_months_moved',
+        'affected': 'int_product_month_deltas',
         'fillfactor': 90,
     },
 ) }}

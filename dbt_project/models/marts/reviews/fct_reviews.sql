@@ -1,7 +1,7 @@
 -- One row per accepted review: published.
 {{ config(
     materialized='published',
-    meta={'key': 'review_id', 'touched': 'int_reviews_touched'},
+    meta={'key': 'review_id', 'affected': 'int_reviews_affected'},
     indexes=[
         {'columns': ['logical_date']},
         {'columns': ['review_date', 'product_id', 'rating']},

@@ -1,0 +1,60 @@
+{#
+    The pipelines in the order in which they publish. `worklist` is the model with the days of a build, `dataset` the
+    one whose days its publish marks in the ledger, `customers` the model with the customers whose health may change.
+    `counts_on` are pipelines whose changes of the same build it counts as published, each with the worklist's column that
+    holds that build.
+    Which nodes belong to a pipeline is told by their tag (dbt_project.yml).
+#}
+{% macro pipelines() -%}
+{{ return([
+    {
+        'name': 'ecommerce_order_pipeline',
+        'worklist': 'int_order_days',
+        'dataset': 'orders',
+        'customers': 'int_order_customers_affected',
+        'counts_on': {},
+    },
+    {
+        'name': 'customer_feedback_pipeline',
+        'worklist': 'int_review_days',
+        'dataset': 'reviews',
+        'customers': 'int_review_customers_affected',
+        'counts_on': {},
+    },
+    {
+        'name': 'customer_health_pipeline',
+        'worklist': 'int_health_days',
+        'dataset': none,
+        'customers': none,
+        'counts_on': {
+            'ecommerce_order_pipeline': 'orders_build_id',
+            'customer_feedback_pipeline': 'reviews_build_id',
+        },
+    },
+]) }}
+{%- endmacro %}
+
+{# The models of a pipeline, as nodes of the graph. #}
+{% macro models_of(pipeline) -%}
+{%- set models = [] -%}
+{%- for node in graph.nodes.values() if node.resource_type == 'model' and pipeline.name in node.tags -%}
+    {%- do models.append(node) -%}
+{%- endfor -%}
+{{ return(models) }}
+{%- endmacro %}
+
+{# The models of a pipeline and the data tests on them. #}
+{% macro nodes_of(pipeline) -%}
+{%- set nodes = models_of(pipeline) -%}
+{%- set ids = nodes | map(attribute='unique_id') | list -%}
+{%- for test in graph.nodes.values() if test.resource_type == 'test' and test.config.enabled -%}
+    {%- if test.depends_on.nodes | select('in', ids) | list -%}{%- do nodes.append(test) -%}{%- endif -%}
+{%- endfor -%}
+{{ return(nodes) }}
+{%- endmacro %}
+
+{# The relation of a model of this project. #}
+{% macro relation_of(model_name) -%}
+{%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ model_name] -%}
+{{ return(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias)) }}
+{%- endmacro %}

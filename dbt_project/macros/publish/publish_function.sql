@@ -1,0 +1,48 @@
+{#
+    A pipeline publishes by a function of its own in the schema of the build. Whoever publishes calls it: the end of a
+    `dbt build`, `dbt run-operation publish`, the step of a run, which has no need to start dbt for it (decision 0018). It is
+    defined anew when the project asks for another one, and reads from the worklist which build it is to publish.
+#}
+{% macro publish_function_of(pipeline) -%}
+{{ relation_of(pipeline.worklist).schema }}.publish_{{ pipeline.name }}()
+{%- endmacro %}
+
+{# One definition at a time, or Postgres refuses the second: two builds may end at once. #}
+{% macro define_publish(pipeline) %}
+{%- set body = publish_body(pipeline) -%}
+{%- set known = run_query(
+    "select md5(prosrc) as body from pg_proc where oid = to_regprocedure('" ~ publish_function_of(pipeline) ~ "')"
+) -%}
+{%- if known.rows | length == 0 or known.rows[0]['body'] != local_md5(body) -%}
+    {%- call statement('define_publish', auto_begin=true) -%}
+select pg_advisory_xact_lock(hashtextextended('define publish {{ pipeline.name }}', 0));
+drop function if exists {{ publish_function_of(pipeline) }};
+create function {{ publish_function_of(pipeline) | replace('()', '(out blocker text, out day_count bigint, out last_day date)') }}
+language plpgsql as $publish${{ body }}$publish$
+    {%- endcall -%}
+    {%- do adapter.commit() -%}
+{%- endif -%}
+{% endmacro %}
+
+{# What was published, for the ledger: the publication, and its days with their loads. A part of publish_body(). #}
+{% macro record_publication(pipeline) %}
+    insert into {{ source('ops', 'publications') }} (pipeline, build_id, as_of_date, day_count, rows_published)
+    values (
+        '{{ pipeline.name }}',
+        frozen.build_id,
+        {% if pipeline.dataset -%}
+        (select max(day) from {{ source('ops', 'day_ledger') }}
+        where dataset = '{{ pipeline.dataset }}' and published_load_id is not null),
+        {%- else -%}
+        frozen.newest,
+        {%- endif %}
+        frozen.number,
+        rows_published
+    )
+    returning publication_id into publication;
+    {%- if pipeline.dataset %}
+
+    insert into {{ source('ops', 'publication_days') }} (publication_id, dataset, day, load_id)
+    select publication, '{{ pipeline.dataset }}', day, load_id from {{ relation_of(pipeline.worklist) }};
+    {%- endif %}
+{% endmacro %}

@@ -1,0 +1,66 @@
+{#
+    The items of an order, of the text in which the shop tells them, as JSON: a list of {product_id, quantity, amount}, or
+    where they cannot be read the reason for a rejection. Null without items. Needs a row of ops.dataset_settings, as
+    `settings`. The amount is that of the whole line, rounded half up: a price of one may have more than two decimals.
+#}
+{% macro parse_items(text) -%}
+case
+    when {{ text }} is null or settings.item_product_id is null or {{ is_missing(text) }} then null
+    when not {{ is_flat_enough(text) }} or not pg_input_is_valid({{ text }}, 'jsonb') then '"items_not_a_list"'::jsonb
+    when jsonb_typeof({{ text }}::jsonb) <> 'array' then '"items_not_a_list"'::jsonb
+    else (
+        select
+            case
+                when bool_or(not is_readable) then '"item_unreadable"'::jsonb
+                else
+                    jsonb_agg(
+                        jsonb_build_object('product_id', product_id, 'quantity', quantity, 'amount', amount)
+                        order by item_number
+                    )
+            end
+        from ({{ read_items(text) }}) as items
+    )
+end
+{%- endmacro %}
+
+{# Each item of the list. One without a product is readable: a gift card, a line that somebody typed. #}
+{% macro read_items(text) -%}
+select
+    item_number,
+    product_id,
+    quantity,
+    round(amount, 2) as amount,
+    coalesce(
+        quantity = round(quantity, 3) and abs(quantity) < 1e9 and abs(amount) < 1e13
+        and not {{ is_too_long('product_id') }},
+        false
+    ) as is_readable
+from (
+    select
+        item_number,
+        nullif({{ trimmed('item #>> settings.item_product_id') }}, '') as product_id,
+        {{ quantity_value('quantity_as_sent') }} as quantity,
+        case
+            when settings.item_total is not null then {{ parse_amount('reported_total') }}
+            -- the product of two huge numbers is more than any numeric can hold
+            when abs({{ quantity_value('quantity_as_sent') }}) < 1e9
+                then {{ parse_amount('price_as_sent') }} * {{ quantity_value('quantity_as_sent') }}
+        end * settings.amount_unit as amount
+    from (
+        select
+            item,
+            item_number,
+            item #>> settings.item_quantity as quantity_as_sent,
+            item #>> settings.item_price as price_as_sent,
+            item #>> settings.item_total as reported_total
+        from jsonb_array_elements({{ text }}::jsonb) with ordinality as sent (item, item_number)
+        limit all offset 0  -- noqa: AM09
+    ) as parsed_items
+    limit all offset 0  -- noqa: AM09
+) as typed_items
+{%- endmacro %}
+
+{# How many of the product: 1 where the shop does not tell. #}
+{% macro quantity_value(text) -%}
+case when {{ text }} is null then 1 else {{ decimal_value(text) }} end
+{%- endmacro %}

@@ -1,0 +1,8 @@
+-- One row per customer who has, had or gets a affected order.
+{{ config(tags=['on_engine']) }}
+
+select former_customer_id as customer_id
+from {{ ref('int_orders_affected') }}
+where former_customer_id is not null
+union
+select customer_id from {{ ref('fct_orders__changes') }}

@@ -1,9 +1,0 @@
--- One row per date that has, had or gets a touched order.
-{{ config(tags=['on_engine']) }}
-
-select day as order_date from {{ ref('int_order_days') }}
-union
-select former_order_date from {{ ref('int_orders_touched') }}
-where former_order_date is not null
-union
-select order_date from {{ ref('fct_orders__changes') }}

@@ -1,9 +1,0 @@
--- One row per order and day on which it is accepted although it belongs to a later one: published with fct_orders.
-{{ config(
-    materialized='published',
-    schema='ops',
-    unlogged=false,
-    meta={'key': 'order_id', 'touched': 'int_orders_touched'},
-    indexes=[{'columns': ['logical_date']}],
-) }}
-select * from {{ ref('int_orders_shadowed__changes') }}

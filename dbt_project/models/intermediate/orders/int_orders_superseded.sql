@@ -1,0 +1,9 @@
+-- One row per order and day on which it is accepted although it belongs to a later one: published with fct_orders.
+{{ config(
+    materialized='published',
+    schema='ops',
+    unlogged=false,
+    meta={'key': 'order_id', 'affected': 'int_orders_affected'},
+    indexes=[{'columns': ['logical_date']}],
+) }}
+select * from {{ ref('int_orders_superseded__changes') }}

@@ -1,6 +1,0 @@
--- One row per product that has, had or gets a touched review.
-select former_product_id as product_id
-from {{ ref('int_reviews_touched') }}
-where former_product_id is not null
-union
-select product_id from {{ ref('fct_reviews__changes') }}

@@ -1,9 +1,0 @@
--- One row per review and day on which it is accepted although it belongs to a later one: published with fct_reviews.
-{{ config(
-    materialized='published',
-    schema='ops',
-    unlogged=false,
-    meta={'key': 'review_id', 'touched': 'int_reviews_touched'},
-    indexes=[{'columns': ['logical_date']}],
-) }}
-select * from {{ ref('int_reviews_shadowed__changes') }}
