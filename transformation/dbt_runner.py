@@ -68,7 +68,7 @@ def publish(pipelines: Sequence[str]) -> None:
         except psycopg.errors.UndefinedFunction:
             raise ModelError(f"{name} is not published: no build of it has ended", PUBLISH_REMEDY) from None
         except psycopg.Error as error:
-            raise ModelError(f"{name} is not published: {error.diag.message_primary}", PUBLISH_REMEDY) from error
+            raise ModelError(f"{name} is not published: {error.diag.message_primary}", PUBLISH_REMEDY) from None
         if row and row["blocker"]:
             raise ModelError(f"{name} is not published: {row['blocker']}", PUBLISH_REMEDY)
 

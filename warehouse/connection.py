@@ -68,6 +68,15 @@ def connect(*, autocommit: bool = False, using: Settings | None = None) -> Itera
             f"Postgres does not let {roles.wanted_role() or where.pguser} do this: {error}",
             "Grant it (see daybreak doctor), or connect to a server that takes writes, as the owner of the schemas.",
         ) from error
+    except psycopg.DatabaseError as error:
+        error.args = (_without_rows(error),)  # a traceback may end in a log that others read
+        raise
+
+
+def _without_rows(error: psycopg.Error) -> str:
+    """What Postgres says of an error without its detail, which quotes the row, and without quoted values."""
+    text = error.diag.message_primary or type(error).__name__
+    return text.partition('"')[0] + "…" if isinstance(error, psycopg.DataError) else text
 
 
 def _opened(where: Settings, options: str) -> Connection:

@@ -40,7 +40,7 @@ def test_cdnow_from_its_orders_to_its_predictions(warehouse: Settings) -> None:
     _fct_orders(list(cdnow.orders()))
     with connect() as connection:
         connection.execute(
-            f"insert into marts.fct_orders ({COLUMNS}) values ('0001', '1997-03-03', 99, false, 'refunded', 'refunded', false)"
+            f"insert into marts.fct_orders ({COLUMNS}) values ('0001', '1997-03-03', 99, false, 'o', 'refunded', false)"
         )
     assert str(_fit(cdnow.CALIBRATED_ON)) == "customer models fitted on 2,357 customers as of 1997-09-30"
     (model,) = _read("select * from marts.customer_models")

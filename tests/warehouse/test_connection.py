@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+import traceback
 from typing import Any
 
 import psycopg
@@ -71,6 +72,26 @@ def test_readers_may_select_from_marts_and_from_nothing_else(warehouse: Settings
     for statement in ("insert into marts.anything values (1)", "select * from ops.loads", "select * from raw.orders"):
         with pytest.raises(WarehouseError, match="permission denied"):
             execute(as_reader, statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("insert into marts.people values ('Ada Lovelace', -1)", 'violates check constraint "of_age"'),
+        ("insert into marts.people values ('Ada Lovelace', 36)", 'violates unique constraint "people_name_key"'),
+        ("select 'Ada Lovelace'::integer", "invalid input syntax for type integer"),
+    ],
+)
+def test_an_error_of_postgres_quotes_no_row(warehouse: Settings, statement: str, said: str) -> None:
+    execute(
+        "create table marts.people (name text unique, age integer constraint of_age check (age > 0))",
+        "insert into marts.people values ('Ada Lovelace', 36)",
+    )
+    with pytest.raises(psycopg.Error) as caught:
+        execute(statement)
+    text = "".join(traceback.format_exception(caught.value))
+    assert said in text.splitlines()[-1]
+    assert "Ada" not in text
 
 
 def test_schemas_are_created_again_without_a_change(warehouse: Settings) -> None:
