@@ -52,7 +52,7 @@ def test_a_build_publishes_what_is_pending_and_leaves_the_marts_to_their_readers
 
     # published days, built again
     seen = contents()
-    again = dbt("build", "--select", f"tag:{ORDERS}", "--vars", f"{{from: {FIRST}, to: {SECOND}}}", unit_tests=True)
+    again = dbt("build", "--select", f"tag:{ORDERS}", "--vars", f"{{from: {FIRST}, to: {SECOND}}}")
     assert f"{ORDERS} published 2 day(s) up to {SECOND}" in again.output
     assert contents() == seen
 

@@ -74,6 +74,7 @@ def test_a_bucket_that_is_not_there_is_told_and_not_made(
     assert store.buckets() == [BUCKET]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [pytest.param("key_id", marks=pytest.mark.slow), "secret"])
 def test_wrong_credentials_are_told_and_never_shown(
     wrong: str, shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
@@ -82,12 +83,14 @@ def test_wrong_credentials_are_told_and_never_shown(
     assert_refused(shop_in_use, f"s3://{BUCKET}/of-orders")
 
 
+@pytest.mark.slow
 @pytest.mark.fault(53)
 def test_a_store_that_is_down_is_told(shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, replace(store, url="http://127.0.0.1:1"), f"s3://{BUCKET}/of-orders")
     assert_refused(shop_in_use, f"s3://{BUCKET}/of-orders")
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_an_engine_that_may_not_read_the_bucket_is_told(
     shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
@@ -98,6 +101,7 @@ def test_an_engine_that_may_not_read_the_bucket_is_told(
     assert not store.keys()
 
 
+@pytest.mark.slow
 def test_a_store_without_its_package_is_told(shop_in_use: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARK_EXCHANGE", "nothing://bucket/folder")
     settings.cache_clear()
