@@ -72,8 +72,8 @@ def _changed_project(folder: Path) -> Path:
     for file, old, new in (
         ("intermediate/orders/fct_orders__changes.sql", "    is_large,\n", "    total_amount > 5 as is_large,\n"),
         ("intermediate/orders/fct_orders__changes.sql", "where is_current", "where is_current and total_amount > 2"),
-        ("marts/orders/customer_ltv.sql", " as is_active\n", " as is_active,\n        true as is_new\n"),
-        ("marts/orders/customer_ltv.yml", "\nunit_tests:", "      - {name: is_new, data_type: boolean}\n\nunit_tests:"),
+        ("marts/orders/customers/customer_ltv.sql", " as is_active\n", " as is_active,\n        true as is_new\n"),
+        ("marts/orders/customers/customer_ltv.yml", "\nunit_tests:", "      - {name: is_new, data_type: boolean}\n\nunit_tests:"),
     ):
         path = project / "models" / file
         assert old in path.read_text(), (file, old)
