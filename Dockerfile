@@ -1,6 +1,6 @@
 # One image for everything of Airflow: API server, scheduler, DAG processor, triggerer, and the deployment before them.
 # A container's command says which of them it is, so health checks stand in compose.yaml and not here.
-# 3.11: what the tests ran on. For 3.12 requirements.lock has other versions of a few packages.
+# 3.11: what the tests ran on. For later ones requirements.lock has other versions of a few packages.
 FROM python:3.11-slim
 
 # Numeric, for schedulers of containers that want to see that it is not root.

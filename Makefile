@@ -52,10 +52,12 @@ slow-durations: setup ## the same, and record how long each took: slices are dea
 # A false alarm about a secret: rename what makes it look like one, or mark the line with `pragma: allowlist secret`, or
 # write the baseline again and read the difference: .venv/bin/detect-secrets scan --no-verify --slim \
 #     --exclude-files '^(requirements\.lock|\.secrets\.baseline)$' > .secrets.baseline
-check: setup ## lint, types, SQL style, dbt parse, secrets, known vulnerabilities
+check: setup ## lint, types, declared imports, SQL style, dbt parse, secrets, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/deptry .
+	$(BIN)/deptry . --exclude '\.venv' --ignore DEP004  # the rest too: tests may import development tools
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 	$(DBT) --warn-error --quiet parse --no-partial-parse --show-all-deprecations --project-dir dbt_project --profiles-dir . --target-path $(STATE)/check --log-path $(STATE)/check
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline

@@ -93,7 +93,9 @@ def test_what_the_image_copies_is_there_and_gets_through() -> None:
     parts = PYPROJECT["tool"]["setuptools"]
     modules = {f"{module}.py" for module in parts["py-modules"]}
     folders = {pattern.rstrip("*") for pattern in parts["packages"]["find"]["include"]}
-    assert let_through >= {*folders, *modules, "dbt_project", "profiles.yml", "pyproject.toml", "README.md"}
+    project = PYPROJECT["project"]
+    built_from = {"pyproject.toml", project["readme"], *project["license-files"]}
+    assert let_through >= {*folders, *modules, *built_from, "dbt_project", "profiles.yml"}
 
 
 def test_packages_are_installed_by_their_hashes() -> None:

@@ -15,6 +15,8 @@ from tests.commands import run
 ROOT = Path(__file__).resolve().parent.parent
 HOOKS: list[dict[str, Any]] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
 CONTAINER: dict[str, Any] = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SUPPORTED = SpecifierSet(PROJECT["requires-python"])
 VERBS = {"check", "format", "lint", "parse"}
 # On files that others name, in place; or on all of them, into a folder of its own.
 OF_A_HOOK, OF_MAKE = {"--force-exclude"}, {"--check", "--target-path", "--log-path"}
@@ -43,13 +45,18 @@ def test_a_commit_hears_what_make_check_says(hook: dict[str, Any]) -> None:
 
 def test_only_what_looks_at_everything_waits_for_make_check() -> None:
     left = commands(recipe()).keys() - commands([hook["entry"] for hook in HOOKS]).keys()
-    assert left == {("mypy",), ("python",)}
+    assert left == {("mypy",), ("deptry",), ("python",)}
+
+
+def test_the_classifiers_name_every_supported_python() -> None:
+    python = "Programming Language :: Python :: "
+    named = [kind.removeprefix(python) for kind in PROJECT["classifiers"] if kind.startswith(f"{python}3.")]
+    assert named == [version for version in (f"3.{minor}" for minor in range(50)) if version in SUPPORTED]
 
 
 def test_an_editors_container_sets_up_what_make_does() -> None:
-    supported = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     image = re.fullmatch(r"python:(3\.\d+)", CONTAINER["image"])  # with git and make, which the slim one has not
     assert image
-    assert image[1] in SpecifierSet(supported)
+    assert image[1] in SUPPORTED
     target = CONTAINER["postCreateCommand"].removeprefix("make ")
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

@@ -26,7 +26,7 @@ create table if not exists raw.orders (
     order_date text,
     status text,
     items text,  -- JSON: what the order consists of, where the shop tells it
-    _extra text,   -- JSON of the undeclared fields, keys sorted; of the whole item if it is no object; null if none
+    _extra text,   -- JSON of the undeclared fields, keys sorted; of the whole record if it is not an object; null if none
     _escaped text  -- names of declared fields with text that Postgres cannot hold (landed escaped), comma-separated
 );
 alter table raw.orders add column if not exists items text;

@@ -15,6 +15,10 @@ Changes = Mapping[str, str | None]
 
 WITHIN_DAYS = 14
 """Each kind comes round at least once in any so many days, unless a day is too small to hold its share."""
+LARGE_ORDER_DAY = date(2026, 3, 17)
+"""An order of 61,250 arrives, nearly twice a usual day's revenue at the default size; another one follows each
+LARGE_ORDER_EVERY_DAYS."""
+LARGE_ORDER_EVERY_DAYS = 42
 
 _ABSENT: Final = None
 _OVERLONG_BYTES = 1_000_001
@@ -78,7 +82,6 @@ ACCEPTED_ORDERS = (
     Oddity("amount_trailing_zero", {"total_amount": "12.500"}),
     Oddity("amount_exponent", {"total_amount": "1e2"}),
     Oddity("amount_zero", {"total_amount": "0"}),
-    Oddity("amount_large", {"total_amount": "61250.00"}, at_most_once_a_day=True),
     Oddity("timestamp", {"order_date": '"{day}T10:15:00"'}),
     Oddity("timestamp_utc", {"order_date": '"{day} 23:59:59.999999Z"'}),
     Oddity("timestamp_offset", {"order_date": '"{day_after}T01:30:00+05:30"'}),
@@ -89,6 +92,8 @@ ACCEPTED_ORDERS = (
     Oddity("item_without_product", {"items": '[{"product_id": null, "total": "5.00"}]'}),
     Oddity("id_of_day_before", {"order_id": '"{id_of_day_before}"'}, at_most_once_a_day=True),
 )
+
+LARGE_ORDER = Oddity("amount_large", {"total_amount": "61250.00", "status": '"delivered"'})
 
 REJECTED_REVIEWS = (
     Oddity("review_id_absent", {"review_id": _ABSENT}),
@@ -150,6 +155,11 @@ def kinds_of_day(kinds: Sequence[Oddity], day: date, wanted: int) -> list[Oddity
 def stride(kinds: Sequence[Oddity]) -> int:
     """How many kinds a day must at least have for each to have its turn in time."""
     return -(-len(kinds) // WITHIN_DAYS)
+
+
+def has_large_order(day: date) -> bool:
+    """Whether LARGE_ORDER is due. It is rare, and its days are the same for every seed, so that the demo has one."""
+    return (day - LARGE_ORDER_DAY).days % LARGE_ORDER_EVERY_DAYS == 0
 
 
 def words_of_day(day: date, id_of_day_before: str) -> dict[str, str]:

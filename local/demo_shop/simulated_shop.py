@@ -18,11 +18,13 @@ from local.demo_shop.simulated_catalogue import HISTORY_FROM, Catalogue, product
 from local.demo_shop.simulated_oddities import (
     ACCEPTED_ORDERS,
     ACCEPTED_REVIEWS,
+    LARGE_ORDER,
     REJECTED_ORDERS,
     REJECTED_REVIEWS,
     Fields,
     Oddity,
     apply,
+    has_large_order,
     item,
     kinds_of_day,
     stride,
@@ -186,6 +188,7 @@ class SimulatedShop:
         kinds = [
             *_kinds(REJECTED_ORDERS if dataset == "orders" else REJECTED_REVIEWS, day, len(rows), rng),
             *_kinds(ACCEPTED_ORDERS if dataset == "orders" else ACCEPTED_REVIEWS, day, len(rows), rng),
+            *([LARGE_ORDER] if dataset == "orders" and has_large_order(day) else []),
         ]
         words = words_of_day(day, f"{_order_prefix(day - timedelta(days=1))}000000")
         unaffected = _UNAFFECTED if dataset == "orders" else 0

@@ -97,7 +97,7 @@ def test_the_thresholds_in_the_texts_are_those_in_force(project: Any) -> None:
 
 
 @pytest.mark.slow
-def test_every_column_that_is_there_is_declared(project: Any, dbt: Dbt, loads: Loads) -> None:
+def test_every_column_that_is_there_is_declared(dbt: Dbt, loads: Loads, project: Any) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     loads.admit("reviews", FIRST, reviews(FIRST))
     assert dbt("build").succeeded

@@ -13,16 +13,16 @@ from warehouse.connection import connect
 
 FIRST = date(2026, 3, 1)
 
-COLUMNS = "customer_id, order_date, total_amount, is_revenue, order_id, status, is_large"
-
 Order = tuple[str, date, float]
 
 
-def _fct_orders(orders: list[Order]) -> None:
-    """A mart with these revenue orders, in the place of a build."""
-    with connect() as connection, connection.cursor().copy(f"copy marts.fct_orders ({COLUMNS}) from stdin") as copy:
-        for number, order in enumerate(orders):
-            copy.write_row([*order, True, f"o{number}", "paid", False])
+def _add_orders(orders: list[Order], is_revenue: bool = True) -> None:
+    """Publish these orders, in the place of a build."""
+    columns = "order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date"
+    with connect() as connection, connection.cursor().copy(f"copy marts.fct_orders ({columns}) from stdin") as copy:
+        for number, (customer_id, ordered, amount) in enumerate(orders):
+            status = "delivered" if is_revenue else "cancelled"
+            copy.write_row([f"{status}-{number}", customer_id, ordered, amount, status, is_revenue, False, ordered])
 
 
 def _read(query: str) -> list[dict[str, Any]]:
@@ -37,11 +37,8 @@ def _fit(as_of: date) -> Fit:
 
 def test_cdnow_from_its_orders_to_its_predictions(warehouse: Settings) -> None:
     """Orders of a day count once, orders after the day not at all, and neither do those that bring no revenue."""
-    _fct_orders(list(cdnow.orders()))
-    with connect() as connection:
-        connection.execute(
-            f"insert into marts.fct_orders ({COLUMNS}) values ('0001', '1997-03-03', 99, false, 'o', 'refunded', false)"
-        )
+    _add_orders(list(cdnow.orders()))
+    _add_orders([("0001", date(1997, 3, 3), 99.0)], is_revenue=False)
     assert str(_fit(cdnow.CALIBRATED_ON)) == "customer models fitted on 2,357 customers as of 1997-09-30"
     (model,) = _read("select * from marts.customer_models")
     assert {name: model[name] for name in cdnow.PUBLISHED} == pytest.approx(cdnow.PUBLISHED, rel=0.005)
@@ -62,7 +59,7 @@ def test_readers_see_the_old_predictions_until_the_new_ones_are_whole(warehouse:
     orders = [
         (f"c{n}", FIRST + timedelta(days=n % 5 + 3 * x), 5.0 + n + x) for n in range(90) for x in range(1 + n % 4)
     ]
-    _fct_orders(orders)
+    _add_orders(orders)
     before, after = FIRST + timedelta(days=3), FIRST + timedelta(days=20)
     assert _fit(before).without == {"predictions": "it needs at least 50 customers who ordered on two days, has 13"}
     with connect() as connection:
@@ -107,7 +104,7 @@ TOO_LITTLE: dict[str, tuple[list[Order], str]] = {
 @pytest.mark.parametrize("name", TOO_LITTLE)
 def test_too_little_data_is_said_and_what_cannot_be_told_is_null(warehouse: Settings, name: str) -> None:
     orders, reason = TOO_LITTLE[name]
-    _fct_orders(orders)
+    _add_orders(orders)
     fit = _fit(FIRST + timedelta(days=40))
     (model,) = _read("select * from marts.customer_models")
     assert list(fit.without.values()) == [reason] == [model["no_revenue_because"]]
@@ -125,7 +122,7 @@ def test_too_little_data_is_said_and_what_cannot_be_told_is_null(warehouse: Sett
 
 def test_limits_are_values_that_customers_have(warehouse: Settings) -> None:
     orders = [(f"c{n}", FIRST + timedelta(days=n), 10.0 * n) for n in range(10)] + [("c9", FIRST, 1.0)]
-    _fct_orders(orders)
+    _add_orders(orders)
     _fit(FIRST + timedelta(days=9))
     (model,) = _read("select * from marts.customer_models")
     assert model["recency_limits"] == [1, 3, 5, 7]

@@ -1,3 +1,3 @@
--- One row per rejected review item of each day's newest load, as it came, with the reasons. No identical copies.
+-- One row per rejected review record in each day's newest load, as sent, with the reasons. No identical copies.
 {{ config(alias='reviews') }}
 {{ rejected_rows('reviews', 'stg_shop__reviews') }}

@@ -1,4 +1,4 @@
--- One row per order item of a load, as the API sent it: typed, judged, with the reasons for a rejection.
+-- One row per order record in a load: cast to types, judged, with the reasons for any rejection.
 {% set raw_orders = source('raw', 'orders') %}
 
 with

@@ -1,4 +1,4 @@
--- One row per review item of a load, as the API sent it: typed, judged, with the reasons for a rejection.
+-- One row per review record in a load: cast to types, judged, with the reasons for any rejection.
 {% set raw_reviews = source('raw', 'reviews') %}
 
 with

@@ -1,4 +1,5 @@
-"""Every kind of odd row comes round in the simulated shop within any 14 days, found by its looks alone."""
+"""Every kind of odd row comes round in the simulated shop within any 14 days, found by its looks alone; a large order
+within 42."""
 
 import json
 from collections import defaultdict
@@ -6,12 +7,13 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from local.demo_shop.simulated_catalogue import HISTORY_FROM
-from local.demo_shop.simulated_shop import DEMO_TO, SimulatedShop
+from local.demo_shop.simulated_shop import DEMO_FROM, DEMO_TO, SimulatedShop
 
 DAYS = [HISTORY_FROM + timedelta(days=number) for number in range((DEMO_TO - HISTORY_FROM).days + 1)]
 SHOP = SimulatedShop()
@@ -80,7 +82,6 @@ ORDER_KINDS: dict[str, Callable[[Sequence[Row], date], bool]] = {
     "0x10": equal("total_amount", "0x10"),
     "1e2": equal("total_amount", Literal("1e2")),
     "amount as text": equal("total_amount", "129.90"),
-    "large": having("total_amount", lambda value: type(value) is Literal and 50_000 < Decimal(value) < 10**6),
     "day before": on_day(-1),
     "day after": on_day(1),
     "unreadable date": equal("order_date", "today"),
@@ -98,6 +99,7 @@ ORDER_KINDS: dict[str, Callable[[Sequence[Row], date], bool]] = {
         for row in (rows if day > DAYS[0] else ())
     ),
 }
+LARGE_ORDER = having("total_amount", lambda value: type(value) is Literal and 50_000 < Decimal(value) < 10**6)
 REVIEW_KINDS: dict[str, Callable[[Sequence[Row], date], bool]] = {
     "no id": lacking("review_id"),
     "no customer": lacking("customer_id"),
@@ -132,3 +134,9 @@ def test_every_kind_comes_round_within_14_days(
     seen = [number for number, day in enumerate(DAYS) if found(told(dataset, day), day)]
     gaps = [later - earlier for earlier, later in zip([-1, *seen], [*seen, len(DAYS)], strict=True)]
     assert max(gaps) <= 14, f"{kind}: {gaps}"
+
+
+def test_a_large_order_comes_once_in_six_weeks_and_once_in_the_demo() -> None:
+    seen = [day for day in DAYS if LARGE_ORDER(told("orders", day), day)]
+    assert {later - earlier for earlier, later in pairwise(seen)} == {timedelta(days=42)}
+    assert len([day for day in seen if day >= DEMO_FROM]) == 1
