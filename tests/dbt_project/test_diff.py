@@ -16,6 +16,8 @@ from transformation.relation_diff import Comparison
 from warehouse.connection import connect
 from warehouse.roles import acting_as
 
+LTV = "marts/orders/customers/customer_ltv"
+
 
 def test_a_changed_project_is_compared_with_what_readers_see(dbt: Dbt, loads: Loads, tmp_path: Path) -> None:
     for day in (FIRST, SECOND):
@@ -72,8 +74,8 @@ def _changed_project(folder: Path) -> Path:
     for file, old, new in (
         ("intermediate/orders/fct_orders__changes.sql", "    is_large,\n", "    total_amount > 5 as is_large,\n"),
         ("intermediate/orders/fct_orders__changes.sql", "where is_current", "where is_current and total_amount > 2"),
-        ("marts/orders/customers/customer_ltv.sql", " as is_active\n", " as is_active,\n        true as is_new\n"),
-        ("marts/orders/customers/customer_ltv.yml", "\nunit_tests:", "      - {name: is_new, data_type: boolean}\n\nunit_tests:"),
+        (f"{LTV}.sql", " as is_active\n", " as is_active,\n        true as is_new\n"),
+        (f"{LTV}.yml", "\nunit_tests:", "      - {name: is_new, data_type: boolean}\n\nunit_tests:"),
     ):
         path = project / "models" / file
         assert old in path.read_text(), (file, old)
