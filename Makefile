@@ -61,7 +61,7 @@ check: setup ## lint, types, declared imports, SQL style, dbt parse, secrets, kn
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 	$(DBT) --warn-error --quiet parse --no-partial-parse --show-all-deprecations --project-dir dbt_project --profiles-dir . --target-path $(STATE)/check --log-path $(STATE)/check
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
-	@$(BIN)/python -m tests.known_vulnerabilities
+	@$(BIN)/python .ci/known_vulnerabilities.py
 
 format: setup ## format Python and SQL
 	$(BIN)/ruff check --fix-only .

@@ -1,4 +1,4 @@
-"""Whether requirements.lock has known vulnerabilities: `python -m tests.known_vulnerabilities`, a part of `make check`.
+"""Whether requirements.lock has known vulnerabilities: `python .ci/known_vulnerabilities.py`, a part of `make check`.
 
 Asks OSV, which takes up the Python Packaging Advisory Database and GitHub's advisories, through pip-audit. Where OSV
 cannot be reached one line says that nothing was looked for, which is no failure: a machine without network checks too.
@@ -42,7 +42,7 @@ def audit(lock: Path = LOCK, service: str = SERVICE) -> int:
     accepted = [argument for identifier in ACCEPTED for argument in ("--ignore-vuln", identifier)]
     options = ["--disable-pip", "--strict", "--progress-spinner", "off", "--vulnerability-service", "osv"]
     command = [sys.executable, "-m", "pip_audit", "--requirement", str(lock), *options, "--osv-url", service]
-    return subprocess.run([*command, *accepted], check=False).returncode
+    return subprocess.run([*command, *accepted], check=False).returncode  # noqa: S603 - our own arguments
 
 
 if __name__ == "__main__":
