@@ -100,8 +100,8 @@ class Service:
         """Reap the process, which is dead; living members of its session are remembered."""
         self.left_behind = self.members()
         if self.process is not None:
-            self.was_killed_by = self.killed_by()
-            self.process.wait()
+            code = self.process.wait()
+            self.was_killed_by = signal.Signals(-code) if code < 0 else None
             self.process = None
 
 
