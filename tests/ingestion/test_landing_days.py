@@ -88,9 +88,9 @@ def test_days_before_one_that_fails_are_landed(days_of: set[date], warehouse: Se
 def test_no_more_rows_than_should_be_lost_at_once(
     days_of: set[date], warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(land_days, "ROWS_AT_ONCE", 5)
+    monkeypatch.setattr("ingestion.landing.land_days.ROWS_AT_ONCE", 5)
     assert [receipt.day for receipt in land_days("orders", DAYS)] == DAYS[:3]
-    monkeypatch.setattr(land_days, "SECONDS_AT_ONCE", 0)
+    monkeypatch.setattr("ingestion.landing.land_days.SECONDS_AT_ONCE", 0)
     assert [receipt.day for receipt in land_days("orders", DAYS)] == DAYS[:1]
 
 
