@@ -52,7 +52,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
     check = PageCheck(declared, config.max_pages)
     asked: list[str] = []
     rows: list[Any] = []
-    kept = RowsOfDay(config, dataset, day)
+    kept = RowsOfDay(declared, day)
 
     def first_kept(row: Any) -> Any:
         if not rows:
@@ -72,7 +72,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
         DayFile(directory / f"{dataset}.csv", LOAD_ID, day, declared.fields, declared.sources()) as file,
     ):
         auth = shop_auth(config, access, deadline)
-        source = shop_source(config, dataset, day, access.base_url, auth, session=session)
+        source = shop_source(dataset, declared, day, access.base_url, config.page_size, auth, session=session)
         pages = source.resources[f"{dataset}_pages"]
         if not declared.skip_other_days:
             pages.add_limit(1, count_rows=False)
