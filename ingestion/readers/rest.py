@@ -39,7 +39,15 @@ def shop_source(
         client["auth"] = auth  # type: ignore[typeddict-item]  # any of requests' will do
     if session:
         client["session"] = session
+    declaration: RESTAPIConfig = {
+        "client": client,
+        "resources": [{"name": f"{dataset}_pages", "endpoint": _endpoint(declared, day, page_size)}],
+    }
+    return rest_api_source(declaration, name=f"shop_{dataset}")
 
+
+def _endpoint(declared: DatasetConfig, day: date, page_size: int) -> Endpoint:
+    """How a day is asked for, with its moments in the place of their names."""
     zone = declared.time_zone
     params: dict[str, str | list[str]] = {
         name: filled(value, day, zone) if isinstance(value, str) else [filled(text, day, zone) for text in value]
@@ -59,11 +67,7 @@ def shop_source(
         if declared.page_size_body_path:
             jsonpath.set_value_at_path(body, declared.page_size_body_path, page_size)
         endpoint["json"] = _for_dlt(body)
-    declaration: RESTAPIConfig = {
-        "client": client,
-        "resources": [{"name": f"{dataset}_pages", "endpoint": endpoint}],
-    }
-    return rest_api_source(declaration, name=f"shop_{dataset}")
+    return endpoint
 
 
 def _for_dlt(value: Any) -> Any:
