@@ -1,123 +1,38 @@
--- A day of orders by hand, in one transaction: what the gate, the models, their tests' subject and the publish do, as
--- somebody would write it who needs it once. Same verdicts with the same reasons, same counts, same marts row for row.
--- Left out is what makes it a product: Great Expectations, data tests, recorded greens, a build that survives a crash.
--- What products sell is left out too: these orders have no items, and product_months stays empty.
-
-create temp table judged on commit drop as
-with loaded as (
-    select
-        *,
-        lead(_row_number) over same_id is null as is_last_of_id,
-        case
-            when lead(_row_number) over same_id is not null or lag(_row_number) over same_id is not null
-                then md5(jsonb_build_array(order_id, customer_id, total_amount, order_date, status, _extra)::text)
-        end as content
-    from raw.orders
-    where _day = %(day)s and _load_id = %(load)s
-    window same_id as (partition by order_id order by _row_number)
-),
-compared as (
-    select
-        *,
-        content is not null
-        and row_number() over (partition by order_id, content order by _row_number desc) > 1 as is_identical_copy
-    from loaded
-),
--- materialized, or each rule below would parse again
-typed as materialized (
-    select
-        compared.*,
-        case
-            when btrim(total_amount) ~ '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$'
-                and pg_input_is_valid(btrim(total_amount), 'numeric')
-                then btrim(total_amount)::numeric
-        end as amount,
-        case
-            when order_date ~ '^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}([tT ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?\s*$'
-                and pg_input_is_valid(btrim(order_date), 'timestamp')
-                then left(btrim(order_date), 10)::date
-            when order_date ~ '^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}[tT ][0-9:.,]+ ?([zZ]|[+-][0-9]{2}(:?[0-9]{2})?)\s*$'
-                and pg_input_is_valid(btrim(order_date), 'timestamptz')
-                then (btrim(order_date)::timestamptz at time zone settings.time_zone)::date
-        end as local_date,
-        settings.required_fields as required,
-        settings.max_text_bytes as longest
-    from compared
-    cross join (select * from ops.dataset_settings where dataset = 'orders') as settings
-)
-select
-    order_id,
-    customer_id,
-    local_date as order_date,
-    amount as total_amount,
-    status,
-    is_identical_copy,
-    array_remove(array[
-        case when left(_extra, 1) <> '{' then 'not_an_object' end,
-        case when btrim(coalesce(order_id, '')) = '' and 'order_id' = any(required) then 'missing_order_id' end,
-        case when btrim(coalesce(customer_id, '')) = '' and 'customer_id' = any(required) then 'missing_customer_id' end,
-        case when btrim(coalesce(total_amount, '')) = '' and 'total_amount' = any(required) then 'missing_total_amount' end,
-        case when btrim(coalesce(order_date, '')) = '' and 'order_date' = any(required) then 'missing_order_date' end,
-        case when btrim(coalesce(status, '')) = '' and 'status' = any(required) then 'missing_status' end,
-        case when _escaped is not null then 'unstorable_text' end,
-        case
-            when greatest(octet_length(order_id), octet_length(customer_id), octet_length(total_amount),
-                octet_length(order_date), octet_length(status)) > longest
-                then 'text_too_long'
-        end,
-        case when octet_length(order_id) > 1000 or octet_length(customer_id) > 1000 then 'id_too_long' end,
-        case when not is_last_of_id and btrim(order_id) <> '' then 'superseded' end,
-        case when amount is null and btrim(total_amount) <> '' then 'amount_not_a_number' end,
-        case when amount < 0 then 'amount_negative' end,
-        case when amount <> round(amount, 2) then 'amount_too_precise' end,
-        case when abs(amount) >= 1e16 then 'amount_too_large' end,
-        case when local_date is null and btrim(order_date) <> '' then 'order_date_unreadable' end,
-        case when local_date <> %(day)s then 'order_date_not_the_day' end
-    ], null) as reasons
-from typed;
-
-insert into ops.gate_results (
-    load_id, dataset, day, row_count, identical_copies, accepted, rejected, rejected_by_reason, bad_rate, max_bad_rate,
-    decision, settings
-)
-select
-    %(load)s, 'orders', %(day)s, counts.row_count, counts.copies, counts.accepted, counts.rejected, reasons.counted,
-    counts.rejected::numeric / nullif(counts.accepted + counts.rejected, 0), settings.max_bad_rate,
-    case when counts.rejected > settings.max_bad_rate * (counts.accepted + counts.rejected) then 'refused' else 'passed' end,
-    to_jsonb(settings)
-from (
-    select
-        count(*) as row_count,
-        count(*) filter (where is_identical_copy) as copies,
-        count(*) filter (where not is_identical_copy and reasons = '{}') as accepted,
-        count(*) filter (where not is_identical_copy and reasons <> '{}') as rejected
-    from judged
-) as counts
-cross join (
-    select coalesce(jsonb_object_agg(reason, row_count), '{}') as counted
-    from (
-        select reason, count(*) as row_count
-        from judged
-        cross join unnest(reasons) as reason
-        where not is_identical_copy
-        group by reason
-    ) as by_reason
-) as reasons
-cross join (select * from ops.dataset_settings where dataset = 'orders') as settings;
+-- A day of orders by hand, in one transaction: what somebody would write who needs it once. Cast, drop what cannot be
+-- used, bring the marts up to it: the same marts as the product's, row for row, of the rows that land_orders.sql makes.
+-- Left out is what makes it a product: reasons and counts of what was dropped, rules that these rows do not break,
+-- Great Expectations, data tests, recorded greens, a build that survives a crash. What products sell is left out too:
+-- these orders have no items, and product_months stays empty.
 
 create temp table accepted on commit drop as
 select
     order_id,
     customer_id,
-    order_date,
-    total_amount::numeric(18, 2) as total_amount,
+    read.order_date,
+    read.amount::numeric(18, 2) as total_amount,
     status,
     status <> all((select non_revenue_statuses from ops.dataset_settings where dataset = 'orders')::text[]) as is_revenue,
-    total_amount > %(large_order_amount)s as is_large,
-    order_date as logical_date,
+    read.amount > %(large_order_amount)s as is_large,
+    read.order_date as logical_date,
     null::text as items
-from judged
-where not is_identical_copy and reasons = '{}';
+from (
+    select distinct on (order_id) * from raw.orders
+    where _day = %(day)s and _load_id = %(load)s
+    order by order_id, _row_number desc
+) as last_of_id
+cross join lateral (
+    select
+        case when pg_input_is_valid(total_amount, 'numeric') then total_amount::numeric end as amount,
+        case
+            when pg_input_is_valid(last_of_id.order_date, 'timestamp') then last_of_id.order_date::timestamp::date
+        end as order_date
+    offset 0
+) as read
+where
+    btrim(customer_id) <> ''
+    and read.amount >= 0
+    and read.amount = round(read.amount, 2)
+    and read.order_date = %(day)s;
 analyze accepted;
 
 -- what readers see of the orders that this day has or had, and what stands behind a later day

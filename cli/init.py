@@ -90,7 +90,7 @@ def _auth(text: str) -> dict[str, str]:
 
 def _look(dataset: str, url: str, top: dict[str, Any]) -> "Guess":
     from ingestion.declaration.shop_config import STAGED_FIELDS, ShopConfig
-    from ingestion.drafting.draft_dataset import guessed
+    from ingestion.drafting.draft_dataset import draft_dataset
     from ingestion.http.access import shop_access, shop_auth
     from ingestion.http.deadline import Deadline
     from ingestion.http.session import ShopSession, readable
@@ -103,7 +103,7 @@ def _look(dataset: str, url: str, top: dict[str, Any]) -> "Guess":
         access = shop_access(config, url)
         response = session.get(url, auth=shop_auth(config, access, deadline))
         try:
-            return guessed(dataset, url, parse_json(response.content), response.headers, top["time_zone"])
+            return draft_dataset(dataset, url, parse_json(response.content), response.headers, top["time_zone"])
         except ValueError as error:
             raise ConfigurationError(
                 f"{readable(url)} cannot be used: {error}", "Give the URL of a day's rows."

@@ -67,12 +67,12 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
     return [
         DatasetSettings(
             dataset=name,
-            time_zone=config.time_zone_of(name),
+            time_zone=dataset.time_zone,
             required_fields=list(dataset.required),
             product_id_pattern=dataset.product_id_pattern,
             max_text_bytes=config.max_text_bytes,
             max_bad_rate=Decimal(str(dataset.max_bad_rate)),  # what shop.toml says, not the float nearest to it
-            language=config.language_of(name),
+            language=dataset.language,
             amount_unit=1 / Decimal(dataset.minor_units),
             non_revenue_statuses=list(dataset.non_revenue_statuses),
             date_format=dataset.date_format,
@@ -84,7 +84,7 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
             amount_pattern=amounts.pattern if amounts else None,
             amount_signs=amounts.signs if amounts else None,
         )
-        for name, dataset in config.datasets.items()
+        for name, dataset in ((name, config.dataset(name)) for name in config.datasets)
         for dates, amounts in [(date_pattern(dataset.date_format), amount_pattern(dataset.amount_format))]
     ]
 

@@ -147,7 +147,7 @@ def score_sentiment(day: date, load_id: str, run_id: str) -> int:
     from modeling.sentiment import score_sentiment as score
 
     with step([REVIEWS.name], "score_sentiment", [day], run_id) as record, acting_as(LOADER):
-        record.records = score(day, load_id, shop_config().language_of(str(REVIEWS.dataset)))
+        record.records = score(day, load_id, shop_config().dataset(str(REVIEWS.dataset)).language)
         record.used = datasets_used.scoring(load_id, record.records)
         return record.records
 

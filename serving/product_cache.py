@@ -68,39 +68,39 @@ def refresh() -> CacheReceipt:
     next one compares with what is there. Raises CacheUnavailableError if Redis does not do its part in time.
     """
     started = time.monotonic()
-    rows_seen = written = 0
-    as_of: date | None = None
     with _redis() as client:
-        known = cast(set[bytes], client.smembers(IDS_KEY))
-        cached_as_of = client.get(AS_OF_KEY)
-        current: set[bytes] = set()
-        changes = _Changes()
-        for rows in _products():
-            as_of = rows[0]["as_of_date"]
-            rows_seen += len(rows)
-            wanted = {str(row["product_id"]).encode(): _as_hash(row) for row in rows}
-            current.update(wanted)
-            # On a new as_of_date, which is in every row, there is nothing to compare.
-            is_same_day = cached_as_of == str(as_of).encode()
-            changes.hashes.update(_differing(client, wanted) if is_same_day else wanted)
-            changes.listed.update(wanted.keys() - known)
-            if len(changes.hashes) >= SWITCHED_AT_ONCE:
-                written += len(changes.hashes)
-                _switch(client, changes)
-                changes = _Changes()
-        written += len(changes.hashes)
-        changes.removed = known - current
-        _switch(client, changes, as_of, is_last=True)
-    removed = len(changes.removed)
-    receipt = CacheReceipt(written, rows_seen - written, removed, time.monotonic() - started)
+        written, unchanged, removed = _update(client)
+    receipt = CacheReceipt(written, unchanged, removed, time.monotonic() - started)
     logger.info(
-        "product cache: %d written, %d unchanged, %d removed in %.2f s",
-        written,
-        receipt.unchanged,
-        removed,
-        receipt.seconds,
+        "product cache: %d written, %d unchanged, %d removed in %.2f s", written, unchanged, removed, receipt.seconds
     )
     return receipt
+
+
+def _update(client: redis.Redis) -> tuple[int, int, int]:
+    """How many products were written, unchanged and removed."""
+    known = cast(set[bytes], client.smembers(IDS_KEY))
+    cached_as_of = client.get(AS_OF_KEY)
+    written = 0
+    as_of: date | None = None
+    current: set[bytes] = set()
+    changes = _Changes()
+    for rows in _products():
+        as_of = rows[0]["as_of_date"]
+        wanted = {str(row["product_id"]).encode(): _as_hash(row) for row in rows}
+        current.update(wanted)
+        # On a new as_of_date, which is in every row, there is nothing to compare.
+        is_same_day = cached_as_of == str(as_of).encode()
+        changes.hashes.update(_differing(client, wanted) if is_same_day else wanted)
+        changes.listed.update(wanted.keys() - known)
+        if len(changes.hashes) >= SWITCHED_AT_ONCE:
+            written += len(changes.hashes)
+            _switch(client, changes)
+            changes = _Changes()
+    written += len(changes.hashes)
+    changes.removed = known - current
+    _switch(client, changes, as_of, is_last=True)
+    return written, len(current) - written, len(changes.removed)
 
 
 def _products() -> Iterator[list[dict[str, Any]]]:

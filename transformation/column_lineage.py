@@ -1,4 +1,4 @@
-"""Which columns of a query come from which: read from its SQL, without a database.
+"""Which columns of a query come from which: read from its SQL by sqlglot, without a database.
 
 Values are followed through expressions, windows, subqueries and unions. Of what decides which rows there are, a flag is
 followed that stands for one field (`where is_revenue`); other conditions and joins are not: a rejected row is missing
@@ -6,11 +6,14 @@ everywhere. Nor is the number of a row in a window. Where a query cannot be read
 of its sources.
 """
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import Scope, traverse_scope
+from sqlglot.schema import MappingSchema
 
 Origins: TypeAlias = frozenset[str]  # whatever the columns at the beginning are named by
 Columns: TypeAlias = dict[str, Origins]
@@ -19,106 +22,59 @@ Relations: TypeAlias = Mapping[str, Columns]  # by `schema.name`
 NOTHING: Origins = frozenset()
 
 
-def parsed(sql: str) -> exp.Query | None:
-    """The query's tree; None if it cannot be read."""
+def parsed(sql: str, schema: MappingSchema) -> Sequence[Scope] | None:
+    """The query and those within it, innermost first, each name with the table that it means; None if unreadable."""
     try:
-        tree = parse_one(sql, dialect="postgres")
+        tree = qualify(
+            parse_one(sql, dialect="postgres"),
+            dialect="postgres",
+            schema=schema,
+            allow_partial_qualification=True,
+            validate_qualify_columns=False,
+            quote_identifiers=False,
+        )
     except SqlglotError:
         return None
-    return tree if isinstance(tree, exp.Query) else None
+    return traverse_scope(tree) or None
 
 
-def columns_of(query: exp.Query, relations: Relations) -> Columns:
+def columns_of(scopes: Sequence[Scope], relations: Relations) -> Columns:
     """The query's columns by name, each with what it comes from. Relations that are not known have no columns."""
-    return _Scope(relations, {}, {}).columns(query)
+    columns: dict[int, Columns] = {}  # by the scope's expression
+    for scope in scopes:
+        query = scope.expression
+        if scope.set_operation_scopes:
+            left, right = (columns[id(each.expression)] for each in scope.set_operation_scopes)
+            found = {name: left[name] | origins for name, origins in zip(left, right.values(), strict=True)}
+        elif isinstance(query, exp.Select):
+            found = _selected(query, scope, columns, relations)
+        else:
+            found = columns.get(id(query.this.unnest()), {})
+        columns[id(query)] = found
+    return columns[id(scopes[-1].expression)]
 
 
-class _Scope:
-    """What names mean in a query: `known` are its CTEs, `outer` the sources of the query around it."""
+def _selected(select: exp.Select, scope: Scope, columns: Mapping[int, Columns], relations: Relations) -> Columns:
+    def origins_of(column: exp.Column) -> Origins:
+        within: Scope | None = scope
+        while within and column.table not in within.sources:
+            within = within.parent
+        source = within.sources[column.table] if within else None
+        if isinstance(source, Scope):
+            return columns.get(id(source.expression), {}).get(column.name, NOTHING)
+        return relations.get(f"{source.db}.{source.name}", {}).get(column.name, NOTHING) if source else NOTHING
 
-    def __init__(self, relations: Relations, known: Mapping[str, Columns], outer: Mapping[str, Columns]) -> None:
-        self._relations, self._known, self._outer = relations, dict(known), outer
-
-    def columns(self, query: Any) -> Columns:
-        if isinstance(query, exp.Subquery):
-            return self.columns(query.this)
-        for cte in query.ctes if isinstance(query, exp.Query) else ():
-            self._known[cte.alias] = self._inner().columns(cte.this)
-        if isinstance(query, exp.SetOperation):
-            left, right = self._inner().columns(query.left), self._inner().columns(query.right)
-            beside = list(right.values())
-            return {
-                name: origins | (beside[at] if at < len(beside) else NOTHING)
-                for at, (name, origins) in enumerate(left.items())
-            }
-        if isinstance(query, exp.Select):
-            return self._selected(query)
-        return {}
-
-    def _inner(self, outer: Mapping[str, Columns] | None = None) -> "_Scope":
-        return _Scope(self._relations, self._known, self._outer if outer is None else outer)
-
-    def _selected(self, select: exp.Select) -> Columns:
-        sources: dict[str, Columns] = {}
-        tables = [part.this for part in (select.args.get("from_"), select.args.get("from")) if part]
-        tables += [join.this for join in select.args.get("joins") or ()]
-        for table in [*tables, *(select.args.get("laterals") or ())]:
-            sources[table.alias_or_name] = self._source(table, sources)
-        found: Columns = {}
-        for projection in select.expressions:
-            if isinstance(projection, exp.Star):
-                for columns in sources.values():
-                    found |= columns
-            elif isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star):
-                found |= sources.get(projection.table, {})
-            else:
-                found[projection.alias_or_name] = self._origins(projection, sources)
-        flags = self._flags(select, sources)
-        return {name: origins | flags for name, origins in found.items()}
-
-    def _flags(self, select: exp.Select, sources: Mapping[str, Columns]) -> Origins:
-        """The fields that a flag of the where clause stands for: one each, for is_valid stands for all of them."""
-        where = select.args.get("where")
-        conditions = [where.this] if where else []
-        found = NOTHING
-        while conditions:
-            condition = conditions.pop()
-            if isinstance(condition, exp.And):
-                conditions += [condition.left, condition.right]
-            elif isinstance(condition, exp.Column):
-                origins = self._origins_of_column(condition, sources)
-                found |= origins if len(origins) == 1 else NOTHING
-        return found
-
-    def _source(self, table: Any, before: Mapping[str, Columns]) -> Columns:
-        if isinstance(table, exp.Table):
-            if not table.db and table.name in self._known:
-                return self._known[table.name]
-            return self._relations.get(f"{table.db}.{table.name}", {})
-        inner = table.this if isinstance(table, exp.Lateral) else table
-        return self._inner({**self._outer, **before}).columns(inner)
-
-    def _origins(self, expression: Any, sources: Mapping[str, Columns]) -> Origins:
-        found: set[str] = set()
-        inner_queries = [inner for inner in expression.find_all(exp.Subquery, exp.Select) if inner is not expression]
-        for inner in inner_queries:
-            for origins in self._inner({**self._outer, **sources}).columns(inner).values():
-                found |= origins
-        for column in expression.find_all(exp.Column):
-            if not _numbers_rows(column):
-                found |= self._origins_of_column(column, sources)
-        return frozenset(found)
-
-    def _origins_of_column(self, column: exp.Column, sources: Mapping[str, Columns]) -> Origins:
-        for scope in (sources, self._outer):
-            if column.table:
-                if column.table in scope:
-                    return scope[column.table].get(column.name, NOTHING)
-                continue
-            named = [columns[column.name] for columns in scope.values() if column.name in columns]
-            if named:
-                return NOTHING.union(*named)
-        return NOTHING
+    where = select.args.get("where")
+    conditions = where.this.flatten() if where and isinstance(where.this, exp.And) else [where and where.this]
+    flags = [origins_of(flag) for flag in conditions if isinstance(flag, exp.Column)]
+    of_rows = NOTHING.union(*(origins for origins in flags if len(origins) == 1))  # is_valid stands for all fields
+    found = {}
+    for projection in select.selects:
+        queries = [columns.get(id(query), {}) for query in projection.find_all(exp.Query)]
+        inner = [origins for query in queries for origins in query.values()]
+        values = [origins_of(column) for column in projection.find_all(exp.Column) if not _numbers_rows(column)]
+        found[projection.alias_or_name] = of_rows.union(*inner, *values)
+    return found
 
 
 def _numbers_rows(column: exp.Column) -> bool:

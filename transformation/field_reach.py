@@ -13,6 +13,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from sqlglot.schema import MappingSchema
+
 from ingestion.declaration.shop_config import STAGED_FIELDS
 from monitoring.plain_text import first_line
 from pipeline_settings import PROJECT_ROOT, settings
@@ -59,7 +61,7 @@ def _computed() -> dict[str, Reach]:
     project = dbt_runner.invoke(["parse"], state=STATE)
     compiled = dbt_runner.invoke(["compile", "--select", "resource_type:model"], state=STATE, manifest=project)
     nodes, exposures = [result.node for result in compiled.results], list(project.exposures.values())
-    relations = _with_origins(nodes)
+    relations = _with_origins(nodes, list(project.sources.values()))
     reach = {}
     for dataset, fields in STAGED_FIELDS.items():
         for field in fields:
@@ -80,15 +82,22 @@ def _computed() -> dict[str, Reach]:
     return reach
 
 
-def _with_origins(nodes: Sequence[Any]) -> dict[str, Columns]:
+def _with_origins(nodes: Sequence[Any], sources: Sequence[Any]) -> dict[str, Columns]:
     """The columns of raw and of all models, each with the fields whose values it has."""
+    schema = MappingSchema(dialect="postgres")
+    for each in (*sources, *nodes):
+        schema.add_table(_relation(each), dict.fromkeys(each.columns, "text"))
     relations: dict[str, Columns] = {
         f"raw.{dataset}": {field: frozenset({f"{dataset}.{field}"}) for field in fields}
         for dataset, fields in STAGED_FIELDS.items()
     }
     by_id = {node.unique_id: node for node in nodes}
     order = TopologicalSorter({node.unique_id: set(node.depends_on.nodes) & set(by_id) for node in nodes})
-    queries = [(by_id[each], parsed(by_id[each].compiled_code)) for each in order.static_order()]
+    queries = []
+    for node in map(by_id.__getitem__, order.static_order()):
+        queries.append((node, query := parsed(node.compiled_code, schema)))
+        if query:
+            schema.add_table(_relation(node), dict.fromkeys(columns_of(query, {}), "text"))
     for _ in range(ROUNDS):
         for node, query in queries:
             if query is not None:
@@ -101,7 +110,7 @@ def _with_origins(nodes: Sequence[Any]) -> dict[str, Columns]:
 
 
 def _relation(node: Any) -> str:
-    return f"{node.schema}.{node.alias}"
+    return f"{node.schema}.{node.identifier}"
 
 
 def _fingerprint() -> str:

@@ -11,6 +11,23 @@ from warehouse.connection import Connection
 
 LONGEST_GUESS = 3  # columns of a key that is not declared
 
+DIFFERENCES = sql.SQL(
+    """
+    create temporary table differences as
+    select
+        array[{keys}] as key,
+        case
+            when published.is_there is null then 'added'
+            when built.is_there is null then 'removed'
+            else 'changed'
+        end as kind,
+        array_remove(array[{changed}]::text[], null) as columns
+    from (select *, true as is_there from {published}) as published
+    full join (select *, true as is_there from {built}) as built on {same}
+    where published.is_there is null or built.is_there is null or {differs}
+    """
+)
+
 
 @dataclass(frozen=True)
 class Side:
@@ -68,22 +85,18 @@ def compare(connection: Connection, side: Side, key: Sequence[str] = (), example
     """
     before, after = _types(connection, side.published), _types(connection, side.built)
     shared = [column for column in after if column in before]
+    retyped = {name: (before[name], after[name]) for name in shared if before[name] != after[name]}
     columns = list(key) or list(side.key) or _guessed_key(connection, side, shared or list(after))
-    if unknown := [column for column in columns if column not in after]:
-        raise ConfigurationError(f"{side.name} has no column {unknown[0]}", "Give columns of the mart as --key.")
+    _require_columns(side, columns, before, after)
     is_personal = bool(side.personal & set(columns))
     built_rows = _count(connection, side.built)
     counts = {"added": built_rows, "removed": 0, "changed": 0}
     changes: list[ColumnChange] = []
     keys: dict[str, list[list[str]]] = {}
     if before:
-        if missing := [column for column in columns if column not in before]:
-            raise ConfigurationError(f"{side.name} as published has no column {missing[0]}", "Give another --key.")
-        _write_differences(connection, side, columns, shared, {name for name in shared if before[name] != after[name]})
+        _write_differences(connection, side, columns, shared, set(retyped))
         counts = _counts(connection)
-        changes = [
-            _change(connection, side, columns, name, rows) for name, rows in _changed_columns(connection).items()
-        ]
+        changes = [_change(connection, side, columns, *change) for change in _changed_columns(connection).items()]
         if not is_personal:
             keys = {kind: _keys(connection, kind, examples) for kind, count in counts.items() if count}
         connection.execute("drop table pg_temp.differences")
@@ -97,10 +110,18 @@ def compare(connection: Connection, side: Side, key: Sequence[str] = (), example
         counts=counts,
         columns_added=[column for column in after if before and column not in before],
         columns_removed=[column for column in before if column not in after],
-        types_changed={name: (before[name], after[name]) for name in shared if before[name] != after[name]},
+        types_changed=retyped,
         columns=changes,
         examples=keys,
     )
+
+
+def _require_columns(side: Side, key: Sequence[str], before: dict[str, str], after: dict[str, str]) -> None:
+    for column in key:
+        if column not in after:
+            raise ConfigurationError(f"{side.name} has no column {column}", "Give columns of the mart as --key.")
+        if before and column not in before:
+            raise ConfigurationError(f"{side.name} as published has no column {column}", "Give another --key.")
 
 
 def _types(connection: Connection, relation: tuple[str, str]) -> dict[str, str]:
@@ -155,22 +176,7 @@ def _write_differences(
         for column in contents
     }
     connection.execute(
-        sql.SQL(
-            """
-            create temporary table differences as
-            select
-                array[{keys}] as key,
-                case
-                    when published.is_there is null then 'added'
-                    when built.is_there is null then 'removed'
-                    else 'changed'
-                end as kind,
-                array_remove(array[{changed}]::text[], null) as columns
-            from (select *, true as is_there from {published}) as published
-            full join (select *, true as is_there from {built}) as built on {same}
-            where published.is_there is null or built.is_there is null or {differs}
-            """
-        ).format(
+        DIFFERENCES.format(
             keys=sql.SQL(", ").join(
                 sql.SQL("coalesce(built.{0}::text, published.{0}::text)").format(sql.Identifier(column))
                 for column in key

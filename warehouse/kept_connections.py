@@ -2,6 +2,9 @@
 
 A connection costs some milliseconds on both sides. Between two uses it is as good as new: what a session may hold
 (locks, settings, temporary tables, its role) is discarded.
+
+No psycopg_pool, which connects and resets in threads of its own: a server that cannot be reached is a timeout there,
+without its cause; a lock outlives the block that took it; Ctrl-C while a connection is made loses it.
 """
 
 from collections.abc import Iterator

@@ -109,7 +109,7 @@ class ItemKeys(BaseModel):
 class DatasetConfig(BaseModel):
     """One endpoint of the shop: how a day is asked for, where its rows stand, and which fields they have.
 
-    `time_zone` and `language` are the shop's where they are None.
+    `time_zone` and `language` are the shop's where they are not given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -137,8 +137,8 @@ class DatasetConfig(BaseModel):
     amount_format: AmountFormat = PLAIN
     minor_units: Literal[1, 10, 100, 1000] = 1
     non_revenue_statuses: Annotated[tuple[str, ...], Field(strict=False)] = NON_REVENUE_STATUSES
-    time_zone: TimeZone | None = None
-    language: Language | None = None
+    time_zone: TimeZone = ""
+    language: Language = ""
     max_bad_rate: Annotated[float, Field(ge=0, le=1)]
 
     @model_validator(mode="after")

@@ -74,21 +74,18 @@ class ShopConfig(BaseModel):
         return self
 
     def dataset(self, name: str) -> DatasetConfig:
-        """The declaration of a dataset; ConfigurationError if shop.toml has none of that name."""
+        """The declaration of a dataset, with the shop's time zone and language where it has none of its own.
+
+        Raises ConfigurationError if shop.toml has none of that name.
+        """
         try:
-            return self.datasets[name]
+            declared = self.datasets[name]
         except KeyError:
             raise ConfigurationError(
                 f"shop.toml declares no dataset {name!r}", f"It declares {', '.join(self.datasets)}."
             ) from None
-
-    def time_zone_of(self, dataset: str) -> str:
-        """The zone of a dataset's timestamps: it decides to which day they belong, and when a day begins."""
-        return self.dataset(dataset).time_zone or self.time_zone
-
-    def language_of(self, dataset: str) -> str:
-        """The language of a dataset's texts."""
-        return self.dataset(dataset).language or self.language
+        shops = {"time_zone": declared.time_zone or self.time_zone, "language": declared.language or self.language}
+        return declared.model_copy(update=shops)
 
 
 def load_shop_config(path: Path) -> ShopConfig:

@@ -45,7 +45,7 @@ class Guess:
     is_cut_off: bool
 
 
-def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone: str = "UTC") -> Guess:
+def draft_dataset(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone: str = "UTC") -> Guess:
     """What the answer to this URL says of a dataset. Raises ValueError if it holds no rows, or no day can be told.
 
     Dates are read in the time zone. A URL that names no day, or rows of many days, make a draft that skips other days.
@@ -60,6 +60,33 @@ def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone:
     paginator = _paginator(query, body, headers)
     total = _total(body, selector, len(rows))
     places = {field: path for field in STAGED_FIELDS[dataset] if (path := path_to(field, rows))}
+    day, of_rows = _declared_of_rows(dataset, rows, places, asked, zone)
+    declared = {
+        "path": _template(parts.path.lstrip("/"), asked),
+        "params": _params(query, asked),
+        "page_size_param": size,
+        "data_selector": selector,
+        "row_key": row_key,
+        "paginator": paginator,
+        "total_selector": total,
+        "total_header": None if total else next((name for name in TOTAL_HEADERS if name in headers), None),
+        **of_rows,
+    }
+    first = dict(leaves(rows[0])) if rows else {}
+    return Guess(
+        declared={key: value for key, value in declared.items() if value not in (None, {})},
+        day=day,
+        sample={field: str(first[path]) for field, path in places.items() if path in first},
+        missing=tuple(field for field in NEEDED_FIELDS[dataset] if field not in places),
+        page_size=page_size,
+        is_cut_off=paginator["type"] == "single_page" and (len(rows) == page_size or _is_more(body, total, len(rows))),
+    )
+
+
+def _declared_of_rows(
+    dataset: str, rows: Sequence[Any], places: Mapping[str, str], asked: date | None, zone: str
+) -> tuple[date, dict[str, Any]]:
+    """The day of the rows, and the keys of a dataset that say what stands in them; fields stand in these places."""
     dated = "order_date" if dataset == "orders" else "review_date"
     dates = _texts(rows, places.get(dated))
     date_format = draft_date_format(dates, asked, zone)
@@ -69,17 +96,6 @@ def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone:
     is_of_many = asked is None or any(abs(one - day) > timedelta(days=1) for one in days)
     required = [*NEEDED_FIELDS[dataset]]
     declared: dict[str, Any] = {
-        "path": _template(parts.path.lstrip("/"), asked),
-        "params": {
-            name: _template(values[0], asked) if len(values) == 1 else [_template(value, asked) for value in values]
-            for name, values in query.items()
-        },
-        "page_size_param": size,
-        "data_selector": selector,
-        "row_key": row_key,
-        "paginator": paginator,
-        "total_selector": total,
-        "total_header": None if total else next((name for name in TOTAL_HEADERS if name in headers), None),
         "fields": list(STAGED_FIELDS[dataset]),
         "keys": {field: path for field, path in places.items() if path != field},
         "required": required + [dated] * (is_of_many and dated not in required),
@@ -92,15 +108,13 @@ def guessed(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone:
         declared["fields"].append("items")
         declared["keys"] |= {"items": items[0]} if items[0] != "items" else {}
         declared["items"] = items[1]
-    first = dict(leaves(rows[0])) if rows else {}
-    return Guess(
-        declared={key: value for key, value in declared.items() if value not in (None, {})},
-        day=day,
-        sample={field: str(first[path]) for field, path in places.items() if path in first},
-        missing=tuple(field for field in NEEDED_FIELDS[dataset] if field not in places),
-        page_size=page_size,
-        is_cut_off=paginator["type"] == "single_page" and (len(rows) == page_size or _is_more(body, total, len(rows))),
-    )
+    return day, declared
+
+
+def _params(query: Mapping[str, Sequence[str]], day: date | None) -> dict[str, str | list[str]]:
+    """What the URL asks for, with names in the place of the day's moments."""
+    templates = {name: [_template(value, day) for value in values] for name, values in query.items()}
+    return {name: values[0] if len(values) == 1 else values for name, values in templates.items()}
 
 
 def _day_of(texts: Sequence[str]) -> date | None:

@@ -1,6 +1,7 @@
 """A look at the first page of a day: what is asked, what comes, and what becomes of it. Nothing of it is kept."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
+from ingestion.declaration.dataset_config import DatasetConfig
 from ingestion.declaration.endpoint import ApiKeyAuth
 from ingestion.declaration.field_path import Constant, values_of
 from ingestion.declaration.shop_config import ShopConfig
@@ -49,10 +51,8 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
     Raises ShopError if there is no such page, ConfigurationError if settings or shop.toml are wrong.
     """
     declared, access = config.dataset(dataset), shop_access(config)
-    check = PageCheck(declared, config.max_pages)
-    asked: list[str] = []
-    rows: list[Any] = []
-    kept = RowsOfDay(config, dataset, day)
+    check, kept = PageCheck(declared, config.max_pages), RowsOfDay(declared, day)
+    asked, rows = list[str](), list[Any]()
 
     def first_kept(row: Any) -> Any:
         if not rows:
@@ -60,9 +60,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
         return row
 
     def look(response: requests.Response) -> None:
-        asked.append(f"{response.request.method} {_without_key(str(response.url), config)}")
-        if response.request.body:
-            asked[-1] += " " + cast("bytes", response.request.body).decode()
+        asked.append(_request_of(response, config))
         check.check(response)
 
     with (
@@ -72,25 +70,36 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
         DayFile(directory / f"{dataset}.csv", LOAD_ID, day, declared.fields, declared.sources()) as file,
     ):
         auth = shop_auth(config, access, deadline)
-        source = shop_source(config, dataset, day, access.base_url, auth, session=session)
+        source = shop_source(dataset, declared, day, access.base_url, config.page_size, auth, session=session)
         pages = source.resources[f"{dataset}_pages"]
         if not declared.skip_other_days:
             pages.add_limit(1, count_rows=False)
         pages.add_map(first_kept)
         write_pages(pages, check, file, kept, until_a_row=True)
-    found = {}
-    for field, source_of_field in zip(declared.fields, declared.sources(), strict=True):
-        where = "constant" if isinstance(source_of_field, Constant) else ".".join(map(str, source_of_field))
-        values = values_of([row if isinstance(row, dict) else {} for row in rows], source_of_field)
-        found[field] = (where, field_text(values[0]) if values else None)
     return FirstPage(
         request=asked[0],
         file=file,
         first_row=json_text(rows[0]) if rows else None,
-        fields=found,
+        fields=_fields_of(rows, declared),
         skipped=kept.skipped,
         pages=check.pages,
     )
+
+
+def _request_of(response: requests.Response, config: ShopConfig) -> str:
+    line = f"{response.request.method} {_without_key(str(response.url), config)}"
+    body = cast("bytes | None", response.request.body)
+    return f"{line} {body.decode()}" if body else line
+
+
+def _fields_of(rows: Sequence[Any], declared: DatasetConfig) -> dict[str, tuple[str, str | None]]:
+    """Where each field is looked for, and what it is in the first of the rows."""
+    found = {}
+    for field, source in zip(declared.fields, declared.sources(), strict=True):
+        where = "constant" if isinstance(source, Constant) else ".".join(map(str, source))
+        values = values_of([row if isinstance(row, dict) else {} for row in rows], source)
+        found[field] = (where, field_text(values[0]) if values else None)
+    return found
 
 
 def _without_key(url: str, config: ShopConfig) -> str:

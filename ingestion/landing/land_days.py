@@ -12,7 +12,8 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
-from ingestion.declaration.shop_config import shop_config
+from ingestion.declaration.dataset_config import DatasetConfig
+from ingestion.declaration.shop_config import ShopConfig, shop_config
 from ingestion.http.access import shop_access, shop_auth
 from ingestion.http.deadline import Deadline
 from ingestion.http.page_check import PageCheck
@@ -87,13 +88,14 @@ def land_days(
     `on_day` is called before a day is read, `profile_of` with a sample of its rows. Raises as `land` does, for the
     first day or for all.
     """
-    shop_config().dataset(dataset)
-    shop_access(shop_config())
+    config = shop_config()
+    declared = config.dataset(dataset)
+    shop_access(config)
     with load_directory(settings().daybreak_home, new_load_id()) as directory:
-        read = list(_read_days(dataset, days, directory, on_day, profile_of))
+        read = list(_read_days(config, dataset, declared, days, directory, on_day, profile_of))
         started = time.monotonic()
         with translated_errors(directory):
-            _load_rest(dataset, read)
+            _load_rest(dataset, declared, read)
         share = (time.monotonic() - started) / len(read)
     receipts = [one.receipt(dataset, share) for one in read]
     for receipt in receipts:
@@ -130,7 +132,13 @@ def new_load_id() -> str:
 
 
 def _read_days(
-    dataset: str, days: Sequence[date], directory: Path, on_day: OnDay, profile_of: ProfileOf
+    config: ShopConfig,
+    dataset: str,
+    declared: DatasetConfig,
+    days: Sequence[date],
+    directory: Path,
+    on_day: OnDay,
+    profile_of: ProfileOf,
 ) -> Iterator[_DayRead]:
     rows, began = 0, time.monotonic()
     for number, day in enumerate(days):
@@ -141,7 +149,7 @@ def _read_days(
         load_id = new_load_id()
         try:
             with translated_errors(directory):
-                file, pages, skipped = _read_day(dataset, day, load_id, directory / f"{day}.csv")
+                file, pages, skipped = _read_day(config, dataset, declared, day, load_id, directory / f"{day}.csv")
         except DaybreakError as error:
             if number == 0:
                 raise
@@ -153,24 +161,24 @@ def _read_days(
         rows += file.row_count
 
 
-def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFile, int, int]:
+def _read_day(
+    config: ShopConfig, dataset: str, declared: DatasetConfig, day: date, load_id: str, path: Path
+) -> tuple[DayFile, int, int]:
     """The day in files, and how many pages were read and rows skipped. All files but the last are in raw already.
 
     The day is read once more if the rows are not as many as the shop says.
     """
-    config = shop_config()
-    declared = config.dataset(dataset)
     access = shop_access(config)
     with Deadline(config.deadline_seconds) as deadline:
         auth = shop_auth(config, access, deadline)
         for _ in range(READINGS):
-            check, rows = PageCheck(declared, config.max_pages), RowsOfDay(config, dataset, day)
+            check, rows = PageCheck(declared, config.max_pages), RowsOfDay(declared, day)
             with (
                 loads_meanwhile(dataset, day, load_id, columns_of(declared.fields)) as begin_load,
                 ShopSession(access.base_url, config, deadline, check.check) as session,
                 DayFile(path, load_id, day, declared.fields, declared.sources(), begin_load) as file,
             ):
-                source = shop_source(config, dataset, day, access.base_url, auth, session=session)
+                source = shop_source(dataset, declared, day, access.base_url, config.page_size, auth, session=session)
                 write_pages(source.resources[f"{dataset}_pages"], check, file, rows)
             came = file.row_count + rows.skipped
             reported = check.totals_differ_from(came)
@@ -185,13 +193,13 @@ def _read_day(dataset: str, day: date, load_id: str, path: Path) -> tuple[DayFil
     )
 
 
-def _load_rest(dataset: str, read: Sequence[_DayRead]) -> None:
+def _load_rest(dataset: str, declared: DatasetConfig, read: Sequence[_DayRead]) -> None:
     """Load what is not in raw yet of days that were read. After an error nothing of them is left there."""
     files = [one.file.last for one in read if one.file.row_count]
     if not files:
         return
     try:
-        load(dataset, columns_of(shop_config().dataset(dataset).fields), files)
+        load(dataset, columns_of(declared.fields), files)
     except BaseException:
         with suppress(WarehouseError):
             for one in read:

@@ -10,9 +10,9 @@ from dlt.sources.rest_api import rest_api_source
 from dlt.sources.rest_api.typing import ClientConfig, Endpoint, RESTAPIConfig
 from requests.auth import AuthBase
 
+from ingestion.declaration.dataset_config import DatasetConfig
 from ingestion.declaration.endpoint import filled, filled_body
 from ingestion.declaration.field_path import Path
-from ingestion.declaration.shop_config import ShopConfig
 from ingestion.http.paginators import paginator_of
 from ingestion.landing import dlt_settings
 
@@ -20,10 +20,11 @@ dlt_settings.apply()
 
 
 def shop_source(
-    config: ShopConfig,
     dataset: str,
+    declared: DatasetConfig,
     day: date,
     base_url: str,
+    page_size: int,
     auth: AuthBase | None = None,
     *,
     session: requests.Session | None = None,
@@ -33,37 +34,40 @@ def shop_source(
     `session` sends the requests; without one the source is what dlt makes of the declaration alone, good for a look at
     an API and not for a load.
     """
-    declared = config.dataset(dataset)
     client: ClientConfig = {"base_url": base_url}
     if auth:
         client["auth"] = auth  # type: ignore[typeddict-item]  # any of requests' will do
     if session:
         client["session"] = session
+    declaration: RESTAPIConfig = {
+        "client": client,
+        "resources": [{"name": f"{dataset}_pages", "endpoint": _endpoint(declared, day, page_size)}],
+    }
+    return rest_api_source(declaration, name=f"shop_{dataset}")
 
-    zone = config.time_zone_of(dataset)
+
+def _endpoint(declared: DatasetConfig, day: date, page_size: int) -> Endpoint:
+    """How a day is asked for, with its moments in the place of their names."""
+    zone = declared.time_zone
     params: dict[str, str | list[str]] = {
         name: filled(value, day, zone) if isinstance(value, str) else [filled(text, day, zone) for text in value]
         for name, value in declared.params.items()
     }
     if declared.page_size_param:
-        params[declared.page_size_param] = str(config.page_size)
+        params[declared.page_size_param] = str(page_size)
     endpoint: Endpoint = {
         "path": _for_dlt(filled(declared.path, day, zone)),
         "method": declared.method,
         "params": _for_dlt(params),
         "data_selector": _json_path(declared.data_selector),
-        "paginator": paginator_of(declared, config.page_size),
+        "paginator": paginator_of(declared, page_size),
     }
     if declared.body is not None:
         body = filled_body(declared.body, day, zone)
         if declared.page_size_body_path:
-            jsonpath.set_value_at_path(body, declared.page_size_body_path, config.page_size)
+            jsonpath.set_value_at_path(body, declared.page_size_body_path, page_size)
         endpoint["json"] = _for_dlt(body)
-    declaration: RESTAPIConfig = {
-        "client": client,
-        "resources": [{"name": f"{dataset}_pages", "endpoint": endpoint}],
-    }
-    return rest_api_source(declaration, name=f"shop_{dataset}")
+    return endpoint
 
 
 def _for_dlt(value: Any) -> Any:

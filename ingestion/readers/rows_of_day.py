@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from ingestion.declaration.dataset_config import DatasetConfig
 from ingestion.declaration.field_path import values_of
-from ingestion.declaration.shop_config import ShopConfig
 from ingestion.values.dates import date_reader
 from ingestion.values.json_text import field_text
 
@@ -17,12 +17,11 @@ class RowsOfDay:
     shop.toml all rows are kept.
     """
 
-    def __init__(self, config: ShopConfig, dataset: str, day: date) -> None:
-        declared = config.dataset(dataset)
+    def __init__(self, declared: DatasetConfig, day: date) -> None:
         self.skipped = 0
         self._day = day
         self._source = dict(zip(declared.fields, declared.sources(), strict=True)).get(declared.skip_other_days or "")
-        self._read = date_reader(declared.date_format, config.time_zone_of(dataset))
+        self._read = date_reader(declared.date_format, declared.time_zone)
 
     def kept(self, items: Sequence[Any]) -> Sequence[Any]:
         """Those of a page of parsed JSON items that are not known to be of another day."""

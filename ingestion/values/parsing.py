@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from ingestion.declaration.shop_config import ShopConfig
+from ingestion.declaration.dataset_config import DatasetConfig
 from ingestion.values.amounts import AmountReader, amount_reader
 from ingestion.values.dates import DateReader, date_reader
 from ingestion.values.formats import FORMATS, amount_format, date_format, no_number, number_value
@@ -27,15 +27,14 @@ class ValueReading:
     is_iso: bool
 
     @classmethod
-    def of(cls, config: ShopConfig, dataset: str, day: date) -> Self:
+    def of(cls, declared: DatasetConfig, day: date) -> Self:
         """As shop.toml declares them."""
-        declared, zone = config.dataset(dataset), config.time_zone_of(dataset)
         return cls(
             day=day,
-            zone=ZoneInfo(zone),
+            zone=ZoneInfo(declared.time_zone),
             minor_units=declared.minor_units,
             plain_amount=amount_reader(declared.amount_format),
-            date_of=date_reader(declared.date_format, zone),
+            date_of=date_reader(declared.date_format, declared.time_zone),
             is_iso=declared.date_format == "iso",
         )
 

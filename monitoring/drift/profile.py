@@ -97,7 +97,7 @@ def profile_of(rows: Sequence[Any], config: ShopConfig, dataset: str, day: date)
     """The profile of a day's sampled items, as json_text parses them."""
     declared = config.dataset(dataset)
     items = [row for row in rows if type(row) is dict]
-    reading = ValueReading.of(config, dataset, day)
+    reading = ValueReading.of(declared, day)
     pattern = re.compile(declared.product_id_pattern or "")
     fields, taken = {}, set()
     for name, source in zip(declared.fields, declared.sources(), strict=True):

@@ -12,7 +12,7 @@ from werkzeug import Request, Response
 
 from cli.main import app
 from ingestion.declaration.shop_config import load_shop_config
-from ingestion.drafting.draft_dataset import guessed
+from ingestion.drafting.draft_dataset import draft_dataset
 from ingestion.landing.land_days import land
 from ingestion.values.json_text import parse_json
 from local.demo_shop.shop_server import ShopServer
@@ -191,7 +191,7 @@ def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
     ],
 )
 def test_moments_of_the_day_become_templates(query: str, params: dict[str, str]) -> None:
-    guess = guessed("orders", f"https://shop.example/api?{query}", parse_json(b'[{"id": 1}]'), {})
+    guess = draft_dataset("orders", f"https://shop.example/api?{query}", parse_json(b'[{"id": 1}]'), {})
     assert params.items() <= guess.declared["params"].items()
 
 
@@ -208,7 +208,7 @@ def test_moments_of_the_day_become_templates(query: str, params: dict[str, str])
 def test_how_pages_follow_each_other(
     body: str, headers: dict[str, str], query: str, paginator: str, selector: str
 ) -> None:
-    declared: Any = guessed(
+    declared: Any = draft_dataset(
         "orders", f"https://shop.example/api?d=2026-03-01{query}", parse_json(body.encode()), headers
     ).declared
     assert (declared["paginator"]["type"], declared["data_selector"]) == (paginator, selector)
@@ -216,7 +216,7 @@ def test_how_pages_follow_each_other(
 
 
 def drafted(body: str, query: str = "?d=2026-03-01", dataset: str = "orders", zone: str = "UTC") -> dict[str, Any]:
-    return guessed(dataset, f"https://shop.example/api{query}", parse_json(body.encode()), {}, zone).declared
+    return draft_dataset(dataset, f"https://shop.example/api{query}", parse_json(body.encode()), {}, zone).declared
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_the_items_of_an_order_are_drafted(
     body: dict[str, Any], drafted: tuple[str | None, dict[str, str] | None]
 ) -> None:
     answer = parse_json(json.dumps({"orders": [ORDER, ORDER | body]}).encode())
-    declared = guessed("orders", f"https://shop.example/orders?day={DAY}", answer, {}).declared
+    declared = draft_dataset("orders", f"https://shop.example/orders?day={DAY}", answer, {}).declared
     assert (declared["keys"].get("items"), declared.get("items")) == drafted
     assert ("items" in declared["fields"]) == (drafted[0] is not None)
 

@@ -78,7 +78,7 @@ def test_the_contract_reads_amounts_as_staging_does(
     warehouse: Settings, amount_format: str, examples: Examples
 ) -> None:
     config = configured(amount_format)
-    reading = ValueReading.of(config, "orders", DAY)
+    reading = ValueReading.of(config.dataset("orders"), DAY)
 
     @examples(5, 40)
     @given(texts=st.lists(with_examples(amount_format), min_size=30, max_size=60))

@@ -17,8 +17,8 @@ from orchestration.day_run import run_days
 from pipeline_settings import PROJECT_ROOT, Settings, settings
 from serving.product_cache import refresh
 from tests.dbt_project.loads import FIRST
+from tests.faults.kills.versions import put
 from tests.faults.proxy import CutError, Proxy
-from tests.faults.versions import put
 from tests.laws.conftest import World, rows_of
 from tests.serving.full_redis import full
 from transformation.pipelines import BY_NAME

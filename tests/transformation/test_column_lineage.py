@@ -1,14 +1,16 @@
 """Which columns of a query come from which."""
 
 import pytest
+from sqlglot.schema import MappingSchema
 
 from transformation.column_lineage import Columns, columns_of, parsed
 
 RAW: dict[str, Columns] = {"raw.orders": {name: frozenset({name}) for name in ("id", "amount", "status", "day")}}
+SCHEMA = MappingSchema({"raw": {"orders": dict.fromkeys(RAW["raw.orders"], "text")}})
 
 
 def told(sql: str) -> dict[str, str]:
-    query = parsed(sql)
+    query = parsed(sql, SCHEMA)
     assert query is not None
     return {name: " ".join(sorted(origins)) for name, origins in columns_of(query, RAW).items()}
 
@@ -25,6 +27,9 @@ def told(sql: str) -> dict[str, str]:
             "a": "id status", "b": "amount day"}),
         ("select (select max(i.day) from raw.orders i where i.id = o.id) as d from raw.orders as o", {"d": "day id"}),
         ("select count(*) filter (where status = 'x') as n from raw.orders group by id", {"n": "status"}),
+        ("with a as (select id, day from raw.orders), b as (select id, amount from raw.orders where status = 'x') "
+         "select id, day, amount, elsewhere.note from a inner join b using (id) cross join other.elsewhere", {
+             "id": "id", "day": "day", "amount": "amount", "note": ""}),
         # a flag of one field decides what the rows mean; one of all fields, whether there are any
         ("with f as (select amount, status <> 'x' as is_revenue, id = status as is_valid from raw.orders) "
          "select sum(amount) as s from f where is_revenue and is_valid", {"s": "amount status"}),
@@ -37,5 +42,5 @@ def test_columns_come_from_others(sql: str, columns: dict[str, str]) -> None:
 
 
 def test_what_cannot_be_read_is_none() -> None:
-    assert parsed("do $$ begin end $$") is None
-    assert parsed("select from from") is None
+    assert parsed("do $$ begin end $$", SCHEMA) is None
+    assert parsed("select from from", SCHEMA) is None

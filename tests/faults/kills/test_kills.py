@@ -13,7 +13,7 @@ from orchestration.day_run import run_days
 from tests.dbt_project.loads import FIRST
 from tests.dbt_project.readers import contents, pending
 from tests.faults.kills.forked_runs import Forker
-from tests.faults.versions import assert_cache_whole, put, watched
+from tests.faults.kills.versions import assert_cache_whole, put, watched
 from tests.laws.conftest import World, empty_warehouse
 from transformation.pipelines import PIPELINES
 from warehouse.connection import connect
