@@ -43,7 +43,7 @@ def test_a_commit_hears_what_make_check_says(hook: dict[str, Any]) -> None:
 
 def test_only_what_looks_at_everything_waits_for_make_check() -> None:
     left = commands(recipe()).keys() - commands([hook["entry"] for hook in HOOKS]).keys()
-    assert left == {("mypy",), ("python",)}
+    assert left == {("mypy",), ("mkdocs",), ("python",)}
 
 
 def test_an_editors_container_sets_up_what_make_does() -> None:
