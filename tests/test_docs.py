@@ -15,7 +15,7 @@ from transformation.pipelines import PIPELINES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *pages()]
-GUIDES = [page for page in PAGES if "decisions" not in page.parts]  # a decision tells of its day
+GUIDES = [page for page in PAGES if "decisions" not in page.parts]  # a decision is about its day
 
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 PATH = re.compile(r"`((?:\w+/)+\w+\.(?:py|sql|toml|yml|json|csv|env))`")

@@ -41,7 +41,7 @@ def faults() -> str:
 
 
 def _area(area: str, numbers: range, tests: list[MarkedTest]) -> str:
-    rows = [f"## {area}", "", "| # | fault | what is promised | shown by |", "|---|---|---|---|"]
+    rows = [f"## {area}", "", "| # | fault | promise | tests |", "|---|---|---|---|"]
     for number in numbers:
         fault = FAULTS[number]
         shown = [test.link() for test in tests if number in test.faults]
