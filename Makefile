@@ -78,7 +78,7 @@ docs: setup ## the dbt docs site, one page without network: .daybreak/docs/stati
 
 site: setup ## the documentation as a site, without network: .daybreak/site/index.html
 	$(MKDOCS) --site-dir $(STATE)/site
-	@echo "Open $(STATE)/site/index.html"
+	@echo "Open $(STATE)/site/index.html; with search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory $(STATE)/site"
 
 reference: setup ## write the parts of the documentation that are made from code
 	$(BIN)/python -m docs.generator
