@@ -1,6 +1,6 @@
 # Everything that people and CI run. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo unit test slow slow-durations check format airflow docs report bench chaos clean
+.PHONY: help setup lock demo unit test slow slow-durations check format airflow docs site reference report bench chaos clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -13,6 +13,7 @@ WORKERS := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscop
 unexport PYTHONDONTWRITEBYTECODE
 # dbt only parses here; profiles.yml asks for a host all the same.
 DBT := PGHOST=127.0.0.1 $(BIN)/dbt
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,7 +53,7 @@ slow-durations: setup ## the same, and record how long each took: slices are dea
 # A false alarm about a secret: rename what makes it look like one, or mark the line with `pragma: allowlist secret`, or
 # write the baseline again and read the difference: .venv/bin/detect-secrets scan --no-verify --slim \
 #     --exclude-files '^(requirements\.lock|\.secrets\.baseline)$' > .secrets.baseline
-check: setup ## lint, types, declared imports, SQL style, dbt parse, secrets, known vulnerabilities
+check: setup ## lint, types, declared imports, SQL style, dbt parse, documentation, secrets, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -60,6 +61,7 @@ check: setup ## lint, types, declared imports, SQL style, dbt parse, secrets, kn
 	$(BIN)/deptry . --exclude '\.venv' --ignore DEP004  # the rest too: tests may import development tools
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 	$(DBT) --warn-error --quiet parse --no-partial-parse --show-all-deprecations --project-dir dbt_project --profiles-dir . --target-path $(STATE)/check --log-path $(STATE)/check
+	$(MKDOCS) --strict --site-dir $(STATE)/check/site
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
 	@$(BIN)/python .ci/known_vulnerabilities.py
 
@@ -76,13 +78,20 @@ docs: setup ## the dbt docs site, one page without network: .daybreak/docs/stati
 	eval "$$($(BIN)/daybreak env)" && $(BIN)/dbt docs generate --static --project-dir dbt_project --profiles-dir . --quiet --target-path $(STATE)/docs --log-path $(STATE)/docs
 	@echo "Open $(STATE)/docs/static_index.html"
 
+site: setup ## the documentation as a site, without network: .daybreak/site/index.html
+	$(MKDOCS) --site-dir $(STATE)/site
+	@echo "Open $(STATE)/site/index.html; with search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory $(STATE)/site"
+
+reference: setup ## write the parts of the documentation that are made from code
+	$(BIN)/python -m docs.generator
+
 report: docs ## state, runs, trends and a page a day, without network: .daybreak/report/index.html
 	$(BIN)/daybreak report
 
 bench: setup ## speed and memory against hand-written minimums
 	$(BIN)/python -m benchmarks
 
-chaos: setup ## every test that breaks something on purpose, slow ones included: docs/reliability.md
+chaos: setup ## every test that breaks something on purpose, slow ones included: docs/reference/faults.md
 	$(BIN)/python -m pytest -m fault
 
 clean: ## stop Airflow and the embedded servers, and remove everything that was generated

@@ -37,7 +37,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
-    """The environment's variables under their standard names; see README for what each one means.
+    """The environment's variables under their standard names; docs/reference/settings.md is made from this class.
 
     Secrets are read from files as well: `PGPASSWORD_FILE` and the like, where the variable itself is unset.
     `pghost` or `redis_url` unset means that the embedded server is used: `local.servers` fills them in.
@@ -45,44 +45,95 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    shop_api_url: str | None = None
-    shop_api_user: str | None = None  # user name or client id, where shop.toml's auth wants one
-    shop_api_token: SecretStr | None = None
-    shop_config: Path = PROJECT_ROOT / "ingestion" / "shop.toml"
+    shop_api_url: str | None = Field(
+        None, description="The shop's API, as in `https://shop.example`. Unset: the first step fails and says so."
+    )
+    shop_api_user: str | None = Field(
+        None, description="User name or client id, where `auth` in `shop.toml` is `http_basic` or OAuth2."
+    )
+    shop_api_token: SecretStr | None = Field(
+        None, description="Token, key, password or client secret, as `auth` in `shop.toml` wants it."
+    )
+    shop_config: Path = Field(
+        PROJECT_ROOT / "ingestion" / "shop.toml",
+        description="The shop's declaration. A file of your own must be in the image, or mounted.",
+    )
 
-    pghost: str | None = None
-    pgport: Annotated[int, Field(ge=1, le=65535)] = 5432
-    pguser: str = "postgres"
-    pgpassword: SecretStr | None = None
-    pgdatabase: str = "daybreak"
-    pgsslmode: str = "prefer"
+    pghost: str | None = Field(
+        None,
+        description="The warehouse, PostgreSQL 16 or newer; a socket folder works. Unset: the embedded Postgres, and "
+        "under Airflow a task fails and says so.",
+    )
+    pgport: Annotated[int, Field(ge=1, le=65535)] = Field(5432, description="Its port.")
+    pguser: str = Field(
+        "postgres", description="The login user: owns Daybreak's schemas, and is a member of its roles."
+    )
+    pgpassword: SecretStr | None = Field(None, description="Its password.")
+    pgdatabase: str = Field("daybreak", description="The warehouse's database.")
+    pgsslmode: str = Field(
+        "prefer", description="libpq's modes. Use `verify-full` if the server is on another machine."
+    )
 
-    redis_url: SecretStr | None = None
+    redis_url: SecretStr | None = Field(
+        None,
+        description="The cache, `redis://:password@host:6379/0`. Unset: the embedded Valkey; under Airflow the cache "
+        "is left out, with a warning.",
+    )
 
-    spark_remote: SecretStr | None = None  # sc://host:15002: its parameters can hold a token
-    spark_exchange: str | None = None  # folder or URL of fsspec that we and the engine reach
+    spark_remote: SecretStr | None = Field(
+        None,  # its parameters can hold a token
+        description="A server of Spark Connect, `sc://host:15002`, for `--engine spark` and Airflow's high-volume "
+        "path. Unset: embedded Sail for the command, Postgres for Airflow.",
+    )
+    spark_exchange: str | None = Field(
+        None,
+        description="A folder or bucket that Daybreak and the engine both reach. It holds customers' orders while a "
+        "build runs. Unset: `DAYBREAK_HOME/engine`.",
+    )
 
-    alert_urls: SecretStr | None = None  # apprise URLs, separated by white space or commas
-    metrics_url: SecretStr | None = None  # http(s)
+    alert_urls: SecretStr | None = Field(
+        None,
+        description="Receivers of alerts: apprise URLs, separated by white space or commas. Unset: messages are kept.",
+    )
+    metrics_url: SecretStr | None = Field(
+        None, description="Gets each run's metrics as JSON by `POST`, `http://` or `https://`. Unset: they are kept."
+    )
 
-    log_format: Literal["logfmt", "json"] = "logfmt"
+    log_format: Literal["logfmt", "json"] = Field(
+        "logfmt", description="Format of Daybreak's log lines: `logfmt` (`key=value`) or `json`."
+    )
 
-    daybreak_home: Path = PROJECT_ROOT / ".daybreak"
+    daybreak_home: Path = Field(
+        PROJECT_ROOT / ".daybreak", description="Folder of all state. In the image: `/var/lib/daybreak`."
+    )
 
-    # A step that takes longer is given up. Much more than it usually takes: a first backfill is one build.
-    step_timeout_minutes: Annotated[float, Field(gt=0, le=10_000)] = 60
+    step_timeout_minutes: Annotated[float, Field(gt=0, le=10_000)] = Field(
+        60,  # much more than a step usually takes: a first backfill is one build
+        description="A step that takes longer is given up, and so is any SQL statement. Raise it for a first backfill "
+        "of years.",
+    )
 
-    # Of a day's loads in raw, besides the admitted and the published one: so many of the newest, and no superseded one
-    # for longer than so many days. The newest is what replay judges, and always stays.
-    raw_loads_kept: Annotated[int, Field(ge=1)] = 2
-    raw_superseded_days: Annotated[int, Field(ge=1)] = 90
-    log_days_kept: Annotated[int, Field(ge=1)] = 30  # of the command line's log files, today's included
+    # The newest load is what replay judges, and always stays.
+    raw_loads_kept: Annotated[int, Field(ge=1)] = Field(
+        2, description="Newest loads of a day that stay in raw, besides the admitted and the published one."
+    )
+    raw_superseded_days: Annotated[int, Field(ge=1)] = Field(
+        90, description="Days after which a superseded load is removed from raw."
+    )
+    log_days_kept: Annotated[int, Field(ge=1)] = Field(
+        30, description="Days of the command line's log files, today's included."
+    )
 
-    first_day: date | None = None  # Airflow loads this day and each one after it; without it, from the coming night on
+    first_day: date | None = Field(
+        None,
+        description="Airflow loads this day and each one after it. Unset: from the coming night on; after a backfill, "
+        "from the last night on.",
+    )
 
-    # From so many orders to build at once on, Airflow takes high_volume_processing: where an engine came nearest to
-    # Postgres alone (docs/scale.md). A night stays below it, a first backfill of years may not.
-    high_volume_orders: Annotated[int, Field(ge=0)] = 2_000_000
+    # Where an engine came nearest to Postgres alone. A night stays below it, a first backfill of years may not.
+    high_volume_orders: Annotated[int, Field(ge=0)] = Field(
+        2_000_000, description="More orders than this in one build take Airflow's `high_volume_processing`."
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -1,4 +1,4 @@
-"""Dockerfile, compose.yaml and docs/deploy.md: that they fit the project, each other and the lock. No Docker needed."""
+"""Dockerfile, compose.yaml and the guide: that they fit the project, each other and the lock. No Docker needed."""
 
 import json
 import re
@@ -16,7 +16,8 @@ from monitoring.anomalies.limits import AnomalyLimits
 from pipeline_settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-GUIDE = (ROOT / "docs" / "deploy.md").read_text()
+HOW_TO = ROOT / "docs" / "how-to"
+GUIDE = (HOW_TO / "deploy.md").read_text()
 COMPOSE_TEXT = (ROOT / "compose.yaml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -51,10 +52,17 @@ def tables() -> list[list[list[str]]]:
     return [[[cell.strip() for cell in row.strip("|").split("|")] for row in text.splitlines()[2:]] for text in found]
 
 
-def variables_told() -> dict[str, str]:
-    """Variables of the guide's table, with what it says of their default."""
-    table = next(rows for rows in tables() if rows[0][0] == "`SHOP_API_URL`")
-    return {name: row[2] for row in table for name in re.findall(r"`(\w+)`", row[0])}
+def documented_variables() -> set[str]:
+    """Variables of the guide's own table: those of Airflow and of compose."""
+    table = next(rows for rows in tables() if rows[-1][0] == "`DAYBREAK_TAG`")
+    return {name for row in table for name in re.findall(r"`(\w+)`", row[0])}
+
+
+def settings() -> set[str]:
+    """The variables of docs/reference/settings.md."""
+    return {name.upper() for name in Settings.model_fields} | {
+        f"ANOMALY_{name.upper()}" for name in AnomalyLimits.model_fields
+    }
 
 
 def locked_major(package: str) -> str:
@@ -136,7 +144,7 @@ def test_compose_starts_what_make_airflow_starts_after_the_deployment() -> None:
 
 def test_what_compose_names_exists() -> None:
     for service in SERVICES.values():
-        assert "env_file" not in service or (ROOT / service["env_file"]).is_file()
+        assert all((ROOT / file).is_file() for file in service.get("env_file", []) if file != ".env")
         assert set(service.get("depends_on", {})) <= set(SERVICES)
         for volume in service.get("volumes", []):
             assert volume.split(":")[0] in COMPOSE["volumes"]
@@ -174,63 +182,36 @@ def test_every_airflow_process_has_the_same_environment() -> None:
     assert all(environment == COMPOSE["x-airflow"]["environment"] for environment in environments)
 
 
-# ---- docs/deploy.md --------------------------------------------------------------------------------------------------
+def test_every_setting_is_a_line_of_env_and_compose_decides_those_of_its_servers_alone() -> None:
+    assert COMPOSE["x-airflow"]["env_file"][-1] == ".env"  # it wins over airflow.env
+    given = settings() & set(COMPOSE["x-airflow"]["environment"])
+    assert given == {"SHOP_API_URL", "PGHOST", "PGUSER", "PGPASSWORD", "PGDATABASE", "REDIS_URL"}
 
 
-def test_the_guide_tells_every_setting_and_only_variables_that_are_read() -> None:
-    settings = {name.upper() for name in Settings.model_fields}
-    settings |= {f"ANOMALY_{name.upper()}" for name in AnomalyLimits.model_fields}
+# ---- docs/how-to/deploy.md -------------------------------------------------------------------------------------------
+
+
+def test_the_guide_has_every_variable_that_is_no_setting_and_only_variables_that_are_read() -> None:
     given = set(COMPOSE["x-airflow"]["environment"])
     asked = {name for name, _ in VARIABLE.findall(COMPOSE_TEXT)}
-    told = set(variables_told())
-    assert told >= settings | given | asked
-    assert told <= settings | given | asked | set(read_env_file()) | set(built_environment())
-
-
-def test_compose_hands_on_every_setting_that_is_not_its_own() -> None:
-    settings = {name.upper() for name in Settings.model_fields}
-    settings |= {f"ANOMALY_{name.upper()}" for name in AnomalyLimits.model_fields}
-    of_its_servers = {"PGPORT", "PGSSLMODE"}
-    assert settings - set(COMPOSE["x-airflow"]["environment"]) - of_its_servers <= set(built_environment())
-
-
-def test_the_readme_tells_every_setting() -> None:
-    told = set(re.findall(r"`(\w+)`", (ROOT / "README.md").read_text()))
-    assert {name.upper() for name in Settings.model_fields} <= told
-    assert {f"ANOMALY_{name.upper()}" for name in AnomalyLimits.model_fields} <= told
-
-
-def test_the_guides_defaults_are_the_codes() -> None:
-    told = variables_told()
-    for name, field in Settings.model_fields.items():
-        if isinstance(field.default, (int, str)):
-            assert told[name.upper()] == str(field.default), name
-        elif field.default is None:
-            assert told[name.upper()].startswith("none"), name
-    for name, field in AnomalyLimits.model_fields.items():
-        assert told[f"ANOMALY_{name.upper()}"] == str(field.default), name
+    documented = documented_variables()
+    assert documented >= (given | asked) - settings()
+    assert documented - given - asked - set(read_env_file()) == {"AIRFLOW__CORE__DEFAULT_TIMEZONE"}
 
 
 def test_the_guides_env_file_has_what_compose_requires() -> None:
     written = set(re.findall(r"^(\w+)=", GUIDE.split("<<END")[1].split("\nEND")[0], re.MULTILINE))
     assert written >= {name for name, required in VARIABLE.findall(COMPOSE_TEXT) if required}
-    assert written <= set(variables_told())
+    assert written <= documented_variables() | settings()
 
 
-def test_the_guides_pools_are_those_of_the_file() -> None:
-    pools = json.loads((ROOT / "orchestration" / "airflow" / "pools.json").read_text())
-    table = next(rows for rows in tables() if rows[0][0].strip("`") in pools)
-    assert {row[0].strip("`"): int(row[1]) for row in table} == {name: pool["slots"] for name, pool in pools.items()}
-
-
-def test_what_the_guide_names_exists() -> None:
-    for path in re.findall(r"\]\((\.\./[^)]+)\)", GUIDE):
-        assert (ROOT / "docs" / path).exists(), path
-    for service in re.findall(r"compose exec (?:-T )?(\S+)", GUIDE):
+def test_what_the_guides_name_exists() -> None:
+    text = "\n".join(page.read_text() for page in HOW_TO.glob("*.md"))
+    for service in re.findall(r"compose exec (?:-T )?(\S+)", text):
         assert service in SERVICES
     dags = {file.stem for file in (ROOT / "orchestration" / "dags").glob("*.py")}
-    assert set(re.findall(r"\b\w+_pipeline\b", GUIDE)) <= dags
+    assert set(re.findall(r"\b\w+_pipeline\b", text)) <= dags
     assert {dag for dag in dags if not re.search(rf"\b{dag}\b", GUIDE)} == set()
     schema = (ROOT / "warehouse" / "schema.sql").read_text()
-    for relation in re.findall(r"`(ops\.\w+)`", GUIDE):
+    for relation in re.findall(r"`(ops\.\w+)`", text):
         assert re.search(rf"^create (table if not exists|or replace view) {relation} ", schema, re.MULTILINE), relation

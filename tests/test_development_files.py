@@ -45,7 +45,7 @@ def test_a_commit_hears_what_make_check_says(hook: dict[str, Any]) -> None:
 
 def test_only_what_looks_at_everything_waits_for_make_check() -> None:
     left = commands(recipe()).keys() - commands([hook["entry"] for hook in HOOKS]).keys()
-    assert left == {("mypy",), ("deptry",), ("python",)}
+    assert left == {("mypy",), ("deptry",), ("mkdocs",), ("python",)}
 
 
 def test_the_classifiers_name_every_supported_python() -> None:

@@ -1,5 +1,5 @@
 -- What the loader and the transformer may do: run where the login user is a member of all group roles. Idempotent.
--- ARCHITECTURE.md, "Who may do what", has it as a table; a test holds that against the database.
+-- docs/explanation/roles.md has it as a table; a test holds that against the database.
 revoke all on
 raw.orders, raw.reviews, staging.review_sentiment,
 ops.dataset_settings, ops.loads, ops.fencing_tokens, ops.day_ledger, ops.gate_results,

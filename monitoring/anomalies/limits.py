@@ -25,7 +25,7 @@ class AnomalyLimits(BaseSettings):
     )
     minimum_weeks: Annotated[int, Field(ge=1, le=52)] = Field(
         4,
-        description="weeks of these that must have a usual day: of four, one without any rows moves the mean by a "
+        description="weeks of these that must have a normal day: of four, one without any rows moves the mean by a "
         "quarter, half of what makes a drop; of fewer, by too much. A day with less history is not judged",
     )
     minimum_volume: Annotated[int, Field(ge=0)] = Field(
@@ -39,7 +39,7 @@ class AnomalyLimits(BaseSettings):
         Decimal(2), description="times the expected rows: a day sent twice under new ids, a loop, or a campaign"
     )
     quality_warning: Share = Field(
-        Decimal("0.95"), description="data quality score (1 − bad rate) below which somebody should look"
+        Decimal("0.95"), description="data quality score (1 − bad rate) below which a person should look"
     )
     quality_critical: Share = Field(
         Decimal("0.90"), description="score at or below which a tenth is lost: the figures of the day mislead"

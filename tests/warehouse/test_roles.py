@@ -1,4 +1,4 @@
-"""Who may do what: the table in ARCHITECTURE.md against the database, after every kind of run and for every login."""
+"""The table in docs/explanation/roles.md against the database, after every kind of run and for every login."""
 
 import os
 import re
@@ -63,8 +63,8 @@ SCHEMAS = """
 
 
 def documented() -> list[tuple[list[str], dict[str, set[str]]]]:
-    """Rows of the table in ARCHITECTURE.md: patterns of names, and what each role may; the first that fits counts."""
-    section = (PROJECT_ROOT / "ARCHITECTURE.md").read_text().split("## Who may do what")[1].split("\n## ")[0]
+    """Rows of the documented table: patterns of names, and what each role may; the first that fits counts."""
+    section = (PROJECT_ROOT / "docs" / "explanation" / "roles.md").read_text().split("## Rights by relation")[1]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:3] == "| `"]
     return [
         (re.findall("`(.+?)`", names), dict(zip(ROLES, map(privileges, cells), strict=True))) for names, *cells in rows

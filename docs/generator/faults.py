@@ -1,4 +1,4 @@
-"""The table of docs/reliability.md, made from the marks on the tests: `python -m tests.faults.table` writes it.
+"""The table of faults, made from the marks on the tests.
 
 It reads the sources and imports no test, so that comparing it costs a second. A mark is therefore a decorator with
 plain numbers.
@@ -11,8 +11,7 @@ from pathlib import Path
 from pipeline_settings import PROJECT_ROOT
 from tests.faults.catalogue import AREAS, FAULTS
 
-PAGE = PROJECT_ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- table: python -m tests.faults.table -->", "<!-- end of table -->"
+FROM_REFERENCE = "../../"  # from a page in docs/reference to the root
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,9 @@ class MarkedTest:
     is_slow: bool
 
     def link(self) -> str:
-        """The test as a link from docs/."""
+        """The test as a link from a page of the reference."""
         speed = " (slow)" if self.is_slow else ""
-        return f"[{self.name.removeprefix('test_').replace('_', ' ')}](../{self.file}){speed}"
+        return f"[{self.name.removeprefix('test_').replace('_', ' ')}]({FROM_REFERENCE}{self.file}){speed}"
 
 
 def marked_tests() -> list[MarkedTest]:
@@ -35,21 +34,14 @@ def marked_tests() -> list[MarkedTest]:
     return [test for file in sorted((PROJECT_ROOT / "tests").rglob("test_*.py")) for test in _in_file(file)]
 
 
-def table() -> str:
+def faults() -> str:
     """The table in Markdown, a part for each area."""
     tests = marked_tests()
-    parts = [_area(area, numbers, tests) for area, numbers in AREAS.items()]
-    return f"{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}"
-
-
-def page() -> str:
-    """docs/reliability.md as it should be."""
-    text = PAGE.read_text()
-    return text[: text.index(BEGIN)] + table() + text[text.index(END) + len(END) :]
+    return "\n\n".join(_area(area, numbers, tests) for area, numbers in AREAS.items())
 
 
 def _area(area: str, numbers: range, tests: list[MarkedTest]) -> str:
-    rows = [f"### {area}", "", "| # | fault | what is promised | shown by |", "|---|---|---|---|"]
+    rows = [f"## {area}", "", "| # | fault | promise | tests |", "|---|---|---|---|"]
     for number in numbers:
         fault = FAULTS[number]
         shown = [test.link() for test in tests if number in test.faults]
@@ -87,7 +79,3 @@ def _is_slow(expression: ast.expr) -> bool:
     """Whether it is the mark itself or a list of marks with it; a slow case of several is not a slow test."""
     marks = expression.elts if isinstance(expression, ast.List) else [expression]
     return "pytest.mark.slow" in [ast.unparse(mark) for mark in marks]
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page())

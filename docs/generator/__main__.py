@@ -1,0 +1,7 @@
+"""`python -m docs.generator`: write the generated parts of the documentation, and name the pages that changed."""
+
+from docs.generator.pages import DOCS, write
+
+if __name__ == "__main__":
+    for page in write():
+        print(page.relative_to(DOCS.parent))  # noqa: T201
