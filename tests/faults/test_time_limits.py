@@ -119,7 +119,7 @@ def test_a_deadlock_is_tried_once_more(here: World, warehouse: Settings, caplog:
     with Rival(warehouse) as rival:
         here.run([FIRST], [ORDERS])
     assert rival.has_wanted
-    assert "Once more: " in caplog.text
+    assert "Trying once more: " in caplog.text
     assert "deadlock detected" in caplog.text
     assert pending() == []
     here.assert_marts_are_right([BY_NAME[ORDERS]])
