@@ -1,4 +1,4 @@
-"""The fit in the warehouse: what is read, what readers get, and what is said when there is too little to learn from."""
+"""Fitting in the warehouse: the input, the published predictions, and the reasons for missing models."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -19,7 +19,7 @@ Order = tuple[str, date, float]
 
 
 def _fct_orders(orders: list[Order]) -> None:
-    """A mart with these revenue orders, in the place of a build."""
+    """Fill the mart with these revenue orders, instead of a build."""
     with connect() as connection, connection.cursor().copy(f"copy marts.fct_orders ({COLUMNS}) from stdin") as copy:
         for number, order in enumerate(orders):
             copy.write_row([*order, True, f"o{number}", "paid", False])
@@ -35,8 +35,8 @@ def _fit(as_of: date) -> Fit:
         return fit_customers(connection, as_of)
 
 
-def test_cdnow_from_its_orders_to_its_predictions(warehouse: Settings) -> None:
-    """Orders of a day count once, orders after the day not at all, and neither do those that bring no revenue."""
+def test_cdnow_orders_give_the_published_predictions(warehouse: Settings) -> None:
+    """Orders of a day count once; later orders and orders without revenue do not count."""
     _fct_orders(list(cdnow.orders()))
     with connect() as connection:
         connection.execute(
@@ -81,17 +81,17 @@ def test_readers_see_the_old_predictions_until_the_new_ones_are_whole(warehouse:
     assert len(_read("select * from marts.customer_models")) == 3
 
 
-NOBODY_TWICE = "it needs at least 50 customers who ordered on two days, has 0"
+NO_REPEATS = "it needs at least 50 customers who ordered on two days, has 0"
 TOO_LITTLE: dict[str, tuple[list[Order], str]] = {
-    "nobody": ([], NOBODY_TWICE),
-    "one": ([("c", FIRST, 5.0)], NOBODY_TWICE),
+    "no customers": ([], NO_REPEATS),
+    "one": ([("c", FIRST, 5.0)], NO_REPEATS),
     "five": (
         [(f"c{n}", FIRST, 5.0) for n in range(5)],
-        NOBODY_TWICE,
+        NO_REPEATS,
     ),
-    "nobody comes back": (
+    "no repeat orders": (
         [(f"c{n}", FIRST, 5.0) for n in range(200)] * 2,
-        NOBODY_TWICE,
+        NO_REPEATS,
     ),
     "all spend the same": (
         [(f"c{n}", FIRST + timedelta(days=x * (1 + n % 9)), 5.0) for n in range(200) for x in range(1 + n % 3)],
@@ -105,7 +105,7 @@ TOO_LITTLE: dict[str, tuple[list[Order], str]] = {
 
 
 @pytest.mark.parametrize("name", TOO_LITTLE)
-def test_too_little_data_is_said_and_what_cannot_be_told_is_null(warehouse: Settings, name: str) -> None:
+def test_too_little_data_is_reported_and_unknown_values_are_null(warehouse: Settings, name: str) -> None:
     orders, reason = TOO_LITTLE[name]
     _fct_orders(orders)
     fit = _fit(FIRST + timedelta(days=40))
@@ -123,7 +123,7 @@ def test_too_little_data_is_said_and_what_cannot_be_told_is_null(warehouse: Sett
         assert all(row["expected_orders"] >= 0 and 0 <= row["probability_alive"] <= 1 for row in predictions)
 
 
-def test_limits_are_values_that_customers_have(warehouse: Settings) -> None:
+def test_limits_are_values_of_customers(warehouse: Settings) -> None:
     orders = [(f"c{n}", FIRST + timedelta(days=n), 10.0 * n) for n in range(10)] + [("c9", FIRST, 1.0)]
     _fct_orders(orders)
     _fit(FIRST + timedelta(days=9))
