@@ -56,8 +56,8 @@ class RepeatBuying:
         """Return the expected number of days with an order in the next `weeks`, for each history [10].
 
         Equation 10 with Euler's transformation of its hypergeometric function, so that two of its parameters do not
-        grow with the number of orders. It divides zero by zero at a = 1 and at a + b + x = 1, where it is smooth: there it
-        is evaluated a millionth beside.
+        grow with the number of orders. It divides zero by zero at a = 1 and at a + b + x = 1, where it is smooth:
+        there it is evaluated a millionth beside.
 
         Raises NoModelError if a number overflows nevertheless.
         """

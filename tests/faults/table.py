@@ -1,7 +1,7 @@
-"""The table of docs/reliability.md, made from the marks on the tests: `python -m tests.faults.table` writes it.
+"""The table of docs/reliability.md, generated from the marks on the tests by `python -m tests.faults.table`.
 
-It reads the sources and imports no test, so that comparing it costs a second. A mark is therefore a decorator with
-plain numbers.
+It reads the sources and imports no tests, so that the comparison costs a second. A mark is therefore a decorator with
+literal numbers.
 """
 
 import ast
@@ -17,7 +17,7 @@ BEGIN, END = "<!-- table: python -m tests.faults.table -->", "<!-- end of table 
 
 @dataclass(frozen=True)
 class MarkedTest:
-    """A test, where it stands, and the faults that it proves to do no harm."""
+    """A test, its file, and the faults that it covers."""
 
     file: Path
     name: str
@@ -25,31 +25,31 @@ class MarkedTest:
     is_slow: bool
 
     def link(self) -> str:
-        """The test as a link from docs/."""
+        """Return the test as a link from docs/."""
         speed = " (slow)" if self.is_slow else ""
         return f"[{self.name.removeprefix('test_').replace('_', ' ')}](../{self.file}){speed}"
 
 
 def marked_tests() -> list[MarkedTest]:
-    """Every test with a `fault` mark, in the order of files and lines."""
+    """Return every test with a `fault` mark, in the order of files and lines."""
     return [test for file in sorted((PROJECT_ROOT / "tests").rglob("test_*.py")) for test in _in_file(file)]
 
 
 def table() -> str:
-    """The table in Markdown, a part for each area."""
+    """Return the table in Markdown, with a part for each area."""
     tests = marked_tests()
     parts = [_area(area, numbers, tests) for area, numbers in AREAS.items()]
     return f"{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}"
 
 
 def page() -> str:
-    """docs/reliability.md as it should be."""
+    """Return the expected text of docs/reliability.md."""
     text = PAGE.read_text()
     return text[: text.index(BEGIN)] + table() + text[text.index(END) + len(END) :]
 
 
 def _area(area: str, numbers: range, tests: list[MarkedTest]) -> str:
-    rows = [f"### {area}", "", "| # | fault | what is promised | shown by |", "|---|---|---|---|"]
+    rows = [f"### {area}", "", "| # | fault | promise | shown by |", "|---|---|---|---|"]
     for number in numbers:
         fault = FAULTS[number]
         shown = [test.link() for test in tests if number in test.faults]
@@ -84,7 +84,7 @@ def _faults(function: ast.FunctionDef) -> tuple[int, ...]:
 
 
 def _is_slow(expression: ast.expr) -> bool:
-    """Whether it is the mark itself or a list of marks with it; a slow case of several is not a slow test."""
+    """Return whether this is the mark itself or a list with it; a slow case of several is not a slow test."""
     marks = expression.elts if isinstance(expression, ast.List) else [expression]
     return "pytest.mark.slow" in [ast.unparse(mark) for mark in marks]
 

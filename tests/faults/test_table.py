@@ -1,14 +1,14 @@
-"""The page on reliability tells the truth: each fault has its tests or says why not, and the table is their marks'."""
+"""docs/reliability.md: each fault has tests or a caveat, and the table matches the marks."""
 
 from tests.faults.catalogue import AREAS, FAULTS
 from tests.faults.table import PAGE, marked_tests, page
 
 
-def test_the_page_has_the_table_of_today() -> None:
+def test_the_page_has_the_current_table() -> None:
     assert PAGE.read_text() == page(), "run: python -m tests.faults.table"
 
 
-def test_each_fault_is_shown_or_says_why_not() -> None:
+def test_each_fault_has_tests_or_a_caveat() -> None:
     shown = {number for test in marked_tests() for number in test.faults}
     assert shown <= FAULTS.keys()
     assert {number for number, fault in FAULTS.items() if not fault.caveat} <= shown
