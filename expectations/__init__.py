@@ -1,1 +1,1 @@
-"""Great Expectations: which rules rows are judged by, how many bad rows a day may have, and the gate that decides."""
+"""Great Expectations: the validation rules, the limit of bad rows per day, and the gate that decides."""

@@ -1,7 +1,7 @@
-"""Data Docs: one page per judged load, as a static site that needs no network. Built at the end of a run.
+"""Data Docs: one page per judged load, as a static offline site. Built at the end of a run.
 
-A page is rendered once, and again if its load is judged again: a backfill of hundreds of days does not render hundreds
-of pages for each of them. An empty load has no page, for there is nothing to expect of it.
+A page is rendered once, and again if its load is judged again. So a backfill of hundreds of days does not render
+hundreds of pages for each day. An empty load has no page.
 """
 
 import logging
@@ -17,13 +17,13 @@ from expectations.gx_session import DOCS_FOLDER, RESULTS_FOLDER, GxSession, gx_h
 logger = logging.getLogger(__name__)
 
 SHOWN_RESULTS = 1_000  # on the index page: its cost must not grow with the history
-SUCCESS = re.compile(r'^  "success": true', re.MULTILINE)  # of the whole result: GX writes it with this indentation
+SUCCESS = re.compile(r'^  "success": true', re.MULTILINE)  # of the whole result, by GX's indentation
 INDEX = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>The gate's decisions</title>
 <link rel="icon" href="data:,">
 <style>body { font: 15px/1.6 system-ui, sans-serif; max-width: 62rem; margin: 1rem auto; padding: 0 1rem; }</style>
 </head><body><h1>The gate's decisions</h1>
-<p>One page a load, the newest day first. An empty load has none.</p>
+<p>One page per load, newest day first. Empty loads have none.</p>
 <ul>
 …
 </ul></body></html>
@@ -31,7 +31,7 @@ INDEX = """<!DOCTYPE html>
 
 
 def keep_result(session: GxSession, result: Any, dataset: str, day: date, load_id: str, judged_at: datetime) -> None:
-    """Write GX's result on a load, in place of an earlier one on the same load. A full disk is only worth a warning."""
+    """Write GX's result on a load, replacing an earlier one on the same load. A full disk only logs a warning."""
     from great_expectations.core.run_identifier import RunIdentifier
     from great_expectations.data_context.types.resource_identifiers import (
         ExpectationSuiteIdentifier,
@@ -45,11 +45,11 @@ def keep_result(session: GxSession, result: Any, dataset: str, day: date, load_i
     try:
         session.context.validation_results_store.store_validation_results(result, name)
     except OSError as error:
-        logger.warning("GX's result on %s of %s could not be kept: %s", dataset, day, error)
+        logger.warning("GX's result on %s of %s could not be saved: %s", dataset, day, error)
 
 
 def build_data_docs() -> Path:
-    """Render the pages that are missing or out of date and the index of the newest; return the index page."""
+    """Render missing and outdated pages, and the index of the newest; return the path of the index page."""
     home = gx_home()
     index = home / DOCS_FOLDER / "index.html"
     stale = _stale_results(home)
@@ -57,7 +57,7 @@ def build_data_docs() -> Path:
         context = gx_session().context
         keys = context.validation_results_store.list_keys()
         wanted: list[Any] = [key for key in keys if _file(key) in stale]
-        context.build_data_docs(resource_identifiers=wanted, build_index=False)  # theirs reads every result ever kept
+        context.build_data_docs(resource_identifiers=wanted, build_index=False)  # GX's index reads every stored result
     if stale or not index.exists():
         index.parent.mkdir(parents=True, exist_ok=True)
         index.write_text(_index(home), encoding="utf-8")
@@ -65,7 +65,7 @@ def build_data_docs() -> Path:
 
 
 def _index(home: Path) -> str:
-    """Links to the pages of the newest days, with the colour of each."""
+    """Return the index page: links to the newest days' pages, each with its verdict."""
     results = home / RESULTS_FOLDER
     newest = sorted(results.glob("*/*/*/*.json"), key=_day_and_run, reverse=True)[:SHOWN_RESULTS]
     lines = []
@@ -77,13 +77,13 @@ def _index(home: Path) -> str:
 
 
 def _day_and_run(result: Path) -> tuple[str, str]:
-    """Sorts by day, whatever the dataset: a run's name is dataset_day_load."""
+    """Return a sort key by day across datasets: a run's name is dataset_day_load."""
     dataset, run = result.parts[-4], result.parts[-3]
     return run.removeprefix(f"{dataset}_"), dataset
 
 
 def _stale_results(home: Path) -> set[Path]:
-    """Result files, relative to the folder of results, that are newer than their page."""
+    """Return the result files that are newer than their page, relative to the folder of results."""
     results = home / RESULTS_FOLDER
     pages = home / DOCS_FOLDER / "validations"
     stale = set()

@@ -1,4 +1,4 @@
-"""What of shop.toml rows are judged by, kept in the warehouse: the staging views and the gate read it there."""
+"""The settings of shop.toml that rows are judged by, stored in the warehouse for the staging views and the gate."""
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -26,11 +26,11 @@ class DatasetSettings:
     max_text_bytes: int
     max_bad_rate: Decimal  # fraction 0–1
     language: str
-    amount_unit: Decimal  # what 1 of the shop's amounts is worth
-    non_revenue_statuses: list[str]  # as the shop writes them
+    amount_unit: Decimal  # value of 1 in the shop's amounts
+    non_revenue_statuses: list[str]  # in the shop's spelling
     date_format: str
-    day_is: str  # what the logical day of an order is: its order_date, or the day on which it was updated
-    item_product_id: list[str] | None = None  # where it stands in an item of an order; none: the shop tells no items
+    day_is: str  # the logical day of an order: 'order_date', or 'updated' for the day of its last change
+    item_product_id: list[str] | None = None  # path within an item; None: the shop sends no items
     item_quantity: list[str] | None = None
     item_price: list[str] | None = None
     item_total: list[str] | None = None
@@ -45,9 +45,9 @@ COLUMNS = [field.name for field in fields(DatasetSettings)]
 
 
 def save_settings(config: ShopConfig) -> None:
-    """Bring ops.dataset_settings in line with shop.toml. Writes nothing, and waits for nobody, if they agree already.
+    """Bring ops.dataset_settings in line with shop.toml. Writes nothing, and takes no lock, if they agree already.
 
-    Raises ConfigurationError for a pattern or time zone that Python knows and Postgres does not.
+    Raises ConfigurationError for a pattern or time zone that Python accepts and Postgres does not.
     """
     with connect() as connection:
         for wanted in _declared(config):
@@ -57,7 +57,7 @@ def save_settings(config: ShopConfig) -> None:
 
 
 def read_settings(connection: Connection, dataset: str) -> DatasetSettings | None:
-    """The settings of a dataset, None before they were saved."""
+    """Return the settings of a dataset; None before they are saved."""
     with connection.cursor(row_factory=class_row(DatasetSettings)) as cursor:
         query = sql.SQL("select {} from ops.dataset_settings where dataset = %s").format(_listed(COLUMNS))
         return cursor.execute(query, [dataset]).fetchone()
@@ -71,7 +71,7 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
             required_fields=list(dataset.required),
             product_id_pattern=dataset.product_id_pattern,
             max_text_bytes=config.max_text_bytes,
-            max_bad_rate=Decimal(str(dataset.max_bad_rate)),  # what shop.toml says, not the float nearest to it
+            max_bad_rate=Decimal(str(dataset.max_bad_rate)),  # the exact decimal in shop.toml, not the nearest float
             language=dataset.language,
             amount_unit=1 / Decimal(dataset.minor_units),
             non_revenue_statuses=list(dataset.non_revenue_statuses),
@@ -90,7 +90,7 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
 
 
 def _item_paths(items: ItemKeys | None) -> dict[str, list[str] | None]:
-    """The steps to each part of an order's item, as Postgres takes them."""
+    """Return the path to each part of an order's item, as Postgres expects it."""
     paths = {name: getattr(items, name, None) for name in ItemKeys.model_fields}
     return {name: None if path is None else [str(step) for step in path] for name, path in paths.items()}
 
@@ -104,8 +104,8 @@ def _require_usable(connection: Connection, wanted: DatasetSettings) -> None:
             )
     except psycopg.errors.InvalidRegularExpression:
         raise ConfigurationError(
-            f"product_id_pattern {wanted.product_id_pattern!r} is no regular expression of Postgres",
-            "Write it without what only Python knows; Postgres' manual, 9.7.3, lists what there is.",
+            f"product_id_pattern {wanted.product_id_pattern!r} is not a regular expression of Postgres",
+            "Leave out syntax that only Python has; section 9.7.3 of Postgres' manual lists the syntax it supports.",
         ) from None
     except psycopg.errors.InvalidParameterValue:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""The gate: decides whether a load may count for its day, as a function of the load and the configuration alone."""
+"""The gate: decides whether a load may count for its day, from the load and the configuration alone."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -25,7 +25,7 @@ Verdict = Literal["passed", "empty", "refused"]
 
 @dataclass(frozen=True)
 class GateDecision:
-    """What the gate decided on a load, with all that it followed from. Rates are fractions 0–1."""
+    """The gate's decision on a load, with everything it is based on. Rates are fractions 0–1."""
 
     dataset: str
     day: date
@@ -41,7 +41,7 @@ class GateDecision:
     settings: dict[str, Any]  # the row of ops.dataset_settings that the load was judged by
 
     def figures(self) -> dict[str, Any]:
-        """Counts, rates (0–1) and rows per reason, as plain values."""
+        """Return counts, rates (0–1) and rows per reason, as plain values."""
         return {
             "rows": self.row_count,
             "identical_copies": self.identical_copies,
@@ -54,10 +54,10 @@ class GateDecision:
 
 
 def judge(dataset: str, day: date, load_id: str) -> GateDecision:
-    """Judge a load of a day: refused when its bad rate is above the threshold; empty when it has no rows.
+    """Judge a load of a day: refused if its bad rate is above the threshold; empty if it has no rows.
 
     Changes nothing in the warehouse. Raises ConfigurationError before `save_settings`, WarehouseError if Postgres
-    fails, DaybreakError if raw does not hold the rows that landed or if GX's decision is not the exact one.
+    fails, and DaybreakError if raw does not hold the landed rows or if GX's decision differs from the exact one.
     """
     with connect() as connection:
         judged_by = read_settings(connection, dataset)
@@ -65,7 +65,7 @@ def judge(dataset: str, day: date, load_id: str) -> GateDecision:
             "select row_count, landed_at from ops.loads where load_id = %s", [load_id]
         ).fetchone()
     if judged_by is None:
-        raise ConfigurationError(f"Dataset {dataset!r} has no settings yet", "Save those of shop.toml first.")
+        raise ConfigurationError(f"Dataset {dataset!r} has no settings yet", "Save the settings of shop.toml first.")
     judged_at = landed["landed_at"] if landed else datetime.combine(day, time(), UTC)
     counts, is_accepted_by_gx = _validate(judged_by, day, load_id, judged_at)
     _require_conserved(counts, landed["row_count"] if landed else counts.row_count)
@@ -73,7 +73,7 @@ def judge(dataset: str, day: date, load_id: str) -> GateDecision:
     if is_accepted_by_gx is (decision.decision == "refused"):
         raise DaybreakError(
             f"Great Expectations {'passed' if is_accepted_by_gx else 'refused'} {counts.rejected} bad rows of "
-            f"{counts.judged} at a threshold of {judged_by.max_bad_rate}, against arithmetic",
+            f"{counts.judged} at a threshold of {judged_by.max_bad_rate}, which contradicts the exact decision",
             "Nothing was admitted. Report this as a bug of Daybreak.",
         )
     _log(decision)
@@ -81,7 +81,7 @@ def judge(dataset: str, day: date, load_id: str) -> GateDecision:
 
 
 def decide(judged_by: DatasetSettings, day: date, load_id: str, counts: RowCounts) -> GateDecision:
-    """The decision that follows from the counts by exact arithmetic; Great Expectations' own has to agree with it."""
+    """Return the decision by exact arithmetic on the counts; Great Expectations' own decision must agree with it."""
     verdict: Verdict = "passed" if counts.judged else "empty"
     if counts.rejected > judged_by.max_bad_rate * counts.judged:
         verdict = "refused"
@@ -106,9 +106,9 @@ def decide(judged_by: DatasetSettings, day: date, load_id: str, counts: RowCount
 
 
 def save_decision(connection: Connection, decision: GateDecision) -> None:
-    """Store a decision, and admit its load for the day unless it was refused, in the caller's transaction.
+    """Store a decision, and admit its load unless it was refused, in the caller's transaction.
 
-    A refused load leaves the ledger as it is: the load admitted before still counts. Raises DayBusyError if another
+    A refused load leaves the ledger unchanged: the load admitted before still counts. Raises DayBusyError if another
     run has taken the day over.
     """
     require_day(connection, decision.dataset, decision.day)
@@ -140,7 +140,7 @@ def save_decision(connection: Connection, decision: GateDecision) -> None:
 
 
 def _validate(judged_by: DatasetSettings, day: date, load_id: str, judged_at: datetime) -> tuple[RowCounts, bool]:
-    """The counts of a load, and whether GX accepts it. GX is not asked about a load without rows: it has no answer."""
+    """Return the counts of a load, and whether GX accepts it. GX has no answer on a load without rows."""
     dataset = judged_by.dataset
     required_fields = tuple(judged_by.required_fields)
     session = gx_session()
@@ -162,8 +162,8 @@ def _require_conserved(counts: RowCounts, landed: int) -> None:
         )
     if sum(counts.rejected_by_reason.values()) != counts.reasons:
         raise DaybreakError(
-            f"Staging gave {counts.reasons} reasons for rejections, and expectations/rules.py knows "
-            f"{sum(counts.rejected_by_reason.values())} of them",
+            f"Staging gave {counts.reasons} reasons for rejections, but expectations/rules.py knows only "
+            f"{sum(counts.rejected_by_reason.values())}",
             "Build the staging models again; if that does not help, add the missing rule.",
         )
 

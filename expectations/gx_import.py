@@ -1,10 +1,10 @@
-"""The import of Great Expectations, which must not find PySpark beside it, and need not load what it draws charts with.
+"""The import of Great Expectations: hides PySpark, and skips parts that Daybreak does not use.
 
-GX imports PySpark wherever it is installed, and that looks for a Spark of this machine: the client of Spark Connect has
-none, and ends the process. It imports boto3 and botocore alike, for buckets that we do not use, which takes 0.4 s.
-Charts and distribution tests, which no suite of ours asks for, are a third of the import: they are loaded when somebody
-uses them. Another third are its sources of data, one model of pydantic for each kind of file and database: of these
-only what leads to Postgres is loaded, and of its fifty expectations the two that our suites have.
+GX imports PySpark if it is installed, which looks for a local Spark: the Spark Connect client has none, and exits the
+process. GX also imports boto3 and botocore, for buckets that Daybreak does not use, which takes 0.4 s. Charts and
+distribution tests, which no suite here uses, are a third of the import; they load on first use. Another third are GX's
+data sources, a pydantic model for each kind of file and database. Only the ones for Postgres are loaded, and of the
+fifty expectations only the two that the suites here use.
 """
 
 import importlib
@@ -24,19 +24,19 @@ USED_EXPECTATIONS = ("expect_column_mean_to_be_between", "expect_column_values_t
 
 @cache
 def import_gx() -> None:
-    """Import Great Expectations as if there were no HIDDEN packages, before anything else does. It takes seconds."""
+    """Import Great Expectations without the HIDDEN packages, before other code imports it. Takes seconds."""
     os.environ["GX_ANALYTICS_ENABLED"] = "False"  # read when GX is imported
     for name in UNUSED:
-        _load_when_used(name)
+        _defer_import(name)
     found = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in HIDDEN}
     for name in HIDDEN:
-        sys.modules[name] = None  # type: ignore[assignment]  # Python's own sign for what must not be imported
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's marker for a module that must not be imported
     unused = [
         *_modules(SOURCES, "*_datasource.py", USED_SOURCES),
         *_modules(SOURCES, "fabric.py", ()),
         *_modules(EXPECTATIONS, "expect_*.py", USED_EXPECTATIONS),
     ]
-    sys.modules.update({name: _NothingInIt(name) for name in unused})
+    sys.modules.update({name: _EmptyModule(name) for name in unused})
     try:
         importlib.import_module("great_expectations")
     finally:
@@ -46,7 +46,7 @@ def import_gx() -> None:
 
 
 def _modules(package: str, pattern: str, used: tuple[str, ...]) -> list[str]:
-    """Modules of a package of GX that are neither used nor imported yet. GX imports them only to name their classes."""
+    """Return a GX package's modules that are neither used nor imported yet. GX only names their classes."""
     spec = find_spec("great_expectations")
     places = spec.submodule_search_locations if spec else None
     folder = Path((places or [""])[0], *package.split(".")[1:])
@@ -54,8 +54,8 @@ def _modules(package: str, pattern: str, used: tuple[str, ...]) -> list[str]:
     return [name for name in names if name not in sys.modules]
 
 
-class _NothingInIt(ModuleType):
-    """Stands for a module of which nothing is used: whatever is asked of it is an empty class."""
+class _EmptyModule(ModuleType):
+    """A stand-in for an unused module: every attribute is an empty class."""
 
     def __getattr__(self, attribute: str) -> object:
         if attribute.startswith("__"):
@@ -63,8 +63,8 @@ class _NothingInIt(ModuleType):
         return type(attribute, (), {})
 
 
-class _LoadedWhenUsed(ModuleType):
-    """Stands for a module until somebody looks into it. Python's LazyLoader loads it at the next import already."""
+class _LazyModule(ModuleType):
+    """A stand-in for a module until its first use. Python's LazyLoader would load it at the next import already."""
 
     def __getattr__(self, attribute: str) -> object:
         if sys.modules.get(self.__name__) is self:
@@ -72,7 +72,7 @@ class _LoadedWhenUsed(ModuleType):
         return getattr(importlib.import_module(self.__name__), attribute)
 
 
-def _load_when_used(name: str) -> None:
+def _defer_import(name: str) -> None:
     if name not in sys.modules and (spec := find_spec(name)):
-        sys.modules[name] = module = _LoadedWhenUsed(name)
+        sys.modules[name] = module = _LazyModule(name)
         module.__spec__, module.__file__ = spec, spec.origin

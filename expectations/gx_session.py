@@ -1,6 +1,6 @@
-"""Great Expectations, set up once per process: its context, its connection, and where it keeps results.
+"""Great Expectations, set up once per process: its context, its connection and its stores.
 
-GX is imported in here and nowhere at the top of a module: it takes seconds, and most commands need none of it.
+GX is imported inside functions, not at the top of a module: it takes seconds, and most commands do not need it.
 """
 
 import threading
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 RESULTS_FOLDER = "results"
 DOCS_FOLDER = "docs"
-JUDGED_ROWS = "judged_rows"  # temporary table: one load at a time, gone with its connection
+JUDGED_ROWS = "judged_rows"  # temporary table: one load at a time, dropped with its connection
 
-# Counts are all that leaves the database: no list of unexpected values, no personal data.
+# Only counts leave the database: no list of unexpected values, no personal data.
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 
 class GxSession:
-    """A GX context in memory, which keeps results and Data Docs below `home`, and one connection to the warehouse."""
+    """A GX context in memory that stores results and Data Docs below `home`, with one connection to the warehouse."""
 
     def __init__(self, postgres_uri: str, options: str, home: Path) -> None:
         import_gx()
@@ -48,10 +48,10 @@ class GxSession:
         return self.context.data_sources.add_postgres(
             "warehouse",
             connection_string=postgres_uri.replace("postgresql://", "postgresql+psycopg2://", 1),
-            # The rows are copied once more: without it, GX asks for their columns with a `select *` of them all.
+            # Copies the rows once more: otherwise GX runs `select *` over all of them to find their columns.
             create_temp_table=True,
-            kwargs={  # type: ignore[call-arg]  # known to every SQL datasource, and missing in the stub
-                # One connection, or GX would not see the temporary table.
+            kwargs={  # type: ignore[call-arg]  # every SQL datasource takes it; missing in the stub
+                # A single connection, otherwise GX would not see the temporary table.
                 "pool_size": 1,
                 "max_overflow": 0,
                 "pool_timeout": 30,
@@ -61,7 +61,7 @@ class GxSession:
 
     @contextmanager
     def connection(self) -> Iterator["sa.Engine"]:
-        """The engine behind GX, for one thread at a time. At the end it disconnects: the temporary table goes."""
+        """Yield GX's engine to one thread at a time; disconnect at the end, which drops the temporary table."""
         from sqlalchemy.exc import SQLAlchemyError
 
         engine = self._datasource.get_execution_engine().engine
@@ -72,10 +72,10 @@ class GxSession:
                 raise _unreadable(getattr(error, "orig", None) or error) from None
             finally:
                 engine.dispose()
-                self._datasource.get_engine().dispose()  # a second one, with which GX only tries whether it can connect
+                self._datasource.get_engine().dispose()  # a second engine that GX uses only to test the connection
 
     def validate(self, suite: "gx.ExpectationSuite") -> Any:
-        """GX's result for the rows in JUDGED_ROWS. Call it inside `connection`."""
+        """Return GX's result for the rows in JUDGED_ROWS. Call it inside `connection`."""
         batch = self._batch_definition(suite.name).get_batch()
         result = batch.validate(suite, result_format=RESULT_FORMAT)
         for expectation in result.results:  # GX turns an exception into "no success"
@@ -94,16 +94,16 @@ class GxSession:
 
 
 def gx_session() -> GxSession:
-    """The session for the settings in force; its connection has the loader's role.
+    """Return the session for the current settings; its connection has the loader's role.
 
-    Raises WarehouseError if Postgres goes away while it is set up.
+    Raises WarehouseError if Postgres fails during the setup.
     """
     with acting_as(LOADER):
         return _session(settings().postgres_uri(), session_options(), gx_home())
 
 
 def gx_home() -> Path:
-    """Where GX's files live."""
+    """Return the folder of GX's files."""
     return settings().daybreak_home / "gx"
 
 

@@ -1,6 +1,6 @@
-"""The rows of one load with the verdict of staging on each: made once for the gate, since the view is costly.
+"""The rows of one load with staging's verdict on each: computed once for the gate, since the view is expensive.
 
-A temporary table holds them: booleans, and 0 or 1 for each rule. Nothing that the shop sent is copied.
+They are in a temporary table of booleans, and 0 or 1 for each rule. It holds no value from the shop.
 """
 
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RowCounts:
-    """How the rows of a load were judged. `row_count` = accepted + rejected + identical_copies."""
+    """The counts of a load by verdict. `row_count` = accepted + rejected + identical_copies."""
 
     row_count: int
     identical_copies: int
     accepted: int
     rejected: int
     rejected_by_reason: dict[str, int]  # only reasons that occur; a row may have several
-    reasons: int  # how many reasons staging gave, known to us or not
+    reasons: int  # number of reasons from staging, known to rules.py or not
 
     @property
     def judged(self) -> int:
-        """Rows that the bad rate is a share of."""
+        """The rows that the bad rate is a share of."""
         return self.accepted + self.rejected
 
 
@@ -37,7 +37,7 @@ def materialise(engine: "sa.Engine", dataset: str, day: date, load_id: str, judg
     import sqlalchemy as sa
 
     quote = engine.dialect.identifier_preparer.quote
-    # floats, since GX is slow in turning the averages of integers into floats
+    # floats, because GX converts averages of integers to floats slowly
     broken = ", ".join(
         f"(:code_{number} = any(rejection_reasons))::integer::double precision as {quote(column_name(rule))}"
         for number, rule in enumerate(judged_by)

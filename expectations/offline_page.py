@@ -1,6 +1,6 @@
-"""Data Docs pages that need no network: GX's own would fetch style sheets, scripts and a counted logo from elsewhere.
+"""Data Docs pages for offline use: GX's own would fetch style sheets, scripts and a tracking logo from other hosts.
 
-GX imports this module by the name in its configuration, and nobody else should: it imports GX at its top.
+GX imports this module by the name in its configuration. Import it nowhere else: it imports GX at its top.
 """
 
 import re
@@ -8,11 +8,9 @@ from typing import Any
 
 from great_expectations.render.view.view import DefaultJinjaPageView
 
-# Scripts only sort and fold tables that stand in the page as they are.
+# The scripts only sort and fold the tables of the page.
 FROM_ELSEWHERE = re.compile(r"<script\b.*?</script>|<style\b.*?</style>|<link\b[^>]*>|<img\b[^>]*>", re.DOTALL)
-DEAD_LINK = re.compile(
-    r"<a\b[^>]*href=\"(?:https?:|[^\"]*/expectations/)[^>]*>"
-)  # to other hosts, and to suites' pages
+DEAD_LINK = re.compile(r"<a\b[^>]*href=\"(?:https?:|[^\"]*/expectations/)[^>]*>")  # to other hosts and suites' pages
 STYLE = """<style>
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 1rem auto; padding: 0 1rem; }
 .table { border-collapse: collapse; width: 100%; margin-bottom: 1rem; }
@@ -21,14 +19,14 @@ body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 1rem aut
 h5 { margin: 0; font-size: 1rem; }
 .fa-check-circle::before { content: "✔"; color: #137333; }
 .fa-times::before { content: "✘"; color: #c5221f; }
-.sticky { display: none; /* a menu of scripts */ }
+.sticky { display: none; /* the menu needs scripts */ }
 </style></head>"""
 
 
 class OfflinePageView(DefaultJinjaPageView):
-    """GX's page, without anything from another host, and with a style of its own."""
+    """GX's page without resources from other hosts, in a local style."""
 
     def render(self, document: Any, template: Any = None, **kwargs: Any) -> str:
-        """The page as HTML."""
+        """Return the page as HTML."""
         page: str = super().render(document, template, **kwargs)  # type: ignore[no-untyped-call]
         return DEAD_LINK.sub("<a>", FROM_ELSEWHERE.sub("", page)).replace("</head>", STYLE, 1)

@@ -1,6 +1,6 @@
-"""The rules of validity by name: each reason for which staging rejects a row, and what it means in plain English.
+"""The validation rules by name: each reason for which staging rejects a row, in plain English.
 
-The rules themselves are SQL, in dbt_project/models/staging/. A row may break several of them, and counts once.
+The rules themselves are SQL, in dbt_project/models/staging/. A row may break several rules and counts once.
 """
 
 from collections.abc import Iterable
@@ -11,34 +11,34 @@ from pipeline_errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Rule:
-    """A reason for rejection: its code in `rejection_reasons`, and what is wrong with a row that has it."""
+    """A reason for rejection: its code in `rejection_reasons`, and its meaning for people."""
 
     code: str
     meaning: str
 
 
 COMMON_RULES = (
-    Rule("not_an_object", "The item in the API's list is no JSON object."),
+    Rule("not_an_object", "The item in the API's list is not a JSON object."),
     Rule("unstorable_text", "A declared field holds NUL or a lone surrogate, which Postgres cannot store."),
     Rule("text_too_long", "A declared field is longer than max_text_bytes in shop.toml."),
     Rule("id_too_long", "An id has more than 1,000 bytes."),
-    Rule("superseded", "A later row of the same load has the same id and says something else; that one counts."),
+    Rule("superseded", "A later row of the same load has the same id and other values; the later row counts."),
 )
 
 DATASET_RULES = {
     "orders": (
-        Rule("amount_not_a_number", "total_amount is no plain decimal number."),
+        Rule("amount_not_a_number", "total_amount is not a plain decimal number."),
         Rule("amount_negative", "total_amount is below zero."),
         Rule("amount_too_precise", "total_amount has more than two decimals."),
         Rule("amount_too_large", "total_amount does not fit numeric(18,2)."),
         Rule("order_date_unreadable", "order_date is neither YYYY-MM-DD nor an ISO timestamp."),
         Rule("order_date_not_the_day", "order_date is not the logical day in the shop's time zone."),
         Rule("order_date_after_the_day", "order_date is later than the day on which the shop updated the order."),
-        Rule("items_not_a_list", "items is no list of JSON."),
+        Rule("items_not_a_list", "items is not a JSON list."),
         Rule("item_unreadable", "An item has a quantity or amount that does not fit, or an id that is too long."),
     ),
     "reviews": (
-        Rule("rating_not_a_number", "rating is no plain decimal number."),
+        Rule("rating_not_a_number", "rating is not a plain decimal number."),
         Rule("rating_not_1_to_5", "rating is not one of 1, 2, 3, 4, 5."),
         Rule("product_id_malformed", "product_id does not match product_id_pattern in shop.toml."),
     ),
@@ -46,7 +46,7 @@ DATASET_RULES = {
 
 
 def rules(dataset: str, required_fields: Iterable[str]) -> tuple[Rule, ...]:
-    """Every rule that a row of the dataset can break; which fields must be there is configuration.
+    """Return every rule that a row of the dataset can break; the required fields are configuration.
 
     Raises ConfigurationError for a dataset that has no rules.
     """

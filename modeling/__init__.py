@@ -1,1 +1,1 @@
-"""Models of customers: how often they buy again, what they spend, fitted on all of them at once."""
+"""Customer models, fitted on all customers at once: repeat buying and spending."""

@@ -1,7 +1,7 @@
-"""What is learnt from all customers at once: limits of RFM scores, BG/NBD and gamma-gamma, and a prediction for each.
+"""The customer models, fitted weekly: limits of RFM scores, BG/NBD and gamma-gamma, and a prediction per customer.
 
-Reads all revenue orders up to a day. Customers stay in Postgres: what is fitted and scored here are distinct histories,
-of which there are far fewer, and their scores are joined to the customers there.
+Reads all revenue orders up to a day. The customers stay in Postgres: only distinct histories, of which there are far
+fewer, are fitted and scored here, and their scores are joined to the customers there.
 """
 
 import io
@@ -18,8 +18,8 @@ from modeling.repeat_buying import Histories, RepeatBuying, fit_repeat_buying
 from modeling.spend import Spend, Spending, fit_spend
 from warehouse.connection import Connection
 
-MODEL_VERSION = "bg_nbd, gamma_gamma 1"  # the last figure counts changes of how they are fitted and applied
-MINIMUM_CUSTOMERS = 5  # fewer cannot be cut into fifths
+MODEL_VERSION = "bg_nbd, gamma_gamma 1"  # raise the number when the fit or its use changes
+MINIMUM_CUSTOMERS = 5  # fewer cannot be split into fifths
 DAYS_PREDICTED = 365
 DAYS_A_WEEK = 7.0
 HISTORIES_AT_ONCE = 200_000
@@ -52,7 +52,7 @@ SPENDING = """
     where repeats > 0 and repeat_spent > 0
     group by repeats, repeat_spent order by repeats, repeat_spent
 """
-# The values that 20, 40, 60 and 80% of the customers do not exceed.
+# 20, 40, 60 and 80% of the customers do not exceed these values.
 LIMITS = f"""
     select
         count(*) as customers,
@@ -105,23 +105,23 @@ MODEL = """
 
 @dataclass(frozen=True)
 class Fit:
-    """What a fit came to. `customers`: with a revenue order by that day; `without`: what has no model, and why."""
+    """The result of a fit. `customers` have a revenue order by that day; `without`: reasons by missing model."""
 
     as_of_date: date
     customers: int
     without: dict[str, str]
 
     def __str__(self) -> str:
-        who = "1 customer" if self.customers == 1 else f"{self.customers:,} customers"
-        said = f"customer models fitted on {who} as of {self.as_of_date}"
-        return said + "".join(f"; no {what}: {reason}" for what, reason in self.without.items())
+        count = "1 customer" if self.customers == 1 else f"{self.customers:,} customers"
+        text = f"customer models fitted on {count} as of {self.as_of_date}"
+        return text + "".join(f"; no {what}: {reason}" for what, reason in self.without.items())
 
 
 def fit_customers(connection: Connection, as_of_date: date) -> Fit:
-    """Fit the models on the revenue orders up to a day, and predict every customer; in the caller's transaction.
+    """Fit the models on the revenue orders up to a day and predict every customer, in the caller's transaction.
 
-    Readers see the old predictions, all of them, until it commits. Too little data is no error: the row of
-    marts.customer_models says what is missing, and there are no predictions.
+    Readers see all of the old predictions until it commits. Too little data is not an error: the row of
+    marts.customer_models gives the reason, and there are no predictions.
     """
     connection.execute(CUSTOMERS.encode(), {"as_of": as_of_date})
     connection.execute("analyze customer_histories")
@@ -143,9 +143,9 @@ def fit_customers(connection: Connection, as_of_date: date) -> Fit:
         connection.execute(PREDICTIONS.encode(), {"as_of": as_of_date} | _spend_parameters(revenue))
         connection.execute("analyze marts.customer_predictions")
     connection.execute("delete from marts.customer_models where as_of_date = %s", [as_of_date])
-    told = {"as_of": as_of_date, "version": MODEL_VERSION} | _order_parameters(orders) | _spend_parameters(revenue)
-    told |= {"no_orders_because": without.get("predictions"), "no_revenue_because": next(iter(without.values()), None)}
-    connection.execute(MODEL.encode(), limits | told)
+    row = {"as_of": as_of_date, "version": MODEL_VERSION} | _order_parameters(orders) | _spend_parameters(revenue)
+    row |= {"no_orders_because": without.get("predictions"), "no_revenue_because": next(iter(without.values()), None)}
+    connection.execute(MODEL.encode(), limits | row)
     return Fit(as_of_date, limits["customers"], without)
 
 
@@ -159,7 +159,7 @@ def _spending(connection: Connection) -> Spending:
 
 
 def _columns(connection: Connection, query: str) -> list[Numbers]:
-    """The columns of a query, all of them numbers, as arrays of floats."""
+    """Return the columns of a query, which must be numbers, as arrays of floats."""
     with connection.cursor().copy(f"copy ({query}) to stdout (format csv, header)".encode()) as copy:
         text = io.BytesIO(b"".join(copy))
     types = {name: pyarrow.float64() for name in text.readline().decode().strip().split(",")}
@@ -169,7 +169,7 @@ def _columns(connection: Connection, query: str) -> list[Numbers]:
 
 
 def _score(connection: Connection, histories: Histories, model: RepeatBuying) -> None:
-    """Put the scores of each distinct history beside the customers."""
+    """Write the scores of each distinct history to a temporary table, to be joined to the customers."""
     connection.execute(SCORES.encode())
     days = [numpy.rint(column * DAYS_A_WEEK).astype(int) for column in (histories.recency, histories.age)]
     scores = [model.probability_alive(histories), model.expected_orders(histories, DAYS_PREDICTED / DAYS_A_WEEK)]

@@ -1,4 +1,4 @@
-"""Maximum likelihood: one way to find the parameters of both models, and to say when there are none."""
+"""Maximum likelihood: finds the parameters of both models, or raises if there are none."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from scipy.optimize import minimize
 
 Numbers = NDArray[Any]  # of floats
 
-STEEPEST = 1e-5  # of the mean log likelihood, by the logarithm of a parameter: no maximum where it is steeper
+STEEPEST = 1e-5  # slope of the mean log likelihood, by log of a parameter: steeper is no maximum
 
 
 class NoModelError(Exception):
-    """The data tell no parameters; the text says why, in a sentence without customers."""
+    """The data do not determine the parameters; the text gives the reason, without customer data."""
 
 
 def maximize(
@@ -21,10 +21,10 @@ def maximize(
     starts: Sequence[Sequence[float]],
     bounds: Sequence[tuple[float, float]],
 ) -> Numbers:
-    """The parameters (positive, within `bounds`) of the highest likelihood that any of the starts leads to.
+    """Return the parameters (positive, within `bounds`) of the highest likelihood found from any of the starts.
 
-    `mean_log_likelihood`: of the parameters, per customer, with its gradient. The search is on logarithms of
-    parameters: none gets negative, and scales do not matter. Raises NoModelError if no start leads to a maximum.
+    `mean_log_likelihood` returns the likelihood per customer and its gradient. The search uses logarithms of the
+    parameters: none becomes negative, and scales do not matter. Raises NoModelError if no start leads to a maximum.
     """
 
     def downhill(logs: Numbers) -> tuple[float, Numbers]:
@@ -46,12 +46,12 @@ def maximize(
     ]
     maxima = [end for end in ends if numpy.isfinite(end.fun) and _steepness(end.x, end.jac, limits) < STEEPEST]
     if not maxima:
-        raise NoModelError("the likelihood has no maximum that the search finds")
+        raise NoModelError("the search found no maximum of the likelihood")
     best: Numbers = numpy.exp(min(maxima, key=lambda end: float(end.fun)).x)
     return best
 
 
 def _steepness(logs: Numbers, gradient: Numbers, limits: Numbers) -> float:
-    """The steepest way down that stays within the limits: zero at a minimum, also at one on a limit."""
+    """Return the steepest slope that stays within the limits: zero at a minimum, even at one on a limit."""
     step = numpy.clip(logs - gradient, limits[:, 0], limits[:, 1]) - logs
     return float(numpy.abs(step).max())

@@ -1,8 +1,8 @@
-"""BG/NBD: how often customers buy again, and whether they are still customers, from when they bought so far.
+"""BG/NBD: predicts repeat orders, and whether customers are still active, from the days on which they ordered.
 
-While a customer is alive, orders come at random with a rate of their own; after each repeat order the customer leaves
-with a probability of their own. Rates are gamma distributed over customers (shape r, rate alpha), probabilities of
-leaving beta distributed (a, b). Who has bought on one day only has had no occasion to leave: alive for certain.
+While a customer is alive, orders arrive at random at an individual rate; after each repeat order the customer leaves
+with an individual probability. Rates are gamma distributed over customers (shape r, rate alpha), probabilities of
+leaving beta distributed (a, b). A customer with one order day has had no chance to leave, so is alive for certain.
 
 P. S. Fader, B. G. S. Hardie, K. L. Lee: "Counting Your Customers" the Easy Way: An Alternative to the Pareto/NBD
 Model, Marketing Science 24 (2005), 275-284. Numbers in brackets are the paper's equations.
@@ -15,9 +15,9 @@ from scipy.special import digamma, expit, gammaln, hyp2f1
 
 from modeling.likelihood import NoModelError, Numbers, maximize
 
-MINIMUM_REPEAT_CUSTOMERS = 50  # four parameters from fewer customers who came back would be guesswork
+MINIMUM_REPEAT_CUSTOMERS = 50  # four parameters fitted on fewer repeat customers would be guesswork
 STARTS = ((1.0, 1.0, 1.0, 1.0), (0.3, 0.3, 0.5, 2.5), (3.0, 3.0, 0.1, 5.0), (0.05, 0.1, 2.0, 0.5))
-# Beyond these customers are hardly told apart, and gamma functions of a + b + x overflow for those who came lately.
+# Beyond these bounds customers are hardly distinguishable, and gamma functions of a + b + x overflow for recent ones.
 BOUNDS = ((1e-3, 1e2), (1e-3, 1e3), (1e-3, 30.0), (1e-3, 100.0))
 CLOSE_TO_A_POLE = 1e-6
 
@@ -26,8 +26,8 @@ CLOSE_TO_A_POLE = 1e-6
 class Histories:
     """Distinct histories of customers, arrays of the same length.
 
-    `repeats`: days with an order after the first such day (x). `recency`: weeks from the first to the last of them
-    (t_x), `age`: weeks from the first to the day that is the present (T). `customers`: how many have this history.
+    `repeats`: days with an order after the first one (x). `recency`: weeks from the first to the last of them (t_x).
+    `age`: weeks from the first to the as-of day (T). `customers`: number of customers with this history.
     """
 
     repeats: Numbers
@@ -38,7 +38,7 @@ class Histories:
 
 @dataclass(frozen=True)
 class RepeatBuying:
-    """The fitted model; alpha in weeks. `log_likelihood`: natural, of all customers together."""
+    """The fitted model; alpha is in weeks. `log_likelihood` is natural, summed over all customers."""
 
     r: float
     alpha: float
@@ -47,19 +47,19 @@ class RepeatBuying:
     log_likelihood: float
 
     def probability_alive(self, histories: Histories) -> Numbers:
-        """The probability (0-1) that each is still a customer."""
+        """Return the probability (0-1) that each is still a customer."""
         stayed, left = _log_odds(histories, self.r, self.alpha, self.a, self.b)
         alive: Numbers = expit(stayed - left)
         return alive
 
     def expected_orders(self, histories: Histories, weeks: float) -> Numbers:
-        """How many days with an order each will have in the next `weeks`, on average [10].
+        """Return the expected number of days with an order in the next `weeks`, for each history [10].
 
-        Equation 10 with Euler's transformation of its hypergeometric function, two of whose parameters then do not grow
-        with the number of orders. It divides zero by zero at a = 1 and at a + b + x = 1, where it is smooth: there it
-        is taken a millionth beside.
+        Equation 10 with Euler's transformation of its hypergeometric function, so that two of its parameters do not
+        grow with the number of orders. It divides zero by zero at a = 1 and at a + b + x = 1, where it is smooth:
+        there it is evaluated a millionth beside.
 
-        Raises NoModelError if that is not enough, and a number overflows.
+        Raises NoModelError if a number overflows nevertheless.
         """
         a = self.a if abs(self.a - 1) > CLOSE_TO_A_POLE else 1 + CLOSE_TO_A_POLE
         last = a + self.b + histories.repeats - 1
@@ -69,12 +69,12 @@ class RepeatBuying:
         stays_away = numpy.exp((a - 1) * numpy.log1p(-share)) * hyp2f1(a - 1, a + self.b - 1 - self.r, last, share)
         expected: Numbers = last / (a - 1) * (1 - stays_away) * self.probability_alive(histories)
         if not numpy.isfinite(expected).all():
-            raise NoModelError("some customers' expected orders are beyond the numbers that can be computed with")
+            raise NoModelError("some customers' expected orders overflow")
         return expected.clip(min=0.0)
 
 
 def fit_repeat_buying(histories: Histories) -> RepeatBuying:
-    """The parameters of the highest likelihood [6].
+    """Return the parameters of the highest likelihood [6].
 
     Raises NoModelError if too few customers bought on two days, or if the likelihood has no maximum.
     """
@@ -94,7 +94,7 @@ def fit_repeat_buying(histories: Histories) -> RepeatBuying:
 
 
 def _log_odds(histories: Histories, r: float, alpha: float, a: float, b: float) -> tuple[Numbers, Numbers]:
-    """Logarithms of how likely the silence since the last order is if the customer stayed, and if they left then."""
+    """Return log likelihoods of the silence since the last order: if the customer stayed, and if they left then."""
     repeated = histories.repeats > 0
     orders = r + histories.repeats
     stayed = -orders * numpy.log(alpha + histories.age)
@@ -108,10 +108,10 @@ def _log_odds(histories: Histories, r: float, alpha: float, a: float, b: float) 
 
 
 def _mean_log_likelihood(histories: Histories, parameters: Numbers) -> tuple[float, Numbers]:
-    """The log likelihood per customer, and its derivatives by r, alpha, a, b."""
+    """Return the log likelihood per customer, and its derivatives by r, alpha, a, b."""
     r, alpha, a, b = parameters
     x, last, age = histories.repeats, histories.recency, histories.age
-    counts, place = numpy.unique(x, return_inverse=True)  # the costly functions depend on few numbers
+    counts, place = numpy.unique(x, return_inverse=True)  # evaluate the costly functions once per distinct count
     stayed, left = _log_odds(histories, r, alpha, a, b)
     has_left = expit(left - stayed)
     shared = (

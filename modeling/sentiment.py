@@ -1,7 +1,7 @@
-"""Sentiment of English review texts, once per load, by VADER. All other reviews are scored in SQL, by their rating.
+"""Sentiment of English review texts by VADER, once per load. SQL scores all other reviews by their rating.
 
 VADER: Hutto, C.J. & Gilbert, E.E. (2014), "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social
-Media Text", ICWSM-14. The thresholds are its authors' own: https://github.com/cjhutto/vaderSentiment#about-the-scoring.
+Media Text", ICWSM-14. The thresholds are its authors': https://github.com/cjhutto/vaderSentiment#about-the-scoring.
 """
 
 import logging
@@ -23,17 +23,17 @@ Sentiment = Literal["positive", "neutral", "negative"]
 SCORED_LANGUAGE = "en"  # VADER's lexicon is English
 POSITIVE_FROM = 0.05  # compound score, −1 to 1
 NEGATIVE_FROM = -0.05
-# VADER judges sentences, and its time grows with the square of the words; an emoji, four bytes, is two or three words.
-# A text that is nothing but emoji takes 0.3 s at this limit, and took minutes without.
+# VADER expects sentences, and its time grows with the square of the words; an emoji (four bytes) is two or three words.
+# A text of nothing but emoji takes 0.3 s at this limit, and took minutes without it.
 SCORED_BYTES = 3_000
 BATCH_ROWS = 5_000
 
 
 def score_sentiment(day: date, load_id: str, language: str) -> int:
-    """Score the accepted reviews of a load that have a text, and mark the load as scored; return how many were scored.
+    """Score the accepted reviews of a load that have a text, and mark the load as scored; return the number scored.
 
-    Replaces earlier scores of the load. In a language other than "en" the load is only marked. One transaction: a load
-    is never seen half-scored. Raises WarehouseError if Postgres fails.
+    Replaces earlier scores of the load. For a language other than "en" it only marks the load. Runs in one transaction,
+    so a load is never half-scored. Raises WarehouseError if Postgres fails.
     """
     started = time.monotonic()
     scored = 0
@@ -48,7 +48,7 @@ def score_sentiment(day: date, load_id: str, language: str) -> int:
 
 
 def sentiment(text: str) -> Sentiment:
-    """The sentiment of an English text, of its beginning if it is very long."""
+    """Return the sentiment of an English text, judged by its beginning if it is very long."""
     beginning = text.encode()[:SCORED_BYTES].decode(errors="ignore")
     compound: float = _analyzer().polarity_scores(beginning)["compound"]
     if compound >= POSITIVE_FROM:
@@ -57,7 +57,7 @@ def sentiment(text: str) -> Sentiment:
 
 
 def _texts(connection: Connection, day: date, load_id: str) -> Iterator[list[tuple[int, str]]]:
-    """Row numbers and texts in batches: a server-side cursor, so that memory does not grow with the load."""
+    """Yield row numbers and texts in batches, from a server-side cursor so that memory does not grow with the load."""
     with connection.cursor(name="review_texts") as cursor:
         cursor.execute(
             """
@@ -72,7 +72,7 @@ def _texts(connection: Connection, day: date, load_id: str) -> Iterator[list[tup
 
 
 def _score(connection: Connection, day: date, load_id: str, batch: list[tuple[int, str]]) -> int:
-    """Score one batch and write it. A blank text has no sentiment: its rating speaks for it."""
+    """Score one batch and write it. A blank text gets no sentiment: SQL uses its rating."""
     scored = [(number, sentiment(text)) for number, text in batch if text.strip()]
     columns = "_load_id, _day, _row_number, sentiment, sentiment_method"
     with (

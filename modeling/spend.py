@@ -1,8 +1,8 @@
-"""Gamma-gamma: what a customer spends on a day with an order, on average over the long run, from the days seen so far.
+"""Gamma-gamma: the long-run average spending of a customer on a day with an order, from the days so far.
 
-What customers spend on a day varies around a mean of their own (gamma, shape p), and the means vary over customers
-(their rates are gamma distributed, shape q, rate v). Who has bought little is taken to be closer to everybody's mean.
-Spending is taken to be independent of how often customers buy.
+A customer's spending on a day varies around an individual mean (gamma, shape p), and the means vary over customers
+(their rates are gamma distributed, shape q, rate v). A customer with few orders is estimated closer to the overall
+mean. Spending is assumed to be independent of how often customers buy.
 
 P. S. Fader, B. G. S. Hardie: The Gamma-Gamma Model of Monetary Value, 2013, brucehardie.com/notes/025. Numbers in
 brackets are its equations.
@@ -18,15 +18,15 @@ from modeling.repeat_buying import MINIMUM_REPEAT_CUSTOMERS
 
 STARTS = ((1.0, 3.0, 2.0), (6.0, 4.0, 0.5), (0.3, 1.5, 5.0))
 BOUNDS = ((1e-4, 1e4), (1.0, 1e4), (1e-4, 1e5))
-HEAVIEST_TAIL = 1.01  # q: below it the mean of all customers hangs on a few of them
+HEAVIEST_TAIL = 1.01  # q: below it a few customers dominate the overall mean
 
 
 @dataclass(frozen=True)
 class Spending:
-    """What customers spent on repeat days: arrays of the same length, an entry for all customers who are alike in it.
+    """Spending on repeat days: arrays of the same length, one entry for all customers with equal values.
 
-    `repeats`: days with an order after the first (x). `total`: what was spent on them, above zero. `customers`: how
-    many they are.
+    `repeats`: days with an order after the first (x). `total`: money spent on them, above zero. `customers`: number of
+    customers.
     """
 
     repeats: Numbers
@@ -36,9 +36,9 @@ class Spending:
 
 @dataclass(frozen=True)
 class Spend:
-    """The fitted model; v is money. `log_likelihood`: natural, of all customers with repeat days together.
+    """The fitted model; v is money. `log_likelihood` is natural, summed over all customers with repeat days.
 
-    A day's spending is expected to be p (v + total) / (p x + q - 1) [5], for x repeat days on which `total` was spent.
+    The expected spending on a day is p (v + total) / (p x + q - 1) [5], for x repeat days on which `total` was spent.
     """
 
     p: float
@@ -48,10 +48,10 @@ class Spend:
 
 
 def fit_spend(spending: Spending) -> Spend:
-    """The parameters of the highest likelihood [3].
+    """Return the parameters of the highest likelihood [3].
 
-    Raises NoModelError if too few customers spent money on repeat days, if all spent the same, if the mean hangs on a
-    few of them, or if there is no maximum.
+    Raises NoModelError if too few customers spent money on repeat days, if all spent the same, if a few of them
+    dominate the mean, or if there is no maximum.
     """
     customers = int(spending.customers.sum())
     if customers < MINIMUM_REPEAT_CUSTOMERS:
@@ -61,18 +61,18 @@ def fit_spend(spending: Spending) -> Spend:
     means = spending.total / spending.repeats
     if numpy.ptp(means) <= 1e-9 * means.max():
         raise NoModelError("all customers spend the same")
-    unit = float(numpy.average(means, weights=spending.customers))  # the search should not depend on the currency
+    unit = float(numpy.average(means, weights=spending.customers))  # make the search independent of the currency
     scaled = Spending(spending.repeats, spending.total / unit, spending.customers)
     found = maximize(lambda parameters: _mean_log_likelihood(scaled, parameters), STARTS, BOUNDS)
     p, q, v = (float(parameter) for parameter in found)
     if q < HEAVIEST_TAIL:
-        raise NoModelError("a few customers spend so much that the mean says nothing")
+        raise NoModelError("a few customers spend so much that the mean is meaningless")
     log_likelihood = (_mean_log_likelihood(scaled, found)[0] - float(numpy.log(unit))) * customers
     return Spend(p, q, v * unit, log_likelihood)
 
 
 def _mean_log_likelihood(spending: Spending, parameters: Numbers) -> tuple[float, Numbers]:
-    """The log likelihood per customer, and its derivatives by p, q, v."""
+    """Return the log likelihood per customer, and its derivatives by p, q, v."""
     p, q, v = parameters
     x, total = spending.repeats, spending.total
     mean = total / x

@@ -1,1 +1,1 @@
-"""What happened: the ledger of days, the log of steps, the metrics of runs."""
+"""Monitoring: the log of steps, metrics, anomalies, drift, alerts, lineage and the report."""

@@ -1,7 +1,7 @@
-"""Log records as lines: `key=value` (logfmt) or JSON, one a record, with the run, pipeline, day and step it belongs to.
+"""Log records as lines: `key=value` (logfmt) or JSON, one per record, with its run, pipeline, day and step.
 
-No line holds a secret or what is in a row: of an exception it tells the type and the places it came through, and its
-text only if the error is ours.
+No line holds a secret or a row: an exception is logged by its type and traceback locations, and by its text only if it
+is one of Daybreak's errors.
 """
 
 import json
@@ -17,14 +17,14 @@ from typing import Any
 
 from pipeline_errors import public_text
 
-PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f]+")  # logfmt writes it without quotes
+PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f]+")  # written without quotes
 
 _context: ContextVar[Mapping[str, Any]] = ContextVar("log_context", default={})  # noqa: B039 - never changed, replaced
 
 
 @contextmanager
 def context(**fields: object) -> Iterator[None]:
-    """Add these fields to every line that is logged in the block."""
+    """Add these fields to every line logged in the block."""
     token = _context.set({**_context.get(), **fields})
     try:
         yield
@@ -33,7 +33,7 @@ def context(**fields: object) -> Iterator[None]:
 
 
 def logfmt(fields: Mapping[str, Any]) -> str:
-    """Fields as `key=value`, quoted where a value needs it. A None is left out."""
+    """Return fields as `key=value`, quoted if needed. None is left out."""
     return " ".join(f"{name}={_value(value)}" for name, value in fields.items() if value is not None)
 
 
@@ -41,7 +41,7 @@ class LogfmtFormatter(logging.Formatter):
     """A record as one line of logfmt."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line."""
         return logfmt(_fields(record))
 
 
@@ -49,13 +49,13 @@ class JsonFormatter(logging.Formatter):
     """A record as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line."""
         fields = {name: value for name, value in _fields(record).items() if value is not None}
         return json.dumps(fields, default=str, ensure_ascii=False)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Time is UTC. A record that brings its own fields needs no message."""
+    """Return the fields of a record. Time is UTC. A record with extra fields needs no message."""
     own: Mapping[str, Any] | None = getattr(record, "fields", None)
     time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
     return {
@@ -69,7 +69,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _exception(error: BaseException | None) -> str | None:
-    """Type, own text, and the way the error took, innermost place first; then what it came from."""
+    """Return type, public text and traceback locations, innermost first; then those of its causes."""
     chain: list[str] = []
     while error and len(chain) < 5:
         frames = reversed(traceback.extract_tb(error.__traceback__))

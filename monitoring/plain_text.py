@@ -1,4 +1,4 @@
-"""Texts that may leave the machine: one bounded line, without secrets and without the rows that a driver quotes."""
+"""Texts that may leave the machine: one bounded line, without secrets and without rows quoted by drivers."""
 
 import re
 from datetime import date
@@ -7,13 +7,13 @@ from decimal import Decimal
 from pipeline_errors import LONGEST_CAUSE, ConfigurationError
 from pipeline_settings import settings
 
-LONGEST_LINE = 4 * LONGEST_CAUSE  # looked at: a driver's line can hold a whole page
+LONGEST_LINE = 4 * LONGEST_CAUSE  # characters searched: a driver's line can hold a whole page
 
 HIDDEN = (
     (re.compile(r"(?<!\S)\S*@"), "***@"),  # scheme://user:password@host, and the name in an e-mail address
     (re.compile(r"(?i)((?:passw|pwd|token|secret|key)\w*(?:[\"']\s*:|\s*=)\s*)\S+"), r"\1***"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w+/.=~-]{8,}"), r"\1 ***"),
-    # Postgres and Python quote the values that they stumbled over.
+    # Postgres and Python quote the values that cause an error.
     (re.compile(r"\s(?:DETAIL|CONTEXT|LINE \d+):.*"), ""),
     (re.compile(r"(?i)((?:invalid input|out of range|could not convert|invalid literal)[^'\"]*)['\"].*"), r"\1…"),
 )
@@ -21,7 +21,7 @@ USER_OF_URL = re.compile(r"(?<=://)[^/\s]*@")
 
 
 def without_secrets(text: str) -> str:
-    """The text as one line that Postgres can hold, without passwords, tokens, e-mail addresses and quoted rows."""
+    """Return the text as one line for Postgres, without passwords, tokens, e-mail addresses or quoted rows."""
     line = " ".join(_storable(text).split())[:LONGEST_LINE]
     for secret in _known_secrets():
         line = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", line)
@@ -31,18 +31,18 @@ def without_secrets(text: str) -> str:
 
 
 def without_user(url: str) -> str:
-    """The URL without user and password."""
+    """Return the URL without user and password."""
     return USER_OF_URL.sub("", _storable(url))
 
 
 def first_line(error: BaseException) -> str:
-    """The error's type and the first line of its message, without secrets: what somebody else's error may tell."""
+    """Return the error's type and the first line of its message, without secrets: safe for foreign errors."""
     lines = str(error).strip().splitlines()
     return without_secrets(": ".join([type(error).__name__, *lines[:1]]))
 
 
 def as_json_value(value: object) -> object:
-    """What json.dumps cannot write by itself: numbers as numbers, times and days as ISO, the rest as text."""
+    """Convert a value for json.dumps: decimals to numbers, times and days to ISO, others to text."""
     return float(value) if isinstance(value, Decimal) else value.isoformat() if isinstance(value, date) else str(value)
 
 

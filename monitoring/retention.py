@@ -1,6 +1,6 @@
-"""What monitoring forgets, and when. Raw has rules of its own: warehouse.raw_retention.
+"""Retention of monitoring data. Raw data has other rules: warehouse.raw_retention.
 
-What was told is never forgotten: ops.alerts and ops.pipeline_metrics keep what a message of the outbox told.
+Reports are never deleted: ops.alerts and ops.pipeline_metrics keep the contents of the outbox's messages.
 """
 
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from monitoring.alerting import receivers
 from warehouse.connection import Connection
 
-DELIVERED_DAYS = 30  # a message that every receiver has
-UNDELIVERED_DAYS = 90  # one that no receiver of today is waiting for: there was none, or its URL is no longer named
-STEP_RUN_DAYS = 400  # a run of a step: more than a year, to compare with
-PROFILE_DAYS = 400  # a profile of a load, unless it was accepted
+DELIVERED_DAYS = 30  # messages that every receiver has
+UNDELIVERED_DAYS = 90  # messages without a current receiver: there was none, or its URL was removed
+STEP_RUN_DAYS = 400  # runs of steps: more than a year, for comparison
+PROFILE_DAYS = 400  # profiles of loads, except accepted ones
 
 OLD_MESSAGES = """
     select outbox_id from ops.outbox
@@ -32,7 +32,7 @@ OLD_MESSAGES = """
 
 @dataclass(frozen=True)
 class Pruned:
-    """How many went."""
+    """Numbers of deleted rows."""
 
     messages: int = 0
     step_runs: int = 0
@@ -40,7 +40,7 @@ class Pruned:
 
 
 def prune(connection: Connection) -> Pruned:
-    """Remove messages and runs of steps that are older than their limits."""
+    """Delete messages, runs of steps and profiles that are older than their limits."""
     known = [receiver.identity for receiver in receivers.configured()]
     limits = {"delivered_days": DELIVERED_DAYS, "undelivered_days": UNDELIVERED_DAYS, "receivers": known}
     with connection.transaction():

@@ -1,11 +1,11 @@
-"""The cache of product metrics: what marts.product_metrics says, in Redis, for pages that cannot wait for a warehouse.
+"""The cache of product metrics: marts.product_metrics in Redis, for pages that cannot wait for the warehouse.
 
     product:{product_id}:metrics   hash: every column of the product's row, as text
     products:as_of                 as_of_date of these rows
-    products:ids                   set of the cached product ids, so that those who vanish are found without a scan
+    products:ids                   set of the cached product ids, so that removed products are found without a scan
 
-Values: dates as YYYY-MM-DD, booleans as true and false, numbers in plain decimals with the scale of their column; a
-null is a field that is not there. Every key has a time to live: when the pipeline stands still, old numbers disappear.
+Dates are YYYY-MM-DD, booleans true and false, and numbers plain decimals with the scale of their column. A null column
+is a missing field. Every key has a time to live: if the pipeline stops, old numbers disappear.
 """
 
 import logging
@@ -28,11 +28,11 @@ from warehouse.connection import connect
 logger = logging.getLogger(__name__)
 
 TIME_TO_LIVE = timedelta(days=7)
-RENEW_BELOW = timedelta(days=2)  # an unchanged product is written again when it has less time left than this
+RENEW_BELOW = timedelta(days=2)  # renew an unchanged product with less time left than this
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
-COMPARED_AT_ONCE = 1_000  # rows that are read and compared at a time
-SWITCHED_AT_ONCE = 50_000  # changed products in one MULTI; 10,000 take Redis 0.1 s, in which it answers nobody
+COMPARED_AT_ONCE = 1_000  # rows read and compared at a time
+SWITCHED_AT_ONCE = 50_000  # changed products in one MULTI; 10,000 block Redis for 0.1 s
 
 AS_OF_KEY = b"products:as_of"
 IDS_KEY = b"products:ids"
@@ -42,7 +42,7 @@ Hash = dict[bytes, bytes]
 
 @dataclass(frozen=True)
 class CacheReceipt:
-    """What a refresh did, in products."""
+    """The result of a refresh, in products."""
 
     written: int
     unchanged: int
@@ -52,7 +52,7 @@ class CacheReceipt:
 
 @dataclass
 class _Changes:
-    """What one MULTI switches: products to write, ids to remove, ids to list again."""
+    """The changes of one MULTI: products to write, ids to remove, ids to add to the set again."""
 
     hashes: dict[bytes, Hash] = field(default_factory=dict)
     removed: set[bytes] = field(default_factory=set)
@@ -104,7 +104,7 @@ def _update(client: redis.Redis) -> tuple[int, int, int]:
 
 
 def _products() -> Iterator[list[dict[str, Any]]]:
-    """The rows of the mart as they are at one moment, in batches."""
+    """Yield the rows of the mart in batches, from one snapshot."""
     with connect() as connection, connection.cursor(name="product_metrics") as cursor:
         cursor.execute("select * from marts.product_metrics")
         while rows := cursor.fetchmany(COMPARED_AT_ONCE):
@@ -128,12 +128,12 @@ def _key(product_id: bytes) -> bytes:
 
 
 def _differing(client: redis.Redis, wanted: dict[bytes, Hash]) -> dict[bytes, Hash]:
-    """The products that Redis does not hold as they are wanted, or not for long."""
+    """Return the products whose hash in Redis differs, or expires soon."""
     pipeline = client.pipeline(transaction=False)
     for product_id in wanted:
         pipeline.hgetall(_key(product_id))
         pipeline.pttl(_key(product_id))
-    answers = pipeline.execute(raise_on_error=False)  # a key of another type is an error, and is replaced
+    answers = pipeline.execute(raise_on_error=False)  # a key of another type is an error and gets replaced
     renew_below = RENEW_BELOW / timedelta(milliseconds=1)
     return {
         product_id: wanted[product_id]
@@ -143,10 +143,10 @@ def _differing(client: redis.Redis, wanted: dict[bytes, Hash]) -> dict[bytes, Ha
 
 
 def _switch(client: redis.Redis, changes: _Changes, as_of: date | None = None, *, is_last: bool = False) -> None:
-    """Apply changes in one MULTI, each product's fields and time to live together; the last one says as of when."""
+    """Apply changes in one MULTI, each product's fields with its time to live; the last one sets the as-of date."""
     pipeline = client.pipeline(transaction=True)
     for product_id, fields in changes.hashes.items():
-        pipeline.delete(_key(product_id))  # also takes away fields that are null now
+        pipeline.delete(_key(product_id))  # also removes fields that are null now
         pipeline.hset(_key(product_id), items=[part for pair in fields.items() for part in pair])
         pipeline.expire(_key(product_id), TIME_TO_LIVE)
     for product_id in changes.removed:
@@ -164,7 +164,7 @@ def _switch(client: redis.Redis, changes: _Changes, as_of: date | None = None, *
 
 @contextmanager
 def _redis() -> Iterator[redis.Redis]:
-    """A client that gives up soon, and whose errors become CacheUnavailableError. None of them holds the password."""
+    """Yield a client with short timeouts whose errors become CacheUnavailableError. None of them holds the password."""
     url = settings().redis_url
     if url is None:
         raise CacheUnavailableError("REDIS_URL is not set", "Set it, or run `daybreak up` for the embedded one.")
@@ -175,13 +175,13 @@ def _redis() -> Iterator[redis.Redis]:
             socket_timeout=ANSWER_SECONDS,
             retry=Retry(NoBackoff(), 0),  # the next run is the retry
         )
-    except ValueError:  # the message may quote a part of the password
-        raise CacheUnavailableError("REDIS_URL is no URL of a Redis", "Write it as redis://host:6379/0.") from None
+    except ValueError:  # the message may quote part of the password
+        raise CacheUnavailableError("REDIS_URL is not a Redis URL", "Write it as redis://host:6379/0.") from None
     try:
         with client:
             yield client
     except redis.RedisError as error:
         raise CacheUnavailableError(
-            f"Redis did not take the product metrics: {error}",
-            "The marts are right, and the next run heals the cache; check REDIS_URL, Redis' memory and its rights.",
+            f"The product metrics could not be written to Redis: {error}",
+            "The marts are correct; the next run repairs the cache. Check REDIS_URL, Redis' memory and access.",
         ) from None

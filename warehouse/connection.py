@@ -1,4 +1,4 @@
-"""Connections to the warehouse: bounded waits, the role of the step, a clear error, and the version that we need."""
+"""Connections to the warehouse: bounded waits, the step's role, clear errors and a check of the server's version."""
 
 import hashlib
 import re
@@ -24,7 +24,7 @@ SCHEMA_LOCK = 4_021_000_001  # advisory lock: one process at a time creates the 
 
 Connection = psycopg.Connection[dict[str, Any]]
 
-# A peer that is gone is noticed within a minute, by us (libpq's options) and by the server, whose session holds locks.
+# A dead peer is noticed within a minute, on our side (libpq's options) and by the server, whose session holds locks.
 ALIVE: dict[str, Any] = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -33,7 +33,7 @@ ALIVE: dict[str, Any] = {
 }
 HEARD = (
     "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 -c tcp_user_timeout=60s"
-    " -c client_connection_check_interval=5s"  # the statement of a process that was killed ends with it
+    " -c client_connection_check_interval=5s"  # end the statement of a process that was killed
 )
 
 FORMATS = "-c TimeZone=UTC -c DateStyle=ISO -c jit=off"
@@ -41,9 +41,9 @@ FORMATS = "-c TimeZone=UTC -c DateStyle=ISO -c jit=off"
 
 @contextmanager
 def connect(*, autocommit: bool = False, using: Settings | None = None) -> Iterator[Connection]:
-    """A connection whose rows are dicts; commits at the end of the block, rolls back on an exception.
+    """Yield a connection with dict rows; commit at the end of the block, roll back on an exception.
 
-    It has the role of the block (roles.acting_as), where that is set up.
+    The connection takes the role of the block (roles.acting_as) if that role is set up.
 
     Raises WarehouseError if the server cannot be reached or is too old, or if the connection is lost in the block.
     """
@@ -60,21 +60,21 @@ def connect(*, autocommit: bool = False, using: Settings | None = None) -> Itera
                 connection.commit()
         kept_connections.give_back(made_with, connection)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
-        raise LockedError(f"Others hold what we need: {error}", "Run the same command again.") from error
+        raise LockedError(f"Another session holds a lock: {error}", "Run the same command again.") from error
     except psycopg.OperationalError as error:
-        raise WarehouseError(f"Postgres gave up on us: {error}", "Run the same command again.") from error
+        raise WarehouseError(f"The connection to Postgres failed: {error}", "Run the same command again.") from error
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
         raise WarehouseError(
             f"Postgres does not let {roles.wanted_role() or where.pguser} do this: {error}",
-            "Grant it (see daybreak doctor), or connect to a server that takes writes, as the owner of the schemas.",
+            "Grant it (see daybreak doctor), or connect to a writable server as the owner of the schemas.",
         ) from error
     except psycopg.DatabaseError as error:
-        error.args = (_without_rows(error),)  # a traceback may end in a log that others read
+        error.args = (_without_rows(error),)  # a traceback may end up in a shared log
         raise
 
 
 def _without_rows(error: psycopg.Error) -> str:
-    """What Postgres says of an error without its detail, which quotes the row, and without quoted values."""
+    """Return Postgres' message without the detail, which quotes the row, and without quoted values."""
     text = error.diag.message_primary or type(error).__name__
     return text.partition('"')[0] + "…" if isinstance(error, psycopg.DataError) else text
 
@@ -101,7 +101,7 @@ def _opened(where: Settings, options: str) -> Connection:
 
 @contextmanager
 def _closed_after_errors(connection: Connection) -> Iterator[None]:
-    """After an error the transaction is rolled back, and the connection is not used again."""
+    """Roll back after an error, and close the connection."""
     try:
         yield
     except BaseException:
@@ -110,7 +110,7 @@ def _closed_after_errors(connection: Connection) -> Iterator[None]:
 
 
 def role_option() -> str:
-    """The role of the block as an option of libpq, for tools with connections of their own; empty if none is taken."""
+    """Return the role of the block as a libpq option, for tools with their own connections; empty without a role."""
     if roles.wanted_role() is None:
         return ""
     with connect(autocommit=True) as connection:
@@ -119,20 +119,20 @@ def role_option() -> str:
 
 
 def bounded_waits(using: Settings | None = None) -> str:
-    """Options that let no statement wait for ever, on a lock, a dead peer or itself."""
+    """Return options that bound every wait: for locks, for dead peers and for the statement itself."""
     longest = round((using or settings()).step_timeout_minutes * 60_000)
     return f"-c lock_timeout=30s -c idle_in_transaction_session_timeout=10min -c statement_timeout={longest} {HEARD}"
 
 
 def session_options() -> str:
-    """What a tool's own connection to the warehouse begins with: the bounded waits, formats and role of ours."""
+    """Return the session options for a tool's own connection: bounded waits, formats and the role of the block."""
     return f"{bounded_waits()} {FORMATS} {role_option()}".strip()
 
 
 def create_schemas(connection: Connection) -> None:
-    """Create what warehouse/schema.sql declares and is not there yet, and the roles with their grants where we may.
+    """Create the missing objects of warehouse/schema.sql, and the roles and grants if the login user may.
 
-    Nothing is run if all of it is there: `create index if not exists` alone would wait for other runs' loads.
+    Runs nothing if everything exists: even `create index if not exists` would wait for the loads of other runs.
     """
     connection.execute("select pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
     declared = SCHEMA_FILE.read_text()
@@ -147,7 +147,7 @@ def create_schemas(connection: Connection) -> None:
 
 
 def _is_created(connection: Connection, declared: str, digest: str) -> bool:
-    """Whether these very files were run, and nothing of schema.sql was dropped since."""
+    """Return whether these exact files have run and no object of schema.sql was dropped since."""
     row = connection.execute(
         """
         select
@@ -166,7 +166,7 @@ def _is_created(connection: Connection, declared: str, digest: str) -> bool:
 
 
 def unreachable(where: Settings, error: Exception) -> WarehouseError:
-    """The error for a server that does not let us in; libpq's messages hold no password."""
+    """Return the error for a server that refuses the connection; libpq's messages hold no password."""
     server = f"{where.pghost}:{where.pgport}/{where.pgdatabase}"
     return WarehouseError(
         f"Postgres at {server} cannot be reached as {where.pguser}: {error}",

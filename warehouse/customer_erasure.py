@@ -1,6 +1,6 @@
-"""Forgetting a customer: their rows leave the warehouse, and a marker keeps later loads from bringing them back.
+"""Erasure of a customer: delete the rows, and mark the id so that later loads leave its rows out.
 
-The marker is a SHA-256 of the id: the id itself is not kept. Whoever can guess an id can find it again in the marker.
+The marker is a SHA-256 hash; the id itself is not stored. An id that can be guessed can be checked against the marker.
 """
 
 from datetime import date
@@ -12,7 +12,7 @@ from warehouse.connection import Connection
 RAW_TABLES = {"orders": "raw.orders", "reviews": "raw.reviews"}  # by dataset
 LEARNT_TABLES = ["marts.customer_predictions", "marts.customer_segments_history"]
 HASH = "encode(sha256(convert_to({}, 'UTF8')), 'hex')"
-# Of loads and markers one goes before the other: a load that lands meanwhile sees the marker, or is seen by it.
+# Serializes loads and markers: a load that lands meanwhile either sees the marker or is seen by the erasure.
 LOCK = "select pg_advisory_xact_lock(hashtextextended('forget', 0))"
 
 MARK = f"""
@@ -32,7 +32,7 @@ HOLDING = """
 AGAIN = """
     update ops.day_ledger set published_load_id = null where dataset = %(dataset)s and day = any(%(days)s)
 """
-# Counts follow the rows; the rate and the decision stay as they were made.
+# Update the counts; keep the rate and the decision as they were recorded.
 COUNT_AGAIN = """
     with judged as (
         select * from staging.stg_shop__{dataset} where _day = any(%(days)s) and _load_id = any(%(loads)s)
@@ -67,15 +67,15 @@ COUNT_AGAIN = """
 
 
 def mark_forgotten(connection: Connection, customer_id: str) -> None:
-    """Keep rows of this customer out from now on; in the caller's transaction."""
+    """Leave this customer's rows out of later loads; runs in the caller's transaction."""
     connection.execute(LOCK)
     connection.execute(MARK.encode(), {"customer": customer_id})
 
 
 def drop_forgotten(connection: Connection, dataset: str, day: date, load_id: str) -> int:
-    """Remove the rows of forgotten customers from a load that nobody sees yet; returns how many went.
+    """Delete the rows of forgotten customers from a load that is not visible yet; return how many were deleted.
 
-    To be called in the transaction that makes the load visible. Costs nothing as long as nobody is forgotten.
+    Call it in the transaction that makes the load visible. Costs next to nothing while no customer is forgotten.
     """
     connection.execute(LOCK)
     if connection.execute("select from ops.forgotten_customers limit 1").fetchone() is None:
@@ -93,9 +93,9 @@ def drop_forgotten(connection: Connection, dataset: str, day: date, load_id: str
 
 
 def delete_raw_rows(connection: Connection, customer_id: str) -> dict[str, int]:
-    """Delete a customer's rows from raw, and make the days that had them pending; returns rows by dataset.
+    """Delete a customer's rows from raw and make their days pending again; return the deleted rows by dataset.
 
-    Reads all of raw. The counts of the loads and of the gate follow; its rates and decisions stay as they were made.
+    Scans all of raw. Updates the counts of loads and gate results; keeps recorded rates and decisions.
     """
     deleted: dict[str, int] = {}
     for dataset, table in RAW_TABLES.items():
@@ -127,7 +127,7 @@ def delete_raw_rows(connection: Connection, customer_id: str) -> dict[str, int]:
 
 
 def rows_left(connection: Connection, customer_id: str) -> dict[str, int]:
-    """Rows of the customer by table, wherever a table has a column for one: marts, ops, what builds left behind."""
+    """Return the customer's rows by table, in every table of raw, marts, ops and build with a customer column."""
     found = {}
     for table, columns in _tables_with_customers(connection, ["raw", "marts", "ops", "build"]).items():
         condition = sql.SQL(" or ").join(sql.SQL("{} = %(id)s").format(sql.Identifier(column)) for column in columns)
@@ -139,7 +139,7 @@ def rows_left(connection: Connection, customer_id: str) -> dict[str, int]:
 
 
 def clear_build(connection: Connection, customer_id: str) -> None:
-    """Delete the customer's rows from the tables that the last build made: they have been published, or are no more."""
+    """Delete the customer's rows from the tables of the last build, which are published or obsolete by now."""
     for table, columns in _tables_with_customers(connection, ["build"]).items():
         for column in columns:
             statement = sql.SQL("delete from {} where {} = %s")
@@ -147,7 +147,7 @@ def clear_build(connection: Connection, customer_id: str) -> None:
 
 
 def delete_learnt_rows(connection: Connection, customer_id: str) -> None:
-    """Delete what was learnt and kept of the customer outside of builds: the prediction, and the dated history."""
+    """Delete the customer's rows outside of builds: the prediction and the dated history."""
     for table in LEARNT_TABLES:
         if connection.execute("select where to_regclass(%s) is not null", [table]).fetchone() is not None:
             connection.execute(f"delete from {table} where customer_id = %s".encode(), [customer_id])

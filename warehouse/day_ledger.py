@@ -1,4 +1,4 @@
-"""The ledger of days: which loads landed, which one counts for a day, which one readers see."""
+"""The day ledger: the landed loads, the load that counts for each day, and the load that readers see."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from warehouse.connection import Connection
 from warehouse.locks import require_day
 
-if TYPE_CHECKING:  # importing dlt takes a second, and who asks for the state of a day needs none of it
+if TYPE_CHECKING:  # keep dlt out of imports: it takes a second
     from warehouse.load_receipt import LoadReceipt
 
 
-NUMBERS_OF_SETTINGS = ["max_bad_rate", "amount_unit"]  # kept as texts with a judgement: compared by value
+NUMBERS_OF_SETTINGS = ["max_bad_rate", "amount_unit"]  # stored as text in gate results; compared by value
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class LedgerDay:
 
     @property
     def is_pending(self) -> bool:
-        """Whether readers do not see yet what was admitted."""
+        """Whether readers do not see the admitted load yet."""
         return self.admitted_load_id != self.published_load_id
 
 
 def record_load(connection: Connection, receipt: "LoadReceipt") -> None:
-    """Make a load visible: from here on it has landed whole.
+    """Record a load as landed, which makes it visible.
 
     Raises DayBusyError if another run has taken the day over.
     """
@@ -55,7 +55,7 @@ def record_load(connection: Connection, receipt: "LoadReceipt") -> None:
 
 
 def day_state(connection: Connection, dataset: str, day: date) -> LedgerDay:
-    """The ledger's entry of a day; one without loads if there is none yet."""
+    """Return the ledger's entry of a day, without loads if there is none yet."""
     row = connection.execute(
         "select admitted_load_id, published_load_id from ops.day_ledger where dataset = %s and day = %s", [dataset, day]
     ).fetchone()
@@ -63,7 +63,7 @@ def day_state(connection: Connection, dataset: str, day: date) -> LedgerDay:
 
 
 def newest_load(connection: Connection, dataset: str, day: date) -> str | None:
-    """The load of a day that landed last and is still in raw."""
+    """Return the newest load of a day that is still in raw."""
     row = connection.execute(
         """
         select load_id from ops.loads
@@ -76,7 +76,7 @@ def newest_load(connection: Connection, dataset: str, day: date) -> str | None:
 
 
 def admitted_twin(connection: Connection, receipt: "LoadReceipt") -> str | None:
-    """The day's admitted load, if it has the same rows as this one and was judged by the settings in force."""
+    """Return the day's admitted load if it has the same rows and was judged by the current settings."""
     row = connection.execute(
         """
         select loads.load_id
@@ -96,13 +96,13 @@ def admitted_twin(connection: Connection, receipt: "LoadReceipt") -> str | None:
 
 
 def is_scored(connection: Connection, load_id: str) -> bool:
-    """Whether a load's texts have been scored for sentiment."""
+    """Return whether the sentiment of a load's texts has been scored."""
     row = connection.execute("select scored_at from ops.loads where load_id = %s", [load_id]).fetchone()
     return row is not None and row["scored_at"] is not None
 
 
 def unscored_days(connection: Connection, dataset: str) -> list[tuple[date, str]]:
-    """The days whose admitted load waits for its sentiment, which a killed run has left, each with that load."""
+    """Return the days whose admitted load is not scored yet, as a killed run leaves them, with that load."""
     rows = connection.execute(
         """
         select ledger.day, loads.load_id
@@ -119,7 +119,7 @@ def unscored_days(connection: Connection, dataset: str) -> list[tuple[date, str]
 
 
 def is_health_behind(connection: Connection) -> bool:
-    """Whether customer_health lacks customers that were published since, or a day that both datasets have published."""
+    """Return whether customer_health lacks published customers, or a day that both datasets have published."""
     row = connection.execute(
         """
         select
@@ -143,7 +143,7 @@ def is_health_behind(connection: Connection) -> bool:
 
 
 def pending_days(connection: Connection, dataset: str) -> list[date]:
-    """The days whose admitted load readers do not see yet, in order."""
+    """Return the days whose admitted load is not published yet, in order."""
     rows = connection.execute(
         """
         select day from ops.day_ledger
@@ -156,7 +156,7 @@ def pending_days(connection: Connection, dataset: str) -> list[date]:
 
 
 def pending_rows(connection: Connection, dataset: str) -> int:
-    """How many rows the loads have that are admitted and not yet published."""
+    """Return the number of rows in loads that are admitted and not published yet."""
     row = connection.execute(
         """
         select coalesce(sum(loads.row_count), 0) as rows
@@ -170,19 +170,19 @@ def pending_rows(connection: Connection, dataset: str) -> int:
 
 
 def newest_publication(connection: Connection) -> int:
-    """The number of the newest publication of any pipeline; 0 before the first."""
+    """Return the number of the newest publication of any pipeline; 0 before the first."""
     row = connection.execute("select coalesce(max(publication_id), 0) as newest from ops.publications").fetchone()
     return int(row["newest"]) if row else 0
 
 
 def has_published(connection: Connection, pipeline: str) -> bool:
-    """Whether readers see anything of this pipeline yet."""
+    """Return whether this pipeline has published anything yet."""
     row = connection.execute("select from ops.publications where pipeline = %s limit 1", [pipeline]).fetchone()
     return row is not None
 
 
 def rows_published_since(connection: Connection, publication_id: int, pipelines: Sequence[str]) -> dict[str, int]:
-    """Rows written per mart by these pipelines' publications after this one."""
+    """Return the rows written per mart by these pipelines' publications after this one."""
     rows = connection.execute(
         "select rows_published from ops.publications where publication_id > %s and pipeline = any(%s)",
         [publication_id, list(pipelines)],

@@ -7,7 +7,7 @@ ops.publications, ops.publication_days, ops.build_results, ops.customer_changes,
 ops.field_profiles
 from daybreak_loader, daybreak_transformer;
 
--- The loader lets data in: landing, gate, sentiment. dlt makes tables of its own for what it has loaded.
+-- The loader runs landing, gate and sentiment. dlt creates tables for its load state.
 grant usage, create on schema raw to daybreak_loader;
 grant usage on schema staging, ops to daybreak_loader;
 grant select, insert, delete on raw.orders, raw.reviews, staging.review_sentiment to daybreak_loader;
@@ -22,7 +22,7 @@ grant
 insert (dataset, day, admitted_load_id, admitted_at), update (admitted_load_id, admitted_at)
 on ops.day_ledger to daybreak_loader;
 
--- The transformer owns what dbt makes, and publishes. What dbt makes in ops are the superseded rows.
+-- The transformer owns dbt's tables and publishes. In ops, dbt creates the tables of superseded rows.
 grant usage on schema raw to daybreak_transformer;
 grant usage, create on schema staging, build, marts, quarantine, ops to daybreak_transformer;
 grant select on raw.orders, raw.reviews, staging.review_sentiment to daybreak_transformer;
@@ -31,11 +31,11 @@ grant update (published_load_id, published_at) on ops.day_ledger to daybreak_tra
 grant select, insert on ops.publications, ops.publication_days to daybreak_transformer;
 grant select, insert, update, delete on ops.build_results, ops.customer_changes to daybreak_transformer;
 
--- What it makes from now on can be read by whom it is for.
+-- Tables that the transformer creates later are readable for their users.
 alter default privileges for role daybreak_transformer in schema staging grant select on tables to daybreak_loader;
 alter default privileges for role daybreak_transformer in schema marts grant select on tables to daybreak_reader;
 
--- What was made before there were roles, or by dbt without them, changes hands.
+-- Tables from before the roles existed, or built without them, change owner.
 do $$
 declare
     relation record;
@@ -72,10 +72,10 @@ begin
 end
 $$;
 
--- What schema.sql has made for readers.
+-- The tables of schema.sql that readers may select from.
 grant select on marts.customer_models, marts.customer_predictions to daybreak_reader;
 
--- The gate and dbt's unit tests use temporary tables. Everybody may make them, where nobody has taken that away.
+-- The gate and dbt's unit tests use temporary tables. PUBLIC has this privilege unless an administrator revoked it.
 do $$
 begin
     if not has_database_privilege('daybreak_loader', current_database(), 'temporary') then

@@ -1,4 +1,4 @@
-"""What a landing hands on. Apart from the landing itself, so that who is handed it imports no dlt."""
+"""The receipt of a landing. Separate from the landing itself, so that its users need not import dlt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class LoadReceipt:
-    """What landed: a load of a dataset's day. It stands in raw whole, and nobody sees it before the ledger says so.
+    """A landed load of a dataset's day. It is complete in raw, and invisible until the ledger records it.
 
-    `fingerprint` is equal for loads with equal rows in equal order; `undeclared_fields` went to _extra. `profile`: what
-    the fields look like, as it is stored; none if that could not be told. `skipped`: rows of other days that came too.
+    `fingerprint` is equal for loads with equal rows in equal order. `undeclared_fields` went to _extra. `profile` is
+    the stored field profile, or None if it could not be computed. `skipped` counts rows of other days in the response.
     """
 
     dataset: str

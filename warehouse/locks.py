@@ -1,8 +1,8 @@
-"""Advisory locks: one run per dataset and day, one build per pipeline. They end with their connection.
+"""Advisory locks: one run per dataset and day, one build per pipeline. A lock ends with its connection.
 
-So a run that was cut off from Postgres, or slept too long, loses its day without noticing, and another may have it by
-the time it wakes up. Therefore each holder of a day gets a number, its fencing token, and what it writes that counts
-for the day is refused once there is a higher one (M. Kleppmann, Designing Data-Intensive Applications, chapter 8).
+A run that is cut off from Postgres or paused for too long loses its day without noticing, and another run may take the
+day meanwhile. Therefore each holder of a day gets a fencing token, and its writes for the day are refused once a higher
+token exists (M. Kleppmann, Designing Data-Intensive Applications, chapter 8).
 """
 
 import logging
@@ -36,16 +36,16 @@ _tokens: ContextVar[Mapping[tuple[str, date], int] | None] = ContextVar("tokens"
 
 @contextmanager
 def day_lock(dataset: str, day: date) -> Iterator[None]:
-    """Hold a dataset's day, or raise DayBusyError at once if another run holds it."""
+    """Hold a dataset's day; raise DayBusyError at once if another run holds it."""
     with day_locks(dataset, [day]):
         yield
 
 
 @contextmanager
 def day_locks(dataset: str, days: Sequence[date]) -> Iterator[Sequence[date]]:
-    """Hold the first of these days, up to one that another run holds; yields them.
+    """Hold these days in order, up to the first one that another run holds; yield the held days.
 
-    Raises DayBusyError at once if that is the very first.
+    Raises DayBusyError at once if another run holds the first day.
     """
     with connect(autocommit=True) as connection, ExitStack() as held:
         tokens = dict(_tokens.get() or {})
@@ -58,7 +58,7 @@ def day_locks(dataset: str, days: Sequence[date]) -> Iterator[Sequence[date]]:
             assert row is not None
             tokens[dataset, day] = row["token"]
         if not days:
-            raise DayBusyError(f"{dataset} of {day} is being worked on by another run", "Wait for it to end.")
+            raise DayBusyError(f"{dataset} of {day} is being worked on by another run", "Wait until that run ends.")
         before = _tokens.set(tokens)
         try:
             yield days
@@ -67,9 +67,9 @@ def day_locks(dataset: str, days: Sequence[date]) -> Iterator[Sequence[date]]:
 
 
 def require_day(connection: Connection, dataset: str, day: date) -> None:
-    """See to it that nobody takes the day over before this transaction ends.
+    """Keep other runs from taking the day over until this transaction ends.
 
-    Raises DayBusyError if somebody has. Where the day is not held by day_lock there is nothing to be taken over.
+    Raises DayBusyError if one already has. Does nothing if this run does not hold the day by day_lock.
     """
     token = (_tokens.get() or {}).get((dataset, day))
     if token is None:
@@ -80,19 +80,19 @@ def require_day(connection: Connection, dataset: str, day: date) -> None:
     if row is None or row["token"] != token:
         raise DayBusyError(
             f"{dataset} of {day} was taken over by another run while this one was cut off from Postgres",
-            "Nothing that came after counts; the other run goes on.",
+            "Nothing that this run wrote since counts; the other run continues.",
         )
 
 
 @contextmanager
 def pipeline_lock(pipeline: str, wait_seconds: float) -> Iterator[None]:
-    """Hold a pipeline's build, waiting up to `wait_seconds` for another build of it; then raise DayBusyError."""
+    """Hold a pipeline's build; wait up to `wait_seconds` for another build of it, then raise DayBusyError."""
     deadline = time.monotonic() + wait_seconds
     with connect(autocommit=True) as connection:
         name = f"build {pipeline}"
         while not _try_lock(connection, name):
             if time.monotonic() > deadline:
-                raise DayBusyError(f"{pipeline} is being built by another run", "Wait for it to end.")
+                raise DayBusyError(f"{pipeline} is being built by another run", "Wait until that run ends.")
             time.sleep(POLL_SECONDS)
         try:
             yield
@@ -101,12 +101,12 @@ def pipeline_lock(pipeline: str, wait_seconds: float) -> Iterator[None]:
 
 
 def once_more(locked: Callable[[], T]) -> T:
-    """The result of a call, tried again once if others held what it needed: by then a reader's query has ended."""
+    """Call a function, and once more if it raised LockedError: the other session has usually ended by then."""
     trying = Retrying(
         retry=retry_if_exception_type(LockedError),
         stop=stop_after_attempt(2),
         wait=wait_random(1, 3),
-        before_sleep=lambda state: logger.warning("Once more: %s", state.outcome and state.outcome.exception()),
+        before_sleep=lambda state: logger.warning("Trying once more: %s", state.outcome and state.outcome.exception()),
         reraise=True,
     )
     return trying(locked)
@@ -118,6 +118,6 @@ def _try_lock(connection: Connection, name: str) -> bool:
 
 
 def _unlock(connection: Connection, name: str) -> None:
-    """Let go at once: Postgres may notice a closed connection late, and the next run would find the day busy."""
-    with suppress(psycopg.OperationalError):  # a connection that is lost holds nothing
+    """Unlock at once: Postgres may notice a closed connection late, and the next run would find the day busy."""
+    with suppress(psycopg.OperationalError):  # a lost connection holds no locks
         connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [name])

@@ -1,7 +1,7 @@
-"""Which loads stay in raw, and which go. Their rows in ops stay as the day's history.
+"""Retention of loads in raw. The rows in ops stay as the history of each day.
 
-The admitted and the published load of a day never go: marts are a function of them. Nor does its newest load: it is
-what a retry of the gate and `daybreak replay` judge, and what quarantine shows.
+The admitted and the published load of a day are never pruned: the marts are computed from them. Neither is its newest
+load, which `daybreak replay` and a retry of the gate judge, and which quarantine shows.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ BEYOND_THE_NEWEST = """
             from ops.day_ledger where dataset = %(dataset)s and day = %(day)s
         )
 """
-# A load is superseded when a newer one of its day has landed.
+# A load is superseded once a newer load of its day has landed.
 SUPERSEDED = """
     with loads as (
         select *, lead(landed_at) over (partition by dataset, day order by landed_at) as superseded_at from ops.loads
@@ -42,8 +42,8 @@ SUPERSEDED = """
         and loads.load_id is distinct from ledger.published_load_id
     group by loads.day
 """
-# What a killed run has left: ops.loads does not know it, and its id begins with the time. Goes through the index from
-# load to load, without a look at each row.
+# Loads of killed runs: not in ops.loads, with an id that begins with the time. A loose index scan goes from load to
+# load without reading every row.
 HALF_LANDED = """
     with recursive landed as (
         (select _day, _load_id from {table} order by _day, _load_id limit 1)
@@ -63,7 +63,7 @@ HALF_LANDED = """
 
 
 def prune_day(connection: Connection, dataset: str, day: date) -> int:
-    """Remove a day's loads that no longer count, but for the newest RAW_LOADS_KEPT; returns how many went."""
+    """Delete a day's loads that no longer count, except the newest RAW_LOADS_KEPT; return how many were deleted."""
     values = {"dataset": dataset, "day": day, "kept": settings().raw_loads_kept}
     load_ids = [row["load_id"] for row in connection.execute(BEYOND_THE_NEWEST, values)]
     _remove(connection, dataset, day, load_ids)
@@ -71,10 +71,10 @@ def prune_day(connection: Connection, dataset: str, day: date) -> int:
 
 
 def prune_superseded(datasets: Iterable[str]) -> int:
-    """Remove what was superseded or left behind more than RAW_SUPERSEDED_DAYS ago; returns how many loads went.
+    """Delete loads superseded or left half-landed more than RAW_SUPERSEDED_DAYS ago; return how many were deleted.
 
-    For between two runs. It takes no day's lock, which would turn a run of that day away: runs judge newer loads than
-    these. A build that began before its load was superseded, so many days ago, would end red, and be built again.
+    Runs between two runs. It takes no lock on days, which would turn away a run of that day: runs judge newer loads
+    than these. A build that started before its load was superseded that long ago would fail and be built again.
     """
     removed = 0
     with acting_as(LOADER), connect(autocommit=True) as connection:
@@ -89,7 +89,7 @@ def prune_superseded(datasets: Iterable[str]) -> int:
 
 
 def _remove(connection: Connection, dataset: str, day: date, load_ids: list[str]) -> None:
-    """Rows first, then the ledger: the order in which a customer is forgotten, so that neither waits for the other."""
+    """Delete the rows first, then update the ledger: erasures of customers lock in the same order, so no deadlock."""
     if not load_ids:
         return
     tables = [sql.Identifier("raw", dataset)]

@@ -1,9 +1,9 @@
-"""The group roles: what lets data in, what transforms and publishes it, what reads it. A step acts as one of them.
+"""The group roles: loader, transformer and reader. A step acts as one of them.
 
-The login user (PGUSER) is a member of all three, and owns the ledger and the log in `ops`: it creates what schema.sql
-declares, and keeps the log of steps, the messages and what people are shown of them. What handles the shop's data or
-runs other people's code on it takes a role first: dlt and Great Expectations the loader's, dbt the transformer's, the
-cache the reader's. Where the login user is no member, everything works as the login user.
+The login user (PGUSER) is a member of all three and owns the ledger and the log in `ops`: it creates the objects of
+schema.sql, and writes the log of steps and the messages. Code that handles the shop's data, or runs third-party
+libraries on it, takes a role first: dlt and Great Expectations the loader's, dbt the transformer's, the cache the
+reader's. If the login user is no member, every step works as the login user.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ ROLES = [LOADER, TRANSFORMER, READER]
 
 Connection = psycopg.Connection[dict[str, Any]]
 
-# Conditions on a row of pg_roles: we may take it, and grants.sql has given it the schema that it works in.
+# Conditions on a row of pg_roles: the login user may take the role, and grants.sql has given it its schema.
 IS_OURS = "pg_has_role(session_user, oid, 'usage') and pg_has_role(session_user, oid, 'set')"
 IS_PLACED = """coalesce(has_schema_privilege(
     oid,
@@ -52,7 +52,7 @@ _role: ContextVar[str | None] = ContextVar("role", default=None)
 
 @contextmanager
 def acting_as(role: str | None) -> Iterator[None]:
-    """What connects to the warehouse in this block takes the role, where it is set up; None: the login user itself."""
+    """Make connections opened in this block take the role, if it is set up; None means the login user."""
     before = _role.set(role)
     try:
         yield
@@ -61,26 +61,26 @@ def acting_as(role: str | None) -> Iterator[None]:
 
 
 def wanted_role() -> str | None:
-    """The role of the block that we are in; None for the login user itself."""
+    """Return the role of the current block; None for the login user."""
     return _role.get()
 
 
 def take_role(connection: Connection) -> None:
-    """Take the role of the block on a new connection that commits by itself: a rollback would give it back."""
+    """Take the role of the block on a new connection in autocommit mode: a rollback would reset it."""
     if wanted_role():
         connection.execute(TAKE.encode(), [wanted_role()])
 
 
 def are_ours(connection: Connection) -> bool:
-    """Whether the roles are there and the login user is a member of all of them."""
+    """Return whether the roles exist and the login user is a member of all of them."""
     return len(_state(connection)["ours"]) == len(ROLES)
 
 
 def are_settled(connection: Connection) -> bool:
-    """Whether roles.sql and grants.sql would change nothing.
+    """Return whether roles.sql and grants.sql would change nothing.
 
-    They would where roles may be created or have come since, and where dbt's models belong to the login user: they
-    were made before there were roles, or restored without them.
+    They change something if roles may be created or have been added since, or if dbt's models belong to the login user:
+    built before the roles existed, or restored without them.
     """
     state = _state(connection)
     if len(state["ours"]) == len(ROLES):
@@ -91,7 +91,7 @@ def are_settled(connection: Connection) -> bool:
 
 
 def remedy(connection: Connection) -> str | None:
-    """The SQL that an administrator runs so that steps can take roles; None where they can, or will after a run."""
+    """Return the SQL for an administrator to let steps take roles; None if they can, or will after a run."""
     state = _state(connection)
     missing = [role for role in ROLES if role not in state["there"]]
     foreign = [role for role in ROLES if role not in state["ours"]]

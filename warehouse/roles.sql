@@ -1,5 +1,5 @@
--- The group roles of Daybreak, and the login user as a member of them. Roles belong to the cluster: they are made where we
--- may. Where we may not, an administrator can; `daybreak doctor` says how, and until then all steps work as the login user.
+-- The group roles of Daybreak, with the login user as a member. Roles belong to the cluster, and are created if the
+-- login user may. Otherwise an administrator can; `daybreak doctor` shows how; until then all steps work as the login user.
 do $$
 declare
     wanted text;
@@ -9,7 +9,7 @@ begin
             if to_regrole(wanted) is null then
                 execute format('create role %I nologin', wanted);
             end if;
-            -- whoever creates a role may grant it, and is no full member yet; a superuser need not be one
+            -- the creator of a role may grant it, but is no full member yet; a superuser need not be one
             if not (pg_has_role(wanted, 'usage') and pg_has_role(wanted, 'set')) then
                 execute format('grant %I to current_user with inherit true, set true', wanted);
             end if;
@@ -20,7 +20,7 @@ begin
 end
 $$;
 
--- Readers may select from marts, and from nothing else.
+-- Readers may select from marts and nothing else.
 do $$
 declare
     relation record;

@@ -1,6 +1,6 @@
--- Schemas, the ledger of days, and what every step writes about itself. Idempotent; run before each use.
--- dlt fills raw.*, dbt makes staging.*, build.*, marts.* and quarantine.*; everything here belongs to neither.
--- Who may do what with it: roles.sql and grants.sql.
+-- Schemas, the day ledger, and the log tables of every step. Idempotent; run before each use.
+-- dlt fills raw.*, dbt builds staging.*, build.*, marts.* and quarantine.*; the tables below belong to neither.
+-- Privileges: roles.sql and grants.sql.
 
 create schema if not exists raw;
 create schema if not exists staging;
@@ -9,13 +9,13 @@ create schema if not exists marts;
 create schema if not exists quarantine;
 create schema if not exists ops;
 
--- Tables that had other names in 0.1.0.
+-- Tables that were renamed after 0.1.0.
 alter table if exists ops.day_fences rename to fencing_tokens;
 alter table if exists ops.int_orders_shadowed rename to int_orders_superseded;
 alter table if exists ops.int_reviews_shadowed rename to int_reviews_superseded;
 
--- Rows as the shop's API sent them: declared fields as exact text, versioned by load. dlt would make these tables too;
--- they stand here for the index, and so that staging has its columns before the first load.
+-- Rows as sent by the shop's API: declared fields as exact text, versioned by load. dlt could create these tables; they
+-- are declared here for the index, and so that staging has its columns before the first load.
 create table if not exists raw.orders (
     _load_id text not null,
     _day date not null,
@@ -25,9 +25,9 @@ create table if not exists raw.orders (
     total_amount text,
     order_date text,
     status text,
-    items text,  -- JSON: what the order consists of, where the shop tells it
+    items text,  -- JSON: the items of the order, if the shop sends them
     _extra text,   -- JSON of the undeclared fields, keys sorted; of the whole record if it is not an object; null if none
-    _escaped text  -- names of declared fields with text that Postgres cannot hold (landed escaped), comma-separated
+    _escaped text  -- declared fields that landed escaped because Postgres cannot store their text, comma-separated
 );
 alter table raw.orders add column if not exists items text;
 create index if not exists orders_day_load on raw.orders (_day, _load_id);
@@ -47,7 +47,7 @@ create table if not exists raw.reviews (
 );
 create index if not exists reviews_day_load on raw.reviews (_day, _load_id);
 
--- What of shop.toml the staging views judge rows by; one row per dataset, replaced when the file changes.
+-- The settings of shop.toml that the staging views judge rows by; one row per dataset, replaced when the file changes.
 create table if not exists ops.dataset_settings (
     dataset text primary key,
     time_zone text not null,
@@ -56,18 +56,18 @@ create table if not exists ops.dataset_settings (
     max_text_bytes integer not null,
     max_bad_rate numeric not null,
     language text not null,
-    amount_unit numeric not null default 1,  -- what 1 of the shop's amounts is worth: 0.01 where it counts in cents
-    non_revenue_statuses text[] not null default '{}',  -- of orders: filled from shop.toml as soon as it stands
+    amount_unit numeric not null default 1,  -- value of 1 in the shop's amounts: 0.01 for cents
+    non_revenue_statuses text[] not null default '{}',  -- of orders, from shop.toml
     date_format text not null default 'iso',
-    day_is text not null default 'order_date',  -- or 'updated': the logical day is that of an order's last change
-    date_pattern text,  -- of a date_format that is neither ISO 8601 nor Unix time, with what its groups are rewritten to
+    day_is text not null default 'order_date',  -- or 'updated': the logical day is the day of an order's last change
+    date_pattern text,  -- of a date_format that is neither ISO 8601 nor Unix time, with the replacement for its groups
     date_rewritten text,
-    amount_format text not null default '1234.56',  -- this amount as the shop writes it
-    amount_pattern text,  -- of another format than that, with the signs before cents and between thousands
+    amount_format text not null default '1234.56',  -- 1234.56 in the shop's notation
+    amount_pattern text,  -- for other notations, with the decimal and thousands separators
     amount_signs text,
-    item_product_id text[],  -- where it stands in an item of an order; null: the shop tells no items
+    item_product_id text[],  -- path within an item of an order; null: the shop sends no items
     item_quantity text[],
-    item_price text[],  -- of one
+    item_price text[],  -- per unit
     item_total text[]  -- of the whole line
 );
 alter table ops.dataset_settings add column if not exists amount_unit numeric not null default 1;
@@ -84,7 +84,7 @@ alter table ops.dataset_settings add column if not exists amount_format text not
 alter table ops.dataset_settings add column if not exists amount_pattern text;
 alter table ops.dataset_settings add column if not exists amount_signs text;
 
--- One row per load that landed whole. A load without a row here is half-landed: invisible, and pruned.
+-- One row per completely landed load. A load without a row here is half-landed: invisible, and pruned later.
 create table if not exists ops.loads (
     load_id text primary key,
     dataset text not null,
@@ -96,23 +96,23 @@ create table if not exists ops.loads (
     landed_at timestamptz not null default clock_timestamp(),
     scored_at timestamptz,
     pruned_at timestamptz,
-    skipped_count integer not null default 0  -- rows of other days that the shop told too, and that did not land
+    skipped_count integer not null default 0  -- rows of other days in the response, which did not land
 );
 alter table ops.loads add column if not exists skipped_count integer not null default 0;
 create index if not exists loads_dataset_day on ops.loads (dataset, day, landed_at);
 
--- What the fields of a load look like, from a sample of its rows: counts and formats, no ids and no texts.
+-- Profiles of a load's fields, from a sample of its rows: counts and formats, no ids and no texts.
 create table if not exists ops.field_profiles (
     load_id text primary key references ops.loads (load_id),
     dataset text not null,
     day date not null,
     profile jsonb not null,
-    breaks_contract boolean,  -- null: not compared yet. What breaks the contract teaches nothing of it
+    breaks_contract boolean,  -- null: not compared yet. A load that breaks the contract is not learned from
     profiled_at timestamptz not null default clock_timestamp()
 );
 create index if not exists field_profiles_day on ops.field_profiles (dataset, day);
 
--- From which load on another contract holds, because somebody said so. Loads of days before it say nothing any more.
+-- The loads from which on an operator accepted another contract. Loads of earlier days no longer shape the contract.
 create table if not exists ops.accepted_contracts (
     dataset text not null,
     day date not null,
@@ -122,7 +122,7 @@ create table if not exists ops.accepted_contracts (
     primary key (dataset, day)
 );
 
--- Which load counts for a day, and which one readers see.
+-- The load that counts for each day, and the load that readers see.
 create table if not exists ops.day_ledger (
     dataset text not null,
     day date not null,
@@ -136,7 +136,7 @@ create table if not exists ops.day_ledger (
 create index if not exists day_ledger_pending on ops.day_ledger (dataset, day)
 where admitted_load_id is distinct from published_load_id;
 
--- The number of the run that holds a day, higher for each: what an earlier holder writes does not count (warehouse/locks.py).
+-- The fencing token of the run that holds a day, higher for each run: warehouse/locks.py refuses earlier ones.
 create table if not exists ops.fencing_tokens (
     dataset text not null,
     day date not null,
@@ -144,7 +144,7 @@ create table if not exists ops.fencing_tokens (
     primary key (dataset, day)
 );
 
--- The gate's decision on a load, with the counts and the settings that it followed from.
+-- The gate's decision on a load, with its counts and settings.
 create table if not exists ops.gate_results (
     load_id text primary key references ops.loads (load_id),
     dataset text not null,
@@ -163,7 +163,7 @@ create table if not exists ops.gate_results (
 );
 create index if not exists gate_results_dataset_day on ops.gate_results (dataset, day, decided_at);
 
--- How each day stands, for people: what readers see of it, and how its newest load was judged.
+-- The state of each day, for people: the published load, and the gate's result on the newest load.
 create or replace view ops.day_states as
 with newest_results as (
     select distinct on (dataset, day) * from ops.gate_results order by dataset, day, decided_at desc
@@ -194,13 +194,13 @@ create table if not exists staging.review_sentiment (
     primary key (_load_id, _row_number)
 );
 
--- Customers who asked to be forgotten: their rows are left out of every later load.
+-- Erased customers: their rows are left out of every later load.
 create table if not exists ops.forgotten_customers (
     customer_hash text primary key,  -- SHA-256 of the id
     forgotten_at timestamptz not null default clock_timestamp()
 );
 
--- What each publish changed. The newest row of a pipeline is the state that readers see.
+-- The changes of each publish. The newest row of a pipeline is the state that readers see.
 create table if not exists ops.publications (
     publication_id bigint generated always as identity primary key,
     pipeline text not null,
@@ -215,7 +215,7 @@ create table if not exists ops.publications (
 alter table ops.publications add column if not exists published_by text not null default session_user;
 create index if not exists publications_pipeline on ops.publications (pipeline, publication_id desc);
 
--- Which load of each day a publication made visible.
+-- The load of each day that a publication made visible.
 create table if not exists ops.publication_days (
     publication_id bigint not null references ops.publications (publication_id),
     dataset text not null,
@@ -225,7 +225,7 @@ create table if not exists ops.publication_days (
 );
 create index if not exists publication_days_day on ops.publication_days (day, dataset);
 
--- Which nodes of a build are green or red: publish looks here, so that retries and single nodes add up.
+-- The status of each node of a build. Publish reads it, so that retries and single-node runs add up.
 create table if not exists ops.build_results (
     build_id text not null,
     node text not null,
@@ -234,19 +234,19 @@ create table if not exists ops.build_results (
     primary key (build_id, node)
 );
 
--- Customers whose orders or reviews were published since customer_health last followed.
+-- Customers whose orders or reviews were published since customer_health was last built.
 create table if not exists ops.customer_changes (
     customer_id text primary key,
     build_id text not null  -- the build that changed the customer last
 );
 
--- What was learnt from all customers, weekly: one row per fit, for readers (docs/decisions/0012). Limits are the values that
--- 20, 40, 60 and 80% of the customers do not exceed; parameters as in modeling/.
+-- The weekly models of all customers: one row per fit, for readers (docs/decisions/0012). 20, 40, 60 and 80% of the
+-- customers do not exceed the limits; parameters as in modeling/.
 create table if not exists marts.customer_models (
-    as_of_date date primary key,  -- orders up to this day were learnt from
+    as_of_date date primary key,  -- fitted on orders up to this day
     model_version text not null,
     customers bigint not null,
-    repeat_customers bigint not null,  -- with orders on two days at least
+    repeat_customers bigint not null,  -- with orders on at least two days
     recency_limits integer[],          -- days
     frequency_limits bigint[],         -- orders
     monetary_limits numeric[],         -- money
@@ -261,7 +261,7 @@ create table if not exists marts.customer_models (
     v double precision,
     revenue_log_likelihood double precision,
     no_revenue_because text,
-    history_as_of_date date,  -- the day whose segments and metrics were kept after it; null before
+    history_as_of_date date,  -- the day of the segments and metrics stored after the fit; null before
     fitted_at timestamptz not null default clock_timestamp()
 );
 
@@ -274,7 +274,7 @@ create table if not exists marts.customer_predictions (
     expected_revenue numeric(38, 2)           -- in those days; null without a model of spending
 );
 
--- One row per step of a pipeline's logical date: the latest run of it.
+-- The latest run of each step of a pipeline's logical date.
 create table if not exists ops.pipeline_runs (
     pipeline text not null,
     step text not null,
@@ -289,7 +289,7 @@ create table if not exists ops.pipeline_runs (
     primary key (pipeline, step, logical_date)
 );
 
--- One row per run of a step: what ops.pipeline_runs no longer shows once the step has run again.
+-- One row per run of a step, including those that ops.pipeline_runs no longer shows.
 create table if not exists ops.step_runs (
     step_run_id bigint generated always as identity primary key,
     pipeline text not null,
@@ -305,18 +305,18 @@ create table if not exists ops.step_runs (
 );
 create index if not exists step_runs_day on ops.step_runs (logical_date, pipeline, run_id);
 
--- One row per run that shows its build while it runs: how each node has fared so far, written about once a second.
+-- One row per run that shows its build in progress: the status of each node, written about once a second.
 create table if not exists ops.build_progress (
     pipeline text not null,
     run_id text not null,
     nodes jsonb not null,  -- by node's unique id: {"status", "message"}
     is_over boolean not null,
-    seen_at timestamptz not null,  -- when the build last wrote: one that was killed stops
+    seen_at timestamptz not null,  -- when the build last wrote; stands still once the build is killed
     primary key (pipeline, run_id)
 );
 
--- One row per run of a pipeline's day, refused days as well. Records are rows of the shop that were judged; of a pipeline
--- without a dataset, rows that it published, and it has no quality.
+-- One row per run of a pipeline's day, including refused days. Records are the shop's rows that were judged. A pipeline
+-- without a dataset counts published rows and has no quality score.
 create table if not exists ops.pipeline_metrics (
     pipeline text not null,
     logical_date date not null,
@@ -328,11 +328,11 @@ create table if not exists ops.pipeline_metrics (
     processing_duration_minutes numeric(12, 4) not null,
     measured_at timestamptz not null default clock_timestamp(),
     rejected_by_reason jsonb,         -- rows per reason; a row may have several
-    expected_volume numeric(14, 2),   -- accepted and rejected rows to be expected; null with too little history
-    rows_published bigint,            -- deleted, updated and inserted in its marts, for all days of the run
+    expected_volume numeric(14, 2),   -- expected accepted and rejected rows; null with too little history
+    rows_published bigint,            -- rows deleted, updated and inserted in its marts, for all days of the run
     step_seconds jsonb,               -- seconds by step
     cache_writes integer,             -- products written to Redis by the run; null if it has no such step
-    freshness_hours numeric(14, 2),   -- from the end of the day, in the shop's zone, to its publish; null before it
+    freshness_hours numeric(14, 2),   -- from the end of the day, in the shop's zone, to its publish; null before
     primary key (pipeline, logical_date, run_id)
 );
 alter table ops.pipeline_metrics
@@ -343,14 +343,14 @@ alter table ops.pipeline_metrics
     add column if not exists cache_writes integer,
     add column if not exists freshness_hours numeric(14, 2);
 
--- What is odd about a pipeline's day although its steps succeeded, as of the run that measured it last. `observed` and
--- `expected` are rows (zero_rows, volume_*), a score 0–1 (data_quality), minutes (run_duration), products (rating_drop) or
--- differences that break the contract (schema_drift).
+-- Anomalies of a pipeline's day whose steps succeeded, as of the last run that measured it. `observed` and `expected`
+-- are rows (zero_rows, volume_*), a score 0–1 (data_quality), minutes (run_duration), products (rating_drop) or breaking
+-- differences from the contract (schema_drift).
 create table if not exists ops.anomalies (
     pipeline text not null,
     logical_date date not null,
     kind text not null,
-    severity text not null check (severity in ('info', 'warning', 'critical')),  -- info: explained, or not to be judged
+    severity text not null check (severity in ('info', 'warning', 'critical')),  -- info: explained, or cannot be judged
     observed numeric,
     expected numeric,  -- or the limit
     message text not null,
@@ -366,23 +366,23 @@ alter table ops.anomalies
         'schema_drift'
     ));
 
--- Spells of low ratings: from the day on which a product was first among the drops to the day on which it no longer was.
+-- Spells of low ratings: from the first day of a product among the drops to the day on which it left them.
 create table if not exists ops.rating_drops (
     product_id text not null,
     first_day date not null,
-    ended_on date,  -- null: it is among them
+    ended_on date,  -- null: still among them
     primary key (product_id, first_day)
 );
 create index if not exists rating_drops_first_day on ops.rating_drops (first_day);
 create index if not exists rating_drops_ended_on on ops.rating_drops (ended_on);
 
--- What people are told: one row per message. event_key is what makes a message told twice one message, for its receivers
--- too. No texts of reviews, no customers' data, no secrets.
+-- Messages to people: one row per message. Messages with the same event_key are one message, for the receivers too. No
+-- review texts, no customer data, no secrets.
 create table if not exists ops.alerts (
     alert_id bigint generated always as identity primary key,
     event_key text not null unique,
     pipeline text not null,
-    logical_date date,  -- null: what happened belongs to no day
+    logical_date date,  -- null: the event belongs to no day
     run_id text not null,
     kind text not null,
     severity text not null,
@@ -403,7 +403,7 @@ alter table ops.alerts
 create index if not exists alerts_pipeline_day on ops.alerts (pipeline, logical_date, alert_id);
 create index if not exists alerts_bad on ops.alerts (pipeline, kind) where kind in ('failure', 'refusal');
 
--- Failures and refusals that no good news of their day followed; any good news answers one that has no day.
+-- Failures and refusals without a later recovery or success of their day; one without a day is answered by any of them.
 create or replace view ops.open_alerts as
 select bad.*
 from ops.alerts as bad
@@ -425,12 +425,12 @@ where
         )
     );
 
--- What goes out: one row per message and channel, written in the transaction that stored what it tells of. A message is
--- delivered once every receiver that it has a row for below has it.
+-- Outgoing messages: one row per message and channel, written in the same transaction as the event. A message is
+-- delivered once each of its receivers below has it.
 create table if not exists ops.outbox (
     outbox_id bigint generated always as identity primary key,
     channel text not null check (channel in ('alert', 'metrics')),
-    idempotency_key text not null unique,  -- the same however often it is sent, and to whom
+    idempotency_key text not null unique,  -- the same for every attempt and receiver
     incident text,  -- pipeline/kind of a failure or refusal; at most one a day of each goes out
     payload jsonb not null,
     created_at timestamptz not null default clock_timestamp(),
@@ -439,7 +439,7 @@ create table if not exists ops.outbox (
 create index if not exists outbox_waiting on ops.outbox (created_at) where delivered_at is null;
 create index if not exists outbox_incident on ops.outbox (incident, created_at) where incident is not null;
 
--- How sending a message to each of its receivers went: who has it is not sent it again because another one is down.
+-- Delivery of a message to each receiver: a receiver that has it does not get it again because another one is down.
 create table if not exists ops.outbox_deliveries (
     outbox_id bigint not null references ops.outbox (outbox_id),
     receiver text not null,  -- a hash of its URL, for the URL is a secret

@@ -1,9 +1,8 @@
-"""The time limit of a step: when it is over, its connections to Postgres, Redis and the engine are cut.
+"""The time limit of a step: when it expires, the connections to Postgres, Redis and the engine are cut.
 
-Postgres ends a statement that takes too long, and a dead peer is noticed (warehouse/connection.py). What is left is a
-server that neither works nor answers while its kernel does. psycopg2, under dbt, dlt and Great Expectations, waits for
-it in C, as does the client of Spark Connect: no signal and no exception reaches that. Only the end of the connection
-does, so we end it.
+Postgres ends slow statements, and keepalives notice a dead peer (warehouse/connection.py). That leaves a server that
+hangs while its kernel still answers. psycopg2 (under dbt, dlt and Great Expectations) and the Spark Connect client wait
+for it in C, where neither signals nor exceptions arrive. Only shutting the connection down ends that wait.
 """
 
 import os
@@ -17,12 +16,12 @@ from urllib.parse import urlsplit
 from pipeline_errors import WarehouseError
 from pipeline_settings import Settings, settings
 
-CUT_AGAIN_SECONDS = 1.0  # for connections that were opened since
+CUT_AGAIN_SECONDS = 1.0  # for connections opened meanwhile
 
 
 @contextmanager
 def time_limit() -> Iterator[None]:
-    """Let the block take STEP_TIMEOUT_MINUTES. Raises WarehouseError if it failed because they were over."""
+    """Limit the block to STEP_TIMEOUT_MINUTES. Raises WarehouseError if the block failed after that time."""
     minutes = settings().step_timeout_minutes
     is_over, has_ended = threading.Event(), threading.Event()
     watching = threading.Thread(target=_watch, args=[settings(), is_over, has_ended], name="time limit", daemon=True)
@@ -34,7 +33,7 @@ def time_limit() -> Iterator[None]:
             raise
         raise WarehouseError(
             f"given up after {minutes:g} minutes: {failure}",
-            "See what holds up Postgres or the engine, or raise STEP_TIMEOUT_MINUTES. Run the same command again.",
+            "Find out what blocks Postgres or the engine, or raise STEP_TIMEOUT_MINUTES. Run the same command again.",
         ) from failure
     finally:
         has_ended.set()
@@ -50,14 +49,14 @@ def _watch(where: Settings, is_over: threading.Event, has_ended: threading.Event
 
 
 def _cut(where: Settings) -> None:
-    """End this process' connections to the warehouse, the cache and the engine, whichever library opened them."""
+    """Shut down the process's connections to warehouse, cache and engine, whichever library opened them."""
     ports = {where.pgport}
     if where.redis_url:
         ports.add(urlsplit(where.redis_url.get_secret_value()).port or 6379)
-    if engine := os.environ.get("SPARK_REMOTE"):  # that of the session in use, which may be the embedded one's
+    if engine := os.environ.get("SPARK_REMOTE"):  # of the current session, which may be embedded
         ports.add(urlsplit(engine).port or 15002)
     for number in map(int, os.listdir("/dev/fd")):
-        with suppress(OSError):  # closed meanwhile, or no connection
+        with suppress(OSError):  # closed meanwhile, or not a connection
             if stat.S_ISSOCK(os.fstat(number).st_mode):
                 with socket.socket(fileno=os.dup(number)) as connection:
                     if _leads_to(connection.getpeername(), ports):
@@ -65,7 +64,7 @@ def _cut(where: Settings) -> None:
 
 
 def _leads_to(peer: object, ports: set[int]) -> bool:
-    """Whether the other end is one of these: (host, port, …) of TCP, or the path of Postgres' own socket."""
+    """Return whether the peer is one of these ports: (host, port, …) for TCP, or the path of Postgres' Unix socket."""
     if isinstance(peer, tuple):
         return peer[1] in ports
     return str(peer).rpartition(".s.PGSQL.")[2] in map(str, ports)

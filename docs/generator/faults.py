@@ -1,7 +1,7 @@
 """The table of faults, made from the marks on the tests.
 
-It reads the sources and imports no test, so that comparing it costs a second. A mark is therefore a decorator with
-plain numbers.
+It reads the sources and imports no tests, so that the comparison costs a second. A mark is therefore a decorator with
+literal numbers.
 """
 
 import ast
@@ -16,7 +16,7 @@ FROM_REFERENCE = "../../"  # from a page in docs/reference to the root
 
 @dataclass(frozen=True)
 class MarkedTest:
-    """A test, where it stands, and the faults that it proves to do no harm."""
+    """A test, its file, and the faults that it covers."""
 
     file: Path
     name: str
@@ -30,7 +30,7 @@ class MarkedTest:
 
 
 def marked_tests() -> list[MarkedTest]:
-    """Every test with a `fault` mark, in the order of files and lines."""
+    """Return every test with a `fault` mark, in the order of files and lines."""
     return [test for file in sorted((PROJECT_ROOT / "tests").rglob("test_*.py")) for test in _in_file(file)]
 
 
@@ -76,6 +76,6 @@ def _faults(function: ast.FunctionDef) -> tuple[int, ...]:
 
 
 def _is_slow(expression: ast.expr) -> bool:
-    """Whether it is the mark itself or a list of marks with it; a slow case of several is not a slow test."""
+    """Return whether this is the mark itself or a list with it; a slow case of several is not a slow test."""
     marks = expression.elts if isinstance(expression, ast.List) else [expression]
     return "pytest.mark.slow" in [ast.unparse(mark) for mark in marks]

@@ -1,1 +1,1 @@
-"""Alerts: stored, delivered, and kept while a receiver or the warehouse is down."""
+"""Alerts: stored, delivered, and spooled while a receiver or the warehouse is down."""

@@ -1,4 +1,4 @@
-"""How an alert is stored: a row of ops.alerts, and a message in the outbox if it is news, in one transaction."""
+"""Storage of alerts: a row of ops.alerts, and a message in the outbox if it is news, in one transaction."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from monitoring.runs.run_figures import run_figures
 from warehouse.connection import Connection, connect
 
 BAD = ["failure", "refusal"]
-OF_THE_RUN = "run_duration"  # the anomaly that belongs to a run, not to a day
+OF_THE_RUN = "run_duration"  # an anomaly of a run, not of a day
 
 INSERT = """
     insert into ops.alerts
@@ -22,7 +22,7 @@ INSERT = """
             raised_at
         )
     select
-        -- told twice it is one message; told again after the opposite, it is news
+        -- reported twice, it is one message; reported again after the opposite, it is news
         %(event)s || count(*), %(pipeline)s, %(day)s::date, %(run_id)s, %(kind)s, %(severity)s, %(step)s, %(title)s,
         %(cause)s, %(remedy)s, %(link)s, %(figures)s, coalesce(%(raised_at)s::timestamptz, clock_timestamp())
     from ops.alerts
@@ -44,7 +44,7 @@ IS_RECOVERY = """
 
 @dataclass(frozen=True)
 class Alert:
-    """What people are to be told. `day`: none if it happened on no day. `raised_at`: when, none for now."""
+    """An alert for people. `day` is None if it belongs to no day; `raised_at` is None for now."""
 
     pipeline: str
     day: date | None
@@ -55,9 +55,9 @@ class Alert:
     remedy: str | None = None
     link: str | None = None
     figures: Mapping[str, Any] | None = None
-    anomaly: str | None = None  # the kind of an anomaly, and how bad it is
+    anomaly: str | None = None  # the kind of an anomaly, with its severity below
     anomaly_severity: str | None = None
-    only_if_unreported: bool = False  # nothing to tell if a failure of this run is open already
+    only_if_unreported: bool = False  # skip it if a failure of this run is open already
     raised_at: datetime | None = None
 
     @property
@@ -67,19 +67,19 @@ class Alert:
 
     @property
     def title(self) -> str:
-        """What happened, in a few words."""
+        """A summary in a few words."""
         if self.anomaly:
             return f"{self.pipeline} {self.day}: {self.anomaly.replace('_', ' ')}"
-        what = {"failure": "failed", "refusal": "was refused", "recovery": "is well again", "success": "succeeded"}
+        what = {"failure": "failed", "refusal": "was refused", "recovery": "recovered", "success": "succeeded"}
         day = f" {self.day}" if self.day else ""
         return f"{self.pipeline}{day} {what[self.kind]}" + (f" at {self.step}" if self.step else "")
 
     @property
     def event(self) -> str:
-        """What makes alerts that are told twice one; a number follows it."""
+        """The key that makes repeated alerts one; a number follows it."""
         if self.anomaly:
             return f"{self.pipeline}/{self.run_id if self.anomaly == OF_THE_RUN else self.day}/anomaly/{self.anomaly}/"
-        kind = self.kind if self.kind in BAD else "success"  # a recovery told again is no success
+        kind = self.kind if self.kind in BAD else "success"  # a recovery reported again is not a success
         return f"{self.pipeline}/{self.day or '-'}/{self.run_id}/{kind}/"
 
     def __str__(self) -> str:
@@ -91,7 +91,7 @@ class Alert:
 def store(alert: Alert, *, taken_by: Sequence[str] = ()) -> Alert | None:
     """Store an alert, and put it into the outbox if it is news. `taken_by`: receivers that have it already.
 
-    Returns it as it is stored, none if it was there before. Raises what the warehouse raises.
+    Returns the alert as stored; None if it was stored before. Raises any error of the warehouse.
     """
     with connect() as connection:
         if alert.only_if_unreported and connection.execute(IS_REPORTED, _values(alert)).fetchone() is not None:

@@ -1,7 +1,7 @@
-"""What people are told: a message per failure, refusal, recovery, success and anomaly, in ops.alerts and in the log.
+"""Alerts: a message per failure, refusal, recovery, success and anomaly, in ops.alerts and in the log.
 
-The command line and Airflow's callbacks call the same functions. Monitoring never breaks the pipeline: whatever goes
-wrong in here is one line of the log. What goes out to people is put into the outbox in the same transaction.
+The command line and Airflow's callbacks call the same functions. Monitoring never breaks the pipeline: an error in
+here becomes one log line. Messages to people go into the outbox in the same transaction.
 """
 
 import logging
@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 
 Arguments = ParamSpec("Arguments")
 
-UNEXPECTED_REMEDY = "The log of this run has the whole story; run the day again once its cause is gone."
-KILLED = "It ended without an error of its own: the process was killed, ran out of memory or time, or lost its machine"
-KILLED_REMEDY = "Check the memory and the time limit that it had, then run the day again: it goes on from there."
+UNEXPECTED_REMEDY = "See the log of this run; run the day again once the cause is fixed."
+KILLED = "The run ended without an error: the process was killed, ran out of memory or time, or lost its machine"
+KILLED_REMEDY = "Check its memory and time limits, then run the day again: it continues from there."
 
 # A pipeline without a dataset is up to date once it has published.
 PUBLISHED = """
@@ -54,7 +54,7 @@ def _harmless(function: Callable[Arguments, bool]) -> Callable[Arguments, bool]:
         try:
             return function(*args, **kwargs)
         except Exception as failure:
-            logger.error("%s of %s stored no message: %s", function.__name__, args[:1], first_line(failure))
+            logger.error("%s of %s could not store a message: %s", function.__name__, args[:1], first_line(failure))
             return False
 
     return wrapped
@@ -70,11 +70,11 @@ def report_failure(
     step: str | None = None,
     link: str | None = None,
 ) -> bool:
-    """Tell that a run of a day was refused by the gate (GateRefusedError) or failed (anything else).
+    """Report that a run of a day was refused by the gate (GateRefusedError) or failed (any other error).
 
-    `error`: none if the process was killed; then nothing is told if this run's failure is open already. `step`: where
-    it happened, unless the error knows. `link`: the URL of the run. Returns whether this call stored a message: not if
-    it was told before, or if it could not be stored.
+    `error` is None if the process was killed; then nothing is reported if a failure of this run is open already. `step`
+    applies unless the error names its own. `link` is the URL of the run. Returns whether this call stored a message:
+    False if it was reported before or could not be stored.
     """
     alert = Alert(pipeline, day, run_id, "failure", step, link=link)
     if error is None:
@@ -96,9 +96,9 @@ def report_success(
     figures: Mapping[str, Any] | None = None,
     link: str | None = None,
 ) -> bool:
-    """Tell that a day is published: a recovery if a failure or refusal of it, or one without a day, is open.
+    """Report that a day is published: as a recovery if a failure or refusal of it, or one without a day, is open.
 
-    `figures`: what the ops tables say of this run of the day, if not given. Returns whether this call stored a message.
+    `figures` default to those of this run in the ops tables. Returns whether this call stored a message.
     """
     return _report(Alert(pipeline, day, run_id, "success", link=link, figures=figures))
 
@@ -107,11 +107,11 @@ def report_success(
 def report_published(
     pipeline: str, dataset: str | None, days: Sequence[date], run_id: str, *, link: str | None = None
 ) -> bool:
-    """Tell what readers see now after a run of these days: each recovery, and the newest day's success.
+    """Report the state that readers see after a run of these days: each recovery, and the newest day's success.
 
     A day has recovered if it is one of these, or was published since it failed. Returns whether a message was stored.
     """
-    spool.drain(_store_kept)  # what they tell may have recovered
+    spool.drain(_store_kept)  # their failures may have recovered
     with connect() as connection:
         values = {"pipeline": pipeline, "dataset": dataset, "days": list(days)}
         stored_days = {row["day"] for row in connection.execute(RECOVERED, values)}
@@ -132,7 +132,7 @@ def report_anomaly(
     *,
     figures: Mapping[str, Any],
 ) -> bool:
-    """Tell of an anomaly (its kind) of a day: once, whichever run found it; of a slow run once, whatever its days.
+    """Report an anomaly of a day once, whichever run found it; report a slow run once, whatever its days.
 
     Returns whether this call stored a message.
     """  # fmt: skip
@@ -142,15 +142,15 @@ def report_anomaly(
 
 @_harmless
 def store_kept() -> bool:
-    """Store the alerts that the warehouse could not take when they were told, in their order; whether there were any.
+    """Store the spooled alerts in order; return whether there were any.
 
-    Every alert does this before its own: what follows a failure must stand behind it.
+    Every new alert does this first, so that it is stored behind the failure before it.
     """
     return spool.drain(_store_kept) > 0
 
 
 def _report(alert: Alert) -> bool:
-    """Store an alert and log it. What cannot be stored is logged, kept in a file, and sent at once if it is bad."""
+    """Store an alert and log it. If it cannot be stored, log it, spool it, and send it at once if it is bad."""
     alert = replace(
         alert,
         cause=alert.cause and without_secrets(alert.cause),
@@ -161,7 +161,7 @@ def _report(alert: Alert) -> bool:
         spool.drain(_store_kept)
         stored = store(alert)
     except Exception as failure:
-        logger.warning("%s (kept until it can be stored: %s)", alert, first_line(failure))
+        logger.warning("%s (spooled until it can be stored: %s)", alert, first_line(failure))
         spool.keep(alert)
         return False
     if stored:
@@ -170,8 +170,8 @@ def _report(alert: Alert) -> bool:
 
 
 def _store_kept(alert: Alert, taken_by: Sequence[str]) -> None:
-    """An alert that no warehouse will ever take must not hold up the others."""
+    """Store a spooled alert; log one that can never be stored, so that it does not block the others."""
     try:
         store(alert, taken_by=taken_by)
     except (psycopg.DataError, psycopg.IntegrityError, LookupError, TypeError, ValueError) as failure:
-        logger.error("%s (can never be stored: %s)", alert, first_line(failure))
+        logger.error("%s (cannot be stored at all: %s)", alert, first_line(failure))

@@ -1,7 +1,7 @@
-"""Which alerts go out. An incident is what is open of a pipeline and a kind of trouble, over all its days.
+"""Incidents decide which alerts go out: an incident is everything open for a pipeline and kind of alert.
 
-It goes out when it opens, at most once a day while it lasts, and when it ends. Other news always goes out. All of them
-are in ops.alerts; a reminder without a new failure is in the outbox alone.
+It goes out when it opens, at most once a day while it lasts, and when it ends. Other news always goes out. Every alert
+is in ops.alerts; a reminder without a new failure is only in the outbox.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -27,7 +27,7 @@ EXTENT = """
     where pipeline = %(pipeline)s and kind = %(kind)s
 """
 OPEN_INCIDENTS = "select distinct pipeline, kind from ops.open_alerts order by pipeline, kind"
-# The newest alert of an incident, unless something of it was sent lately.
+# The newest alert of an incident, unless a message of it was sent lately.
 NEWEST_UNREPORTED = """
     with incident as (
         select
@@ -40,7 +40,7 @@ NEWEST_UNREPORTED = """
     )
     select
         alerts.*, incident.days_affected, incident.open_since,
-        (select max(outbox_id) from ops.outbox where incident = %(pipeline)s || '/' || %(kind)s) as told_last
+        (select max(outbox_id) from ops.outbox where incident = %(pipeline)s || '/' || %(kind)s) as last_message
     from ops.open_alerts as alerts cross join incident
     where
         alerts.pipeline = %(pipeline)s and alerts.kind = %(kind)s
@@ -66,7 +66,7 @@ REPORTED = (
 
 
 def open_kinds(connection: Connection, pipeline: str) -> Set[str]:
-    """The kinds of trouble that a pipeline has. Until the transaction ends no other one changes them."""
+    """Return the kinds of open alerts of a pipeline. Locks them until the transaction ends."""
     connection.execute(LOCK, [pipeline])
     return _open_kinds(connection, pipeline)
 
@@ -74,9 +74,9 @@ def open_kinds(connection: Connection, pipeline: str) -> Set[str]:
 def send_on(
     connection: Connection, alert: Mapping[str, Any], open_before: Set[str], taken_by: Sequence[str] = ()
 ) -> None:
-    """Put an alert that this transaction has stored into the outbox, unless it tells nothing new.
+    """Put an alert stored by this transaction into the outbox, if it is news.
 
-    `alert`: its row of ops.alerts; `open_before`: what was open before it; `taken_by`: receivers that have it already.
+    `alert` is its row of ops.alerts; `open_before` are the kinds open before it; `taken_by` are receivers that have it.
     """
     pipeline, kind = alert["pipeline"], alert["kind"]
     incident = f"{pipeline}/{kind}"
@@ -100,9 +100,9 @@ def send_on(
 
 
 def remind(connection: Connection) -> int:
-    """Put a reminder of each incident into the outbox that nothing was sent of for long; returns how many.
+    """Put a reminder of each quiet open incident into the outbox; return how many.
 
-    Once a day in its first week, then once a week: a day that is never corrected is not worth more.
+    Reminds once a day in the first week, then once a week: some days are never corrected.
     """
     reminded = 0
     for row in connection.execute(OPEN_INCIDENTS).fetchall():
@@ -112,7 +112,7 @@ def remind(connection: Connection) -> int:
             if alert:
                 extent = {name: alert[name] for name in ("days_affected", "open_since")}
                 payload = _payload(alert) | {"sending": "reminder", **extent}
-                event = f"{alert['event_key']}/after/{alert['told_last']}"
+                event = f"{alert['event_key']}/after/{alert['last_message']}"
                 enqueue(connection, ALERT, event, payload, incident=f"{row['pipeline']}/{row['kind']}")
                 reminded += 1
     return reminded

@@ -1,7 +1,7 @@
-"""An alert as people read it in mail or chat: a title and a few plain lines.
+"""The text of an alert in mail or chat: a title and a few plain lines.
 
-A cause may quote what a shop sent. What chat programs, mail readers or web pages would act on is replaced by characters
-that look alike: nobody is called by a mention, nothing becomes a link or markup.
+A cause may quote text from a shop. Characters that chat programs, mail readers or web pages would act on are replaced
+by look-alikes: no mention, link or markup works.
 """
 
 import re
@@ -14,20 +14,20 @@ from pipeline_errors import LONGEST_CAUSE
 LONGEST_TITLE = 200
 LOOK_ALIKE = str.maketrans({"<": "‹", ">": "›", "`": "'", "*": "∗", "~": "∼", "|": "¦"})
 ENTITY = re.compile(r"&(?=#?\w+;)")
-# @name calls somebody, scheme:// makes a link, and so does [text](target).
-CALLED_OR_LINKED = re.compile(r"(@)(?=\S)|(?<=[A-Za-z])(:)(?=//)|(\])(?=\()")
+# @name mentions a user; scheme:// and [text](target) make a link.
+MENTION_OR_LINK = re.compile(r"(@)(?=\S)|(?<=[A-Za-z])(:)(?=//)|(\])(?=\()")
 NO_WIDTH = "\N{ZERO WIDTH SPACE}"
 IN_A_URL = ":/?#&=%+,;-._$!'()"
 
 
 def title_of(alert: Mapping[str, Any]) -> str:
-    """Severity, whether it is news, and what happened."""
+    """Return the title: severity, whether it is news, and the summary."""
     news = {"reminder": "still open: ", "resolved": "resolved: "}.get(str(alert.get("sending")), "")
     return harmless(f"({alert['severity']}) {news}{alert['title']}")[:LONGEST_TITLE]
 
 
 def body_of(alert: Mapping[str, Any]) -> str:
-    """What there is to know, a line each: pipeline, day, step, cause, remedy, figures, extent and link."""
+    """Return the body, one line each: pipeline, day, step, cause, remedy, figures, extent and link."""
     days = alert.get("days_affected")
     extent = f"{days} {'day' if days == 1 else 'days'} affected, since {alert['open_since']}" if days else None
     lines = {
@@ -47,14 +47,14 @@ def body_of(alert: Mapping[str, Any]) -> str:
 
 
 def harmless(text: str) -> str:
-    """The text as one line without mentions, markup, links, entities and what cannot be seen."""
+    """Return the text as one line without mentions, markup, links, entities and invisible characters."""
     seen = "".join(letter if letter.isprintable() else " " for letter in text)
     line = ENTITY.sub("＆", " ".join(seen.split()).translate(LOOK_ALIKE))
-    return CALLED_OR_LINKED.sub(rf"\g<0>{NO_WIDTH}", line)
+    return MENTION_OR_LINK.sub(rf"\g<0>{NO_WIDTH}", line)
 
 
 def _figures(figures: Mapping[str, Any]) -> str:
-    """`rows 20, rejected 2, bad rate 10.00%, rejected by reason: amount_not_a_number 2`"""
+    """Return the figures as text: `rows 20, rejected 2, bad rate 10.00%, rejected by reason: amount_not_a_number 2`"""
     parts = []
     for name, figure in figures.items():
         words = name.replace("_", " ")

@@ -1,8 +1,8 @@
 """Delivery of messages through ops.outbox: a receiver that is down gets them later, with the same idempotency key.
 
-A message is written in the transaction that stores what it tells of, and marked after it was sent: killed in between,
-it is sent twice with one key and never lost. Each receiver gets its messages in order; one that it does not take for
-GIVES_WAY attempts no longer holds up those behind it. Nothing in here ever fails a run.
+A message is written in the transaction of its event, and marked after it was sent: a process killed in between sends it
+twice with one key, and never loses it. Each receiver gets its messages in order; a message that fails GIVES_WAY times
+no longer blocks the ones behind it. Nothing in here ever fails a run.
 """
 
 import json
@@ -26,11 +26,11 @@ logger = logging.getLogger(__name__)
 
 SECONDS_A_CALL = 20.0
 SECONDS_A_REQUEST = 5.0
-LEAST_SECONDS = 0.5  # less is not worth beginning a request
-FAILURES_A_CALL = 2  # then a receiver is left alone until the next call
+LEAST_SECONDS = 0.5  # with less, no request is started
+FAILURES_A_CALL = 2  # then a receiver is skipped until the next call
 GIVES_WAY = 3
 FIRST_WAIT, LONGEST_WAIT = 60.0, 3600.0  # seconds between two attempts
-NEWCOMER_DAYS = 7  # a receiver that is new gets what nobody has got, so far back
+NEWCOMER_DAYS = 7  # a new receiver gets undelivered messages of so many days
 
 ENQUEUE = """
     with message as (
@@ -51,7 +51,7 @@ ADOPT = """
     where outbox.delivered_at is null and outbox.created_at > clock_timestamp() - %(days)s * interval '1 day'
     on conflict (outbox_id, receiver) do nothing
 """
-# No two processes send one message at once, and nobody sends a message before an older one that another is sending.
+# No two processes send one message at once, and none sends a message while another is sending an older one.
 NEXT_DUE = """
     select
         deliveries.outbox_id, deliveries.receiver, deliveries.attempts, outbox.channel, outbox.idempotency_key,
@@ -114,7 +114,7 @@ UNDELIVERED = """
 
 @dataclass
 class Delivery:
-    """What one call sent. `failed`: attempts that failed; those messages are kept for later."""
+    """The result of one call. `failed` counts failed attempts; their messages stay in the outbox."""
 
     sent: int = 0
     failed: int = 0
@@ -122,9 +122,9 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Undelivered:
-    """Messages of a channel that its receivers still lack, and those that no receiver is there for.
+    """A channel's messages that its receivers still lack, and messages without any receiver.
 
-    `oldest_at`: when the oldest of both was written. `last_error`: why the newest attempt of those that wait failed.
+    `oldest_at` is when the oldest of both was written, `last_error` the cause of the newest failed attempt.
     """
 
     waiting: int
@@ -142,9 +142,9 @@ def enqueue(
     incident: str | None = None,
     taken_by: Sequence[str] = (),
 ) -> None:
-    """Put a message into the outbox, in the caller's transaction; one of the same event is there once.
+    """Put a message into the outbox, in the caller's transaction; each event is stored once.
 
-    `taken_by`: the receivers that have it already, by their identities.
+    `taken_by`: identities of the receivers that have it already.
     """
     connection.execute(
         ENQUEUE,
@@ -160,12 +160,12 @@ def enqueue(
 
 
 def key_of(event: str) -> str:
-    """The idempotency key of an event's message: it travels as a header."""
+    """Return the idempotency key of an event's message, safe for a header."""
     return quote(event, safe="/:+@")
 
 
 def deliver(seconds: float = SECONDS_A_CALL) -> Delivery:
-    """Send what is due, in `seconds` at most. Never raises: what goes wrong is a line of the log, and stays due."""
+    """Send due messages for at most `seconds`. Never raises: an error is logged, and the message stays due."""
     delivery = Delivery()
     known = {receiver.identity: receiver for receiver in receivers.configured()}
     if not known:
@@ -174,12 +174,12 @@ def deliver(seconds: float = SECONDS_A_CALL) -> Delivery:
         with connect(autocommit=True) as connection:
             _deliver(connection, known, time.monotonic() + seconds, delivery)
     except Exception as failure:
-        logger.warning("The outbox was not emptied; what is in it is kept: %s", first_line(failure))
+        logger.warning("The outbox could not be emptied; its messages are kept: %s", first_line(failure))
     return delivery
 
 
 def undelivered(connection: Connection) -> dict[str, Undelivered]:
-    """Messages that are kept, by channel."""
+    """Return the undelivered messages by channel."""
     known = [receiver.identity for receiver in receivers.configured()]
     rows = connection.execute(UNDELIVERED, {"receivers": known}).fetchall()
     return {row.pop("channel"): Undelivered(**row) for row in rows}

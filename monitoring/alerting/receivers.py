@@ -1,6 +1,6 @@
-"""Who gets the messages of the outbox: people by apprise (ALERT_URLS), a program by HTTP (METRICS_URL).
+"""The receivers of outbox messages: people by apprise (ALERT_URLS), a program by HTTP (METRICS_URL).
 
-A URL holds secrets: it is in no table, log line or error. A receiver is known by its scheme and a hash of its URL.
+A URL holds secrets: it is in no table, log line or error. Its scheme and a hash identify a receiver instead.
 """
 
 import hashlib
@@ -17,10 +17,10 @@ from pipeline_errors import ConfigurationError
 from pipeline_settings import settings
 
 ALERT, METRICS = "alert", "metrics"
-NEXT_URL = re.compile(r"[\s,]+(?=[A-Za-z][\w+.-]*://)|\s+")  # commas stand in URLs too: mailto://…?to=a@b.org,c@d.org
+NEXT_URL = re.compile(r"[\s,]+(?=[A-Za-z][\w+.-]*://)|\s+")  # URLs contain commas too: mailto://…?to=a@b.org,c@d.org
 KEY_HEADER = "Idempotency-Key"
-STATUS = re.compile(r"\berror=(\d{3})\b")  # in what apprise's plugins log
-GENERIC = {"json", "jsons", "form", "forms", "xml", "xmls"}  # apprise's web hooks, which take headers of ours
+STATUS = re.compile(r"\berror=(\d{3})\b")  # in the log lines of apprise's plugins
+GENERIC = {"json", "jsons", "form", "forms", "xml", "xmls"}  # apprise's web hooks, which accept extra headers
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Receiver:
 
     @property
     def identity(self) -> str:
-        """What stands for it in the tables."""
+        """The name of the receiver in the tables."""
         return hashlib.sha256(f"{self.channel} {self.url}".encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ class Receiver:
 
 
 def configured() -> list[Receiver]:
-    """The receivers that the settings name; none if they cannot be read."""
+    """Return the receivers in the settings; none if the settings cannot be read."""
     try:
         known = settings()
     except ConfigurationError:
@@ -53,10 +53,10 @@ def configured() -> list[Receiver]:
 
 
 def send(receiver: Receiver, key: str, payload: Mapping[str, Any], seconds: float) -> str | None:
-    """Send a message; returns None if the receiver took it, else why not, in words of ours that hold no secret.
+    """Send a message; return None on success, otherwise the cause in plain words without secrets.
 
-    Ends after `seconds` whatever the receiver does: a thread is left behind with one that answers a byte at a time, so
-    what it took may count as not sent. It has the key to tell.
+    Returns after `seconds` in any case. A receiver that answers a byte at a time keeps its thread, so a message may
+    have arrived although it counts as not sent: receivers recognize it by its key.
     """
     _keep_urls_out_of_logs()
     result: list[str | None] = [f"no answer within {seconds:.0f} s"]
@@ -85,7 +85,7 @@ def _send_metrics(url: str, key: str, payload: Mapping[str, Any], seconds: float
         headers={KEY_HEADER: key, "Content-Type": "application/json"},
         timeout=seconds,
         allow_redirects=False,
-        stream=True,  # what it says is not read
+        stream=True,  # the body is not read
     )
     with answer:
         return None if 200 <= answer.status_code < 300 else f"HTTP {answer.status_code}"
@@ -98,7 +98,7 @@ def _send_alert(url: str, key: str, payload: Mapping[str, Any], seconds: float) 
     asset = AppriseAsset(async_mode=False, http_redirects=False, storage_mode="memory", service_timeout=seconds)
     service: Any = Apprise.instantiate(url, asset=asset)
     if service is None:
-        return "apprise knows no such URL"
+        return "apprise does not know this kind of URL"
     service.redirects = False
     if service.overflow_mode == OverflowMode.UPSTREAM:
         service.overflow_mode = OverflowMode.TRUNCATE
@@ -114,7 +114,7 @@ def _send_alert(url: str, key: str, payload: Mapping[str, Any], seconds: float) 
 
 
 class _Overheard(logging.Handler):
-    """What apprise logs while it sends: its answer is yes or no. The text names hosts, so only the status is taken."""
+    """Collects apprise's log lines for the HTTP status: its result is a boolean. The lines name hosts, so drop them."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -125,7 +125,7 @@ class _Overheard(logging.Handler):
 
     def reason(self) -> str:
         status = next((found for text in self.texts if (found := STATUS.search(text))), None)
-        return f"HTTP {status[1]}" if status else "not reached, or not taken"
+        return f"HTTP {status[1]}" if status else "not reached, or not accepted"
 
     def __enter__(self) -> "_Overheard":
         logging.getLogger("apprise").addHandler(self)
@@ -136,10 +136,10 @@ class _Overheard(logging.Handler):
 
 
 def _keep_urls_out_of_logs() -> None:
-    """Both tell paths and hosts, and a web hook's path is its secret. For good: a thread may be left behind."""
+    """Silence both loggers for good: they log paths and hosts, and a web hook's path is its secret."""
     apprise, urllib3 = logging.getLogger("apprise"), logging.getLogger("urllib3")
     apprise.propagate = False
     apprise.setLevel(logging.WARNING)
     if not any(isinstance(handler, logging.NullHandler) for handler in apprise.handlers):
-        apprise.addHandler(logging.NullHandler())  # else what nobody handles goes to standard error
+        apprise.addHandler(logging.NullHandler())  # otherwise unhandled records go to standard error
     urllib3.setLevel(max(urllib3.level, logging.ERROR))

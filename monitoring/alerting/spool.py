@@ -1,7 +1,7 @@
-"""Alerts that the warehouse cannot take: kept in a file until it can, and failures sent to people at once.
+"""Spool of alerts that the warehouse cannot store: a file until it can. Failures are sent to people at once.
 
-DAYBREAK_HOME/messages/spool.json is a list of alerts, oldest first, each with the receivers that have it. Of an
-incident one goes out in QUIET_HOURS, with the key that it will have in the outbox. Best effort, and in nobody's way.
+DAYBREAK_HOME/messages/spool.json is a list of alerts, oldest first, each with the receivers that have it. An incident
+is sent once per QUIET_HOURS, with its later key in the outbox. Best effort: it never blocks a run.
 """
 
 import fcntl
@@ -25,44 +25,43 @@ from pipeline_settings import settings
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "messages/spool.json"  # below DAYBREAK_HOME
-QUIET_HOURS = 23  # a nightly run is a few minutes early now and then
+QUIET_HOURS = 23  # a nightly run may be a few minutes early
 SECONDS_TO_SEND = 15.0
 LOCK_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class SpooledAlert:
-    """An alert that is kept. `sent_to`: identities of the receivers that took it."""
+    """An alert in the spool. `sent_to`: identities of the receivers that took it."""
 
     alert: Alert
     sent_to: Sequence[str] = ()
 
     @property
     def incident(self) -> tuple[str, str]:
-        """Of a failure or refusal: what it is a part of."""
+        """The incident of a failure or refusal."""
         return self.alert.pipeline, self.alert.kind
 
 
 def keep(alert: Alert) -> None:
-    """Keep an alert until it can be stored, and send it now if it is bad and its incident was not told lately."""
+    """Spool an alert, and send it now if it is bad and its incident was not reported lately."""
     alert = alert if alert.raised_at else replace(alert, raised_at=datetime.now(UTC))
     try:
         with _locked() as file:
             kept = _read(file)
             if any(_is_reported(other.alert, alert) for other in kept):
                 return
-            _write(
-                file, [*kept, SpooledAlert(alert)]
-            )  # before it is sent: killed in between, it comes twice with one key
+            # before it is sent: a process killed in between sends it twice with one key
+            _write(file, [*kept, SpooledAlert(alert)])
             since = datetime.now(UTC) - timedelta(hours=QUIET_HOURS)
             _write(file, [*kept, _sent(SpooledAlert(alert), kept, since)])
     except Exception as failure:
-        logger.error("%s is not kept, and is sent at most: %s", alert, first_line(failure))
+        logger.error("%s could not be spooled, only sent: %s", alert, first_line(failure))
         _sent(SpooledAlert(alert), [])
 
 
 def send_again() -> None:
-    """Send what is open to receivers that have nothing of it, for they were down when it was told. Never raises."""
+    """Send open alerts again to receivers that were down before. Never raises."""
     try:
         if not _file().exists():
             return
@@ -73,13 +72,13 @@ def send_again() -> None:
                 kept[number] = _sent(kept[number], kept)
             _write(file, kept)
     except Exception as failure:
-        logger.error("What is kept was not sent again: %s", first_line(failure))
+        logger.error("Spooled alerts could not be sent again: %s", first_line(failure))
 
 
 def drain(store: Callable[[Alert, Sequence[str]], None]) -> int:
-    """Hand each alert that is kept, oldest first, with the receivers that its incident was sent to, to `store`.
+    """Pass each spooled alert to `store`, oldest first, with the receivers that have its incident; return how many.
 
-    Returns how many. What `store` raises ends it; the alert that it was at is kept, and so are those behind it.
+    An error of `store` stops it; that alert and the ones behind it stay in the spool.
     """
     if not _file().exists():
         return 0
@@ -96,7 +95,7 @@ def drain(store: Callable[[Alert, Sequence[str]], None]) -> int:
 
 
 def _sent(one: SpooledAlert, kept: Sequence[SpooledAlert], since: datetime | None = None) -> SpooledAlert:
-    """Send a failure or refusal to those who were told nothing of its incident since then, or ever."""
+    """Send a failure or refusal to the receivers without a message of its incident since then, or ever."""
     if one.alert.kind not in BAD:
         return one
     of_it = [other for other in kept if other.incident == one.incident]
@@ -117,7 +116,7 @@ def _sent(one: SpooledAlert, kept: Sequence[SpooledAlert], since: datetime | Non
 
 
 def _payload(alert: Alert, before: Sequence[SpooledAlert]) -> dict[str, Any]:
-    """What the outbox would send, as JSON has it."""
+    """Return the payload that the outbox would send, in JSON types."""
     reported: dict[str, Any] = {
         "title": alert.title,
         "severity": alert.severity,
@@ -143,7 +142,7 @@ def _file() -> Path:
 
 @contextmanager
 def _locked() -> Iterator[Path]:
-    """The file, for us alone; never waited for longer than LOCK_SECONDS."""
+    """Lock and yield the file; raise BlockingIOError after LOCK_SECONDS."""
     file = _file()
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -163,7 +162,7 @@ def _locked() -> Iterator[Path]:
 
 
 def _read(file: Path) -> list[SpooledAlert]:
-    """What is kept; a file that cannot be understood is set aside."""
+    """Return the spooled alerts; set an unreadable file aside."""
     try:
         entries = json.loads(file.read_text())
         return [SpooledAlert(_alert(entry["alert"]), entry["sent_to"]) for entry in entries]
@@ -171,7 +170,7 @@ def _read(file: Path) -> list[SpooledAlert]:
         return []
     except (ValueError, TypeError, KeyError) as failure:
         file.replace(file.with_suffix(".unreadable"))
-        logger.error("%s could not be read and is set aside: %s", file, first_line(failure))
+        logger.error("%s could not be read and was set aside: %s", file, first_line(failure))
         return []
 
 
@@ -181,7 +180,7 @@ def _alert(entry: dict[str, Any]) -> Alert:
 
 
 def _write(file: Path, kept: Sequence[SpooledAlert]) -> None:
-    """Replace the file as a whole."""
+    """Replace the whole file."""
     draft = file.with_suffix(".draft")
     draft.write_text(json.dumps([asdict(one) for one in kept], default=as_json_value))
     draft.replace(file)

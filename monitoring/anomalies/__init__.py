@@ -1,1 +1,1 @@
-"""Days that are odd although every step succeeded."""
+"""Anomalies of days whose steps all succeeded."""

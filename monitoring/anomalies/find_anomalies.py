@@ -1,7 +1,7 @@
-"""What is odd about a day although every step succeeded: in ops.anomalies, and as messages to people.
+"""Anomalies of days whose steps all succeeded: stored in ops.anomalies, and reported as messages.
 
-A finding is a function of the day, the days before it and the limits: never of the clock. A day that is measured again
-has its findings replaced. Monitoring never breaks the pipeline: what goes wrong in here is one line of the log.
+A finding depends on the day, the days before it and the limits, never on the clock. Measuring a day again replaces its
+findings. Monitoring never breaks the pipeline: an error in here becomes one log line.
 """
 
 import logging
@@ -43,38 +43,38 @@ SAVE = """
         message = excluded.message, run_id = excluded.run_id, found_at = clock_timestamp()
 """
 REMEDIES = {
-    "zero_rows": "Run the day again once the shop has its rows. If it was closed, write the day into "
+    "zero_rows": "Run the day again once the shop has its rows. If the shop was closed, add the day to "
     "dbt_project/seeds/calendar_events.csv with share 0.",
-    "volume_drop": "Run the day again once the shop has the missing rows. If the day was so, write it into "
+    "volume_drop": "Run the day again once the shop has the missing rows. If the day really was so, add it to "
     "dbt_project/seeds/calendar_events.csv.",
-    "volume_jump": "Look for rows that came twice under other ids. If the day was so, write it into "
+    "volume_jump": "Look for rows that came twice under other ids. If the day really was so, add it to "
     "dbt_project/seeds/calendar_events.csv.",
     "data_quality": "See the rows in quarantine, and run the day again once the shop has corrected them.",
-    "run_duration": "See ops.pipeline_runs for the step that took so long.",
-    "schema_drift": "daybreak contract shows what it reaches. Correct shop.toml and run the day again, or accept what "
-    "is meant: daybreak contract --accept DATASET.",
+    "run_duration": "Look in ops.pipeline_runs for the slow step.",
+    "schema_drift": "See daybreak contract for the affected models. Correct shop.toml and run the day again, or accept "
+    "an intended change: daybreak contract --accept DATASET.",
     "rating_drop": "Read the newest reviews of these products in marts.fct_reviews.",
 }
 
 
 def record_anomalies(pipeline: str, dataset: str, day: date, run_id: str) -> Sequence[Anomaly]:
-    """Find the day's anomalies, keep them in the place of those found before, and tell of each kind once."""
+    """Find the day's anomalies, replace the stored ones, and report each kind once."""
     try:
         with connect() as connection:
             found = find_anomalies(connection, pipeline, dataset, day, run_id)
             drops = new_rating_drops(connection, pipeline, day) if dataset == RATED_DATASET else None
             if drops is not None and (dropped := rating_finding(drops)):
                 found.append(dropped)
-            not_looked_for = [] if drops is not None else ["rating_drop"]
+            skipped = [] if drops is not None else ["rating_drop"]
             try:
                 with connection.transaction():
                     found += [drift] if (drift := drift_finding(connection, dataset, day)) else []
             except Exception as failure:
-                logger.error("%s of %s was not held against its contract: %s", day, pipeline, first_line(failure))
-                not_looked_for.append("schema_drift")
-            _save(connection, pipeline, day, run_id, found, not_looked_for)
+                logger.error("%s of %s could not be compared with its contract: %s", day, pipeline, first_line(failure))
+                skipped.append("schema_drift")
+            _save(connection, pipeline, day, run_id, found, skipped)
     except Exception as failure:
-        logger.error("%s of %s was not searched for anomalies: %s", day, pipeline, first_line(failure))
+        logger.error("%s of %s could not be searched for anomalies: %s", day, pipeline, first_line(failure))
         return []
     for anomaly in found:
         if anomaly.is_reported and anomaly.severity != "info":
@@ -86,10 +86,10 @@ def record_anomalies(pipeline: str, dataset: str, day: date, run_id: str) -> Seq
 
 
 def find_anomalies(connection: Connection, pipeline: str, dataset: str, day: date, run_id: str) -> list[Anomaly]:
-    """What is odd about a day's volume, quality and duration; nothing of a day that no gate has judged.
+    """Return the anomalies of a day's volume, quality and duration; none for a day that no gate has judged.
 
-    Quality is that of the load judged last, volume that of the load that counts, duration this run's, which
-    `record_metrics` has written. Changes nothing. Raises ConfigurationError if a limit is not usable.
+    Quality is from the load judged last, volume from the load that counts, duration from this run's metrics, written
+    by `record_metrics`. Changes nothing. Raises ConfigurationError if a limit is invalid.
     """
     limits = anomaly_limits()
     values = {"pipeline": pipeline, "dataset": dataset, "day": day, "run_id": run_id}
@@ -107,8 +107,8 @@ def find_anomalies(connection: Connection, pipeline: str, dataset: str, day: dat
 
 
 def _save(
-    connection: Connection, pipeline: str, day: date, run_id: str, found: Sequence[Anomaly], not_looked_for: list[str]
+    connection: Connection, pipeline: str, day: date, run_id: str, found: Sequence[Anomaly], skipped: list[str]
 ) -> None:
     place = {"pipeline": pipeline, "day": day, "run_id": run_id}
-    connection.execute(FORGET, {**place, "kept": [*not_looked_for, *(anomaly.kind for anomaly in found)]})
+    connection.execute(FORGET, {**place, "kept": [*skipped, *(anomaly.kind for anomaly in found)]})
     connection.cursor().executemany(SAVE, [{**place, **vars(anomaly)} for anomaly in found])

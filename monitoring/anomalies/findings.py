@@ -1,4 +1,4 @@
-"""What makes a day an anomaly: pure functions of its figures and the limits, each with the words that people read."""
+"""Findings: pure functions of a day's figures and the limits, with the messages for people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ Severity = Literal["info", "warning", "critical"]
 
 @dataclass(frozen=True)
 class Anomaly:
-    """One finding on a day. `observed` and `expected` are rows, a score 0–1, minutes or products: the kind says which.
+    """One finding on a day. `observed` and `expected` are rows, a score 0–1, minutes or products, by its kind.
 
-    `info` is for who asks: a day that the calendar explains, or that has too little history. The rest is told.
+    `info` is not reported: a day that the calendar explains, or one with too little history. Other severities are.
     """
 
     kind: str
@@ -24,11 +24,11 @@ class Anomaly:
     message: str
     observed: Decimal | None = None
     expected: Decimal | None = None
-    is_reported: bool = True  # False: somebody else tells it
+    is_reported: bool = True  # False: reported elsewhere
 
 
 def volume_finding(volume: DayVolume, limits: AnomalyLimits) -> Anomaly | None:
-    """Zero rows, a drop or a jump; as information if the calendar explains it, or if the history says too little."""
+    """Return zero rows, a drop or a jump; as `info` if the calendar explains it or the history is too short."""
     if volume.observed is None:
         return None
     if volume.observed == 0:
@@ -48,7 +48,7 @@ def volume_finding(volume: DayVolume, limits: AnomalyLimits) -> Anomaly | None:
 def quality_finding(
     accepted: int, rejected: int, by_reason: Mapping[str, int], is_refused: bool, limits: AnomalyLimits
 ) -> Anomaly | None:
-    """A data quality score below the limit. People know that of a refused load already: the refusal is told."""
+    """Return a data quality score below the limit. For a refused load the refusal is the message."""
     score = Fraction(accepted, accepted + rejected) if accepted + rejected else Fraction(1)
     is_critical = score <= Fraction(limits.quality_critical)
     if score >= Fraction(limits.quality_warning) and not is_critical:
@@ -66,7 +66,7 @@ def quality_finding(
 
 
 def duration_finding(minutes: Decimal | None, limits: AnomalyLimits) -> Anomaly | None:
-    """A run that took too long; None if this run's steps are not known."""
+    """Return a finding on a slow run; None if this run's steps are unknown."""
     if minutes is None or minutes <= limits.max_minutes:
         return None
     message = f"the steps of the run took {minutes:.1f} minutes, more than {limits.max_minutes}"
@@ -74,7 +74,7 @@ def duration_finding(minutes: Decimal | None, limits: AnomalyLimits) -> Anomaly 
 
 
 def _zero_rows(volume: DayVolume, limits: AnomalyLimits) -> Anomaly | None:
-    """An alert whatever the history, unless none are expected: by the calendar, or on a weekday that never has any."""
+    """Return a finding whatever the history, unless no rows are expected: by the calendar, or on this weekday."""
     expected = _expected(volume, limits)
     if volume.event and volume.expected_share == 0:
         return Anomaly("zero_rows", "info", f"no {volume.dataset}, explained by {volume.event}", Decimal(0), Decimal(0))
@@ -85,14 +85,16 @@ def _zero_rows(volume: DayVolume, limits: AnomalyLimits) -> Anomaly | None:
 
 
 def _gap_in_history(volume: DayVolume, limits: AnomalyLimits) -> str | None:
-    """Why the history cannot judge the day."""
+    """Return the reason why the history cannot judge the day."""
     if volume.baseline is None or len(volume.history) < limits.minimum_weeks:
         return (
-            f"{len(volume.history)} of the {limits.history_weeks} {volume.day:%A}s before say what is usual, "
+            f"only {len(volume.history)} of the last {limits.history_weeks} {volume.day:%A}s are usable, "
             f"{limits.minimum_weeks} are needed"
         )
     if volume.baseline < limits.minimum_volume:
-        return f"{rounded(volume.baseline):,} are usual, and fewer than {limits.minimum_volume} may halve by chance"
+        return (
+            f"{rounded(volume.baseline):,} rows are normal, and fewer than {limits.minimum_volume} may halve by chance"
+        )
     return None
 
 
@@ -104,12 +106,12 @@ def _deviation(observed: int, expected: Fraction, limits: AnomalyLimits) -> str 
 
 def _deviating(kind: str, severity: Severity, volume: DayVolume, expected: Fraction) -> Anomaly:
     observed = volume.observed or 0
-    mean = f"the mean of {len(volume.history)} {volume.day:%A}s before"
+    mean = f"the mean of {len(volume.history)} previous {volume.day:%A}s"
     if volume.event:
         mean += f" × {rounded(volume.expected_share)} for {volume.event}"
     message = f"{observed:,} {volume.dataset} where {rounded(expected):,} were expected ({mean})"
     if severity == "info":
-        message += "; unusual, and explained"
+        message += "; unusual but explained"
     return Anomaly(kind, severity, message, Decimal(observed), rounded(expected))
 
 

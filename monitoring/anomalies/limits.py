@@ -1,7 +1,7 @@
-"""The limits from which on a day is an anomaly: each with its unit, its default and the reason for it.
+"""The limits for anomalies: each with its unit, its default and the reason for it.
 
-An environment variable of the same name in capitals, with ANOMALY_ before it, replaces a default. What makes a
-product's rating a drop stands with the models: rating_drop_* in dbt_project.yml.
+An environment variable with the prefix ANOMALY_ and the name in capitals replaces a default. The limits of rating drops
+are with the models: rating_drop_* in dbt_project.yml.
 """
 
 from decimal import Decimal
@@ -16,30 +16,30 @@ Share = Annotated[Decimal, Field(ge=0, le=1)]
 
 
 class AnomalyLimits(BaseSettings):
-    """Shares are fractions 0–1. A value that is exactly at a limit is still good, but for `quality_critical`."""
+    """Shares are fractions 0–1. A value exactly at a limit is still good, except for `quality_critical`."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_prefix="ANOMALY_", env_ignore_empty=True)
 
     history_weeks: Annotated[int, Field(ge=1, le=52)] = Field(
-        8, description="weeks looked back: two months smooth a weekday's noise, and a season is longer than that"
+        8, description="weeks of history: two months smooth a weekday's noise, and a season is longer than that"
     )
     minimum_weeks: Annotated[int, Field(ge=1, le=52)] = Field(
         4,
-        description="weeks of these that must have a normal day: of four, one without any rows moves the mean by a "
-        "quarter, half of what makes a drop; of fewer, by too much. A day with less history is not judged",
+        description="weeks of these that must be usable: with four, one without any rows moves the mean by a quarter, "
+        "half of a drop; with fewer, by too much. A day with less history is not judged",
     )
     minimum_volume: Annotated[int, Field(ge=0)] = Field(
         10,
-        description="rows that the weekday usually has: fewer may halve or double by chance, and are not judged",
+        description="normal rows of the weekday: fewer may halve or double by chance, and are not judged",
     )
     max_drop: Share = Field(
-        Decimal("0.5"), description="share of the expected rows that may be missing: a source lost loses more"
+        Decimal("0.5"), description="share of the expected rows that may be missing: a lost source loses more"
     )
     max_jump: Annotated[Decimal, Field(ge=1)] = Field(
         Decimal(2), description="times the expected rows: a day sent twice under new ids, a loop, or a campaign"
     )
     quality_warning: Share = Field(
-        Decimal("0.95"), description="data quality score (1 − bad rate) below which a person should look"
+        Decimal("0.95"), description="data quality score (1 − bad rate) below which the day needs a look"
     )
     quality_critical: Share = Field(
         Decimal("0.90"), description="score at or below which a tenth is lost: the figures of the day mislead"
@@ -65,9 +65,9 @@ class AnomalyLimits(BaseSettings):
 
 
 def anomaly_limits() -> AnomalyLimits:
-    """The limits in force. Raises ConfigurationError naming the variable."""
+    """Return the current limits. Raises ConfigurationError naming the variable."""
     try:
         return AnomalyLimits()
     except ValidationError as error:
         wrong = "; ".join(f"ANOMALY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
-        raise ConfigurationError(f"The limits of anomalies are not usable: {wrong}", "Correct or unset it.") from None
+        raise ConfigurationError(f"The anomaly limits are invalid: {wrong}", "Correct or unset it.") from None

@@ -1,7 +1,7 @@
-"""Products whose rating dropped, each named on the day of its drop and not on every day that it stays low.
+"""Rating drops: products whose rating dropped, each reported on the day of its drop, not on every day it stays low.
 
-ops.rating_drops keeps the spells: from the day on which a product was first found among the drops of
-marts.product_metrics to the day on which it no longer was.
+ops.rating_drops stores the spells: from the first day of a product among the drops of marts.product_metrics to the day
+on which it left them.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ DROPPED = """
     select product_id, prior_average, recent_average from marts.product_metrics
     where is_rating_drop order by rating_delta, product_id
 """
-# A day that is looked at again begins where the day before it ended.
+# A day that is measured again starts from the state at the end of the day before.
 UNBEGIN = "delete from ops.rating_drops where first_day >= %(day)s"
 UNEND = "update ops.rating_drops set ended_on = null where ended_on >= %(day)s"
 END = "update ops.rating_drops set ended_on = %(day)s where ended_on is null and product_id <> all(%(products)s)"
@@ -52,9 +52,9 @@ class RatingDrop:
 
 
 def new_rating_drops(connection: Connection, pipeline: str, day: date) -> Sequence[RatingDrop] | None:
-    """The products that newly dropped with this day, the worst first, and the spells brought up to it.
+    """Update the spells to this day and return the products that dropped on it, the worst first.
 
-    None for a day that is not the newest published one: marts.product_metrics says nothing of it any more.
+    None if the day is not the newest published one: marts.product_metrics no longer describes it.
     """
     values = {"day": day, "pipeline": pipeline}
     if connection.execute(IS_NEWEST_DAY, values).fetchone() != {"yes": True}:
@@ -68,11 +68,11 @@ def new_rating_drops(connection: Connection, pipeline: str, day: date) -> Sequen
 
 
 def rating_finding(drops: Sequence[RatingDrop]) -> Anomaly | None:
-    """The new drops as one finding; None if there are none."""
+    """Return the new drops as one finding; None if there are none."""
     if not drops:
         return None
     named = "; ".join(str(drop) for drop in drops[:PRODUCTS_NAMED])
     more = f"; and {len(drops) - PRODUCTS_NAMED} more" if len(drops) > PRODUCTS_NAMED else ""
     verb = "products'" if len(drops) > 1 else "product's"
-    message = f"{len(drops)} {verb} rating dropped (average of the prior days → of the recent ones): {named}{more}"
+    message = f"{len(drops)} {verb} rating dropped (average of the prior days → of the recent days): {named}{more}"
     return Anomaly("rating_drop", "warning", message, Decimal(len(drops)))

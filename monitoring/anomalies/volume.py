@@ -1,7 +1,7 @@
-"""A day's volume beside that of the same weekday in the weeks before it, as the gate counted and the calendar explains.
+"""A day's volume compared with the same weekday of the weeks before, from the gate's counts and the calendar.
 
-Volume is the rows that the shop sent, identical copies left out: a page sent twice must not hide one that is missing.
-It is counted in the load that counts for a day, so days that were never admitted are no part of any history.
+Volume is the rows from the shop without identical copies: a page sent twice must not hide a missing one. It is counted
+in the load that counts for a day, so days that were never admitted are not part of the history.
 """
 
 from collections.abc import Collection
@@ -24,29 +24,29 @@ EVENTS = "select day, event, expected_share from staging.calendar_events where d
 
 @dataclass(frozen=True)
 class DayVolume:
-    """A dataset's day (rows), and the days that it is compared with: those with an event of their own are left out."""
+    """A dataset's day in rows, and the history it is compared with, which leaves out days with a calendar event."""
 
     dataset: str
     day: date
     observed: int | None  # None: no load counts for the day
     history: Collection[int]
     event: str | None = None
-    expected_share: Fraction = Fraction(1)  # of a usual day's rows, because of the event
+    expected_share: Fraction = Fraction(1)  # of a normal day's rows, because of the event
 
     @property
     def baseline(self) -> Fraction | None:
-        """The mean of the history; None without one."""
+        """The mean of the history; None without a history."""
         return Fraction(sum(self.history), len(self.history)) if self.history else None
 
     def expected(self, limits: AnomalyLimits) -> Fraction | None:
-        """The rows to be expected; None if there is too little history to say."""
+        """Return the expected rows; None if there is too little history."""
         if self.baseline is None or len(self.history) < limits.minimum_weeks:
             return None
         return self.baseline * self.expected_share
 
 
 def day_volume(connection: Connection, dataset: str, day: date, limits: AnomalyLimits) -> DayVolume:
-    """Look up a day and the same weekday of the `history_weeks` weeks before it: so many rows, by key."""
+    """Read a day and the same weekday of the `history_weeks` weeks before it, by key."""
     before = [
         day - timedelta(weeks=number)
         for number in range(1, limits.history_weeks + 1)
@@ -66,5 +66,5 @@ def day_volume(connection: Connection, dataset: str, day: date, limits: AnomalyL
 
 
 def rounded(number: Fraction, digits: int = 2) -> Decimal:
-    """The number as a column or a person takes it."""
+    """Return the number as a rounded decimal, for columns and messages."""
     return round(Decimal(number.numerator) / Decimal(number.denominator), digits)

@@ -1,1 +1,1 @@
-"""The schema contract of a dataset: what its fields look like, and what breaks with that."""
+"""The schema contract of a dataset: profiles of its fields, and the differences that break it."""

@@ -1,4 +1,4 @@
-"""What is usual of a field, and whether a load has more of something than chance explains."""
+"""Baselines of a field, and tests whether a load has more of something than chance explains."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -9,14 +9,14 @@ from typing import Self
 
 from monitoring.drift.profile import FieldProfile, Profile
 
-CHANCE = 0.001  # a difference that chance makes more seldom than that is none of chance's
-LEAST_RATE = 0.01  # of odd rows, which no shop is quite without
-LEAST_ROWS_OF_A_DAY = 20  # the share of fewer rows says nothing of what a day may have
+CHANCE = 0.001  # less probable differences are not attributed to chance
+LEAST_RATE = 0.01  # of odd rows: every shop has a few
+LEAST_ROWS_OF_A_DAY = 20  # shares of fewer rows are not meaningful
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How a field differs from what is expected. `share`: rows that do, 0–1. `hint`: what it may be, what to do."""
+    """A difference of a field from its contract. `share`: affected rows, 0–1. `hint`: a possible cause or remedy."""
 
     field: str
     kind: str
@@ -27,7 +27,7 @@ class Difference:
     hint: str = ""
 
     def hinted(self, hint: str) -> "Difference":
-        """The same with a hint."""
+        """Return a copy with a hint."""
         return replace(self, hint=hint)
 
     def __str__(self) -> str:
@@ -36,7 +36,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class FieldHistory:
-    """A field of a load of `rows`, and the same field of the loads before it, each with its rows."""
+    """A field of a load of `rows`, and the same field of earlier loads, each with its rows."""
 
     field: str
     role: str
@@ -50,13 +50,13 @@ class FieldHistory:
 
     @classmethod
     def of(cls, history: Sequence[Profile], name: str) -> Self:
-        """A history to be described."""
+        """Return the history of a field for display only."""
         before = [(profile.rows, profile.fields[name]) for profile in history if name in profile.fields]
         return cls(name, "other", True, False, 0.0, frozenset(), 0, FieldProfile(), before)
 
     @property
     def is_known(self) -> bool:
-        """Whether the loads before had the field at all."""
+        """Whether earlier loads had the field at all."""
         return bool(self.before)
 
     @cached_property
@@ -70,20 +70,20 @@ class FieldHistory:
         return self.merged(lambda field: field.formats)
 
     def merged(self, counts: Callable[[FieldProfile], Mapping[str, int]]) -> Counter[str]:
-        """Counts of all loads together."""
+        """Return the sum of the counts of all loads."""
         merged: Counter[str] = Counter()
         for _, field in self.before:
             merged.update(counts(field))
         return merged
 
     def baseline_formats(self) -> str:
-        """The formats that most rows have, for people."""
+        """Return the most frequent formats as text."""
         total = self.formats_before.total()
         observed = [f"{name} {percent(count / total)}" for name, count in self.formats_before.most_common(3)]
         return ", ".join(observed) + (f", missing {percent(self.baseline_missing)}" if self.baseline_missing else "")
 
     def baseline(self, count: Callable[[FieldProfile], int], of: Callable[[int, FieldProfile], int]) -> float:
-        """A share over all loads together."""
+        """Return a share over all loads."""
         return sum(count(field) for _, field in self.before) / max(1, sum(of(*one) for one in self.before))
 
     def has_more(
@@ -93,9 +93,9 @@ class FieldHistory:
         least: float,
         floor: float = 0.0,
     ) -> bool:
-        """Whether `count` of `of` is now a greater share than ever, by `least` (0–1) and beyond chance.
+        """Return whether the share of `count` in `of` is now greater than ever, by `least` (0–1) and beyond chance.
 
-        Chance is a binomial draw at the usual share, at that of a bad day before, or at `floor`, whichever is greatest.
+        Chance is a binomial draw at the greatest of the baseline share, that of a bad earlier day, and `floor`.
         """
         now, total = count(self.now), of(self.rows, self.now)
         if now < 2 or now / total - self.baseline(count, of) < least:
@@ -110,7 +110,7 @@ class FieldHistory:
 
 
 def at_least(odd: int, rows: int, rate: float) -> float:
-    """The probability of `odd` or more of so many rows, if each is odd with this rate: the binomial's upper tail."""
+    """Return the probability of `odd` or more of `rows` at this rate: the binomial's upper tail."""
     if odd > rows:
         return 0.0
 
@@ -122,5 +122,5 @@ def at_least(odd: int, rows: int, rate: float) -> float:
 
 
 def percent(share: float) -> str:
-    """`12%`, `0.4%`"""
+    """Return a share as text: `12%`, `0.4%`."""
     return f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"

@@ -1,7 +1,7 @@
-"""The schema contract of a dataset: a load's profile beside those of the loads before it, and beside what is declared.
+"""The schema contract of a dataset: compares a load's profile with earlier loads and with the declaration.
 
-A difference is breaking if rows are rejected for it, or lose their meaning without being rejected. It is harmless if
-nothing that a model reads changes its meaning. Pure functions of profiles and the declaration: no clock, no database.
+A difference is breaking if rows are rejected because of it, or lose their meaning without being rejected. It is
+harmless if nothing that a model reads changes its meaning. Pure functions of profiles and the declaration.
 """
 
 import re
@@ -15,14 +15,14 @@ from monitoring.drift.baseline import Difference, FieldHistory, percent
 from monitoring.drift.profile import ROLES, FieldProfile, Profile
 from monitoring.drift.rules import RULES
 
-LEAST_ROWS = 20  # of history together: fewer do not say what is usual
-OFTEN = 0.5  # a field that so many rows had, and none has now, is gone
-LIKELY = 0.6  # likeness of two names
+LEAST_ROWS = 20  # of history in total: fewer make no baseline
+OFTEN = 0.5  # a field of so many earlier rows that none has now is gone
+LIKELY = 0.6  # similarity of two names
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What is expected of a dataset: what is declared of it, and the loads that it is learnt from, the newest first."""
+    """A dataset's contract: its declaration, and the loads that the baseline is learned from, newest first."""
 
     dataset: str
     declared: DatasetConfig
@@ -30,11 +30,11 @@ class Contract:
 
     @property
     def is_learnt(self) -> bool:
-        """Whether there are loads enough to say what is usual; otherwise the declaration alone is compared with."""
+        """Whether there is enough history for a baseline; otherwise loads are compared with the declaration alone."""
         return sum(profile.rows for profile in self.history) >= LEAST_ROWS
 
     def differences(self, observed: Profile) -> list[Difference]:
-        """How a load differs, breaking differences first. None of a load without rows: that is told elsewhere."""
+        """Return a load's differences, breaking ones first. A load without rows has none: it is reported elsewhere."""
         history = self.history if self.is_learnt else ()
         if 2 * observed.others > observed.rows + observed.others:
             return [
@@ -71,12 +71,12 @@ class Contract:
 
 
 def expected_text(history: Sequence[Profile], name: str) -> str:
-    """What is usual of a field, for people."""
+    """Return a field's baseline as text."""
     return FieldHistory.of(history, name).baseline_formats() if history else "–"
 
 
 def observed_text(field: FieldProfile, rows: int) -> str:
-    """What a load has in a field, for people."""
+    """Return a field's formats in a load as text."""
     formats = ", ".join(
         f"{name} {percent(count / rows)}" for name, count in sorted(field.formats.items(), key=lambda one: -one[1])[:3]
     )
@@ -87,7 +87,7 @@ def observed_text(field: FieldProfile, rows: int) -> str:
 def _renamed(
     declared: DatasetConfig, found: Sequence[Difference], observed: Profile, history: Sequence[Profile]
 ) -> dict[str, str]:
-    """For each field that is missing, the new field that it may be now."""
+    """Return a hint for each missing field that may be a new field now."""
     new = _new_paths(observed, history)
     return {
         one.field: hint
@@ -109,7 +109,7 @@ def _successor(
     best, path = max(scored, default=(0.0, ""))
     if best < LIKELY and len(candidates) != 1:
         return None
-    return f"new field {path or candidates[0]} since: is it {lost.field}? Then say so in keys of shop.toml"
+    return f"new field {path or candidates[0]}: is it {lost.field}? Then declare it in keys of shop.toml"
 
 
 def _likeness(path: str, name: str) -> float:
@@ -127,7 +127,7 @@ def _new_paths(observed: Profile, history: Sequence[Profile]) -> dict[str, Mappi
 
 
 def _of_undeclared(observed: Profile, history: Sequence[Profile]) -> Iterator[Difference]:
-    """New, gone and retyped fields that nobody has declared: harmless, since no model can read them."""
+    """Yield new, gone and retyped undeclared fields: harmless, since no model can read them."""
     if not history:
         return
     new = _new_paths(observed, history)

@@ -1,7 +1,7 @@
-"""What the fields of a load look like: how often they are there, in which formats, of which magnitude.
+"""Profiles of a load's fields: how often a field is present, in which formats, of which magnitude.
 
-A profile is counts and formats. It holds no value that could be somebody's: no id, no text, no date; of statuses and
-ratings alone, which are words of the shop, their values. It is made of a sample of the rows, before they become text.
+A profile holds counts and formats, and no personal value: no id, no text, no date. Only statuses and ratings, which are
+the shop's vocabulary, are kept as values. It is computed from a sample of the rows before they become text.
 """
 
 import logging
@@ -23,9 +23,9 @@ from ingestion.values.undeclared_fields import undeclared_types
 
 logger = logging.getLogger(__name__)
 
-MOST_FORMATS = 20  # of a field, and statuses: the rest is counted together
+MOST_FORMATS = 20  # of a field, and statuses: the others are counted together
 REST = "(others)"
-WORD = re.compile(r"\w[\w .:/+-]{0,39}")  # what is longer, or has other signs, is no status
+WORD = re.compile(r"\w[\w .:/+-]{0,39}")  # longer texts, or with other characters, are not statuses
 PREFIX = re.compile(r"[A-Za-z]{1,8}(?=[-_]?[0-9])")
 
 ROLES = {
@@ -37,11 +37,11 @@ ROLES = {
 
 @dataclass(frozen=True)
 class FieldProfile:
-    """One declared field in the sampled rows, as counts of rows. `formats` are of values that are there and not blank.
+    """A declared field in the sampled rows, as counts of rows. `formats` cover the values that are not blank.
 
-    `median` is in whole units of money; `whole`: amounts without cents; `most_frequent`: rows with the value that is
-    most frequent; `offsets` of timestamps, `in_zone` those with the shop's own; `off_day`: dates that are not the
-    logical day; `off_pattern`: values that product_id_pattern does not match.
+    `median` is in whole units of money; `whole` counts amounts without cents; `most_frequent` counts rows with the most
+    frequent value; `offsets` are those of timestamps, `in_zone` those of the shop's zone; `off_day` counts dates other
+    than the logical day; `off_pattern` counts values that product_id_pattern does not match.
     """
 
     absent: int = 0
@@ -61,20 +61,20 @@ class FieldProfile:
 
     @property
     def missing(self) -> int:
-        """Rows in which the field says nothing."""
+        """Rows without a value for the field."""
         return self.absent + self.null + self.blank
 
     @property
     def present(self) -> int:
-        """Rows in which it says something."""
+        """Rows with a value for the field."""
         return sum(self.formats.values())
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A load's sample of `rows` objects. `undeclared`: rows by JSON type, of what no declared field takes, by path.
+    """A load's sample of `rows` objects. `undeclared`: rows by JSON type for each undeclared path.
 
-    `others`: items that are no objects.
+    `others`: items that are not objects.
     """
 
     rows: int
@@ -83,18 +83,18 @@ class Profile:
     others: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """As it is stored."""
+        """Return the stored form."""
         return {**asdict(self), "fields": {name: _compact(asdict(one)) for name, one in self.fields.items()}}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """What `as_json` gave."""
+        """Return the profile from its stored form."""
         fields = {name: FieldProfile(**one) for name, one in stored["fields"].items()}
         return cls(stored["rows"], fields, stored["undeclared"], stored["others"])
 
 
 def profile_of(rows: Sequence[Any], config: ShopConfig, dataset: str, day: date) -> Profile:
-    """The profile of a day's sampled items, as json_text parses them."""
+    """Return the profile of a day's sampled items, as json_text parses them."""
     declared = config.dataset(dataset)
     items = [row for row in rows if type(row) is dict]
     reading = ValueReading.of(declared, day)
@@ -117,7 +117,7 @@ def profile_of(rows: Sequence[Any], config: ShopConfig, dataset: str, day: date)
 
 
 def profile_as_json(config: ShopConfig, dataset: str, rows: Sequence[Any], day: date) -> dict[str, Any] | None:
-    """As `profile_of`, to be stored; none if it fails, for no day fails because it could not be described."""
+    """Return `profile_of` in its stored form; None if it fails, since no day may fail for lack of a profile."""
     try:
         return profile_of(rows, config, dataset, day).as_json()
     except Exception as failure:
@@ -128,7 +128,7 @@ def profile_as_json(config: ShopConfig, dataset: str, rows: Sequence[Any], day: 
 def _counted(
     values: Sequence[Any], format_of: Callable[[str], str], structure_of: Callable[[Any], str | None]
 ) -> tuple[Counter[str], dict[str, Any]]:
-    """How often each text stands, and what every field is counted by."""
+    """Return the count of each text, and the counts common to every field."""
     formats = Counter[str]()
     scalars = Counter((type(value), value) for value in values if isinstance(value, str))
     texts, blank = Counter[str](), 0
@@ -153,7 +153,7 @@ def _counted(
 
 def _words(texts: Counter[str], *_: Any) -> dict[str, Any]:
     known = {text: count for text, count in texts.items() if WORD.fullmatch(text)}
-    # many different ones are no statuses: they may be anybody's words
+    # many different values are not statuses: they may be a person's words
     return {"values": known if len(known) <= min(MOST_FORMATS, max(5, texts.total() / 3)) else {}}
 
 
@@ -175,7 +175,7 @@ def _money(texts: Counter[str], reading: ValueReading) -> dict[str, Any]:
 
 
 def _prefixes(texts: Counter[str], *_: Any) -> dict[str, Any]:
-    """Letters in front of an id's number, where they are so frequent that they belong to all and not to one."""
+    """Count the letters in front of the numbers of ids, if they are too frequent to identify one."""
     found = Counter(match[0] for text in texts if (match := PREFIX.match(text)))
     least = max(3, len(texts) / 10)
     kept = {prefix: count for prefix, count in found.items() if count >= least}
@@ -216,5 +216,5 @@ def _most_common(counts: Counter[str]) -> dict[str, int]:
 
 
 def _compact(counted: dict[str, Any]) -> dict[str, Any]:
-    """Without what says nothing."""
+    """Return the counts without empty ones."""
     return {name: value for name, value in counted.items() if value not in (0, None, {})}

@@ -1,4 +1,4 @@
-"""The rules of a contract, each a pure function of one field's history: what of it breaks, and what is harmless."""
+"""The rules of a contract: each yields the breaking and harmless differences of one field's history."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,14 +9,14 @@ from ingestion.values.parsing import UNREADABLE
 from monitoring.drift.baseline import CHANCE, Difference, FieldHistory, at_least, percent
 from monitoring.drift.profile import REST, FieldProfile
 
-LEAST = {"required": 0.03, "optional": 0.10}  # more rows than usually without the field (share)
-LEAST_FORMAT = 0.03  # values in a format that is not usual
+LEAST = {"required": 0.03, "optional": 0.10}  # increase in rows without the field (share)
+LEAST_FORMAT = 0.03  # share of values in an unusual format
 LEAST_NEW_WORDS = 0.02
-MOST = 0.5  # share of rows from which on something is true of the field and not of some rows
+MOST = 0.5  # share of rows from which a property holds for the field as a whole
 COMMON_VALUE = 0.2  # share of a rating that cannot be missing by chance
 MANY_VALUES = 5
 ENOUGH = 20  # rows
-MAGNITUDE, MAGNITUDE_OF_FEW = 8, 30  # times the usual median; with fewer rows than ENOUGH
+MAGNITUDE, MAGNITUDE_OF_FEW = 8, 30  # times the baseline median; the second with fewer rows than ENOUGH
 LEAST_AMOUNTS = 5
 VALID = {
     "amount": {"number"}, "rating": {"1 to 5"}, "items": {"list"},
@@ -24,14 +24,14 @@ VALID = {
 }  # fmt: skip
 FORMAT_KEYS = {"amount": "amount_format", "date": "date_format"}
 STRUCTURES = {"object", "list", "boolean"}
-# What staging reads alike: a day may be told with more of it.
+# Formats that staging reads alike: a day may have more detail.
 WIDENED = {"date": {"timestamp", "timestamp with offset"}, "timestamp": {"timestamp with offset"}}
 
 Rule = Callable[[FieldHistory], Iterator[Difference]]
 
 
 def missing(seen: FieldHistory) -> Iterator[Difference]:
-    """The key is gone, null or blank in more rows than usual."""
+    """Yield a field that is absent, null or blank in more rows than before."""
     now, share = seen.now, seen.now.missing / seen.rows
     if seen.is_known:
         least = LEAST["required" if seen.is_required else "optional"]
@@ -46,7 +46,7 @@ def missing(seen: FieldHistory) -> Iterator[Difference]:
 
 
 def formats(seen: FieldHistory) -> Iterator[Difference]:
-    """Values are written as they were not before; without a history, as staging does not take them."""
+    """Yield new formats of values; without a history, formats that staging rejects."""
     valid = VALID.get(seen.role) if seen.role != "date" or seen.is_iso else None
     now = seen.now.formats
     if not seen.is_known:
@@ -71,11 +71,11 @@ def formats(seen: FieldHistory) -> Iterator[Difference]:
 
 
 def words(seen: FieldHistory) -> Iterator[Difference]:
-    """Statuses that were never seen: dbt takes what it does not know for revenue."""
+    """Yield statuses never seen before: dbt counts unknown statuses as revenue."""
     if seen.role != "word" or not seen.is_known:
         return
     known = set(seen.merged(lambda field: field.values)) | seen.known_words
-    if not known - seen.known_words:  # too many different ones, never listed
+    if not known - seen.known_words:  # too many different ones to be listed
         return
     new = {word: count for word, count in seen.now.values.items() if word not in known}
     if not new:
@@ -91,12 +91,12 @@ def words(seen: FieldHistory) -> Iterator[Difference]:
     yield Difference(
         seen.field, "values" if unseen or respelled > 1 else "new_value", unseen or respelled > 1, norm,
         f"{shown} in {percent(total / seen.rows)}", total / seen.rows,
-        "never seen before; if it brings no revenue, it belongs into non_revenue_statuses of shop.toml",
+        "never seen before; if it brings no revenue, add it to non_revenue_statuses of shop.toml",
     )  # fmt: skip
 
 
 def stars(seen: FieldHistory) -> Iterator[Difference]:
-    """Ratings that many rows had do not come any more: another scale, within the same numbers."""
+    """Yield common ratings that are gone: another scale within the same numbers."""
     if seen.role != "rating" or not seen.is_known or seen.now.present < ENOUGH:
         return
     before = seen.merged(lambda field: field.values)
@@ -104,13 +104,13 @@ def stars(seen: FieldHistory) -> Iterator[Difference]:
     gone = {value for value, count in before.items() if count / total >= COMMON_VALUE and value not in seen.now.values}
     share = sum(before[value] for value in gone) / total if total else 0
     if gone and sum(seen.now.values.values()) and (1 - share) ** seen.now.present < CHANCE:
-        shown = f"{', '.join(sorted(gone))} no longer come"
+        shown = f"{', '.join(sorted(gone))} no longer occur"
         expected = f"{', '.join(sorted(gone))} in {percent(share)}"
         yield Difference(seen.field, "scale", True, expected, shown, 1.0, "is it another scale?")
 
 
 def magnitude(seen: FieldHistory) -> Iterator[Difference]:
-    """Amounts are of another magnitude, or have lost their cents."""
+    """Yield amounts of another magnitude, or without their cents."""
     now, medians = seen.now, [abs(one.median) for _, one in seen.before if one.median]
     if seen.role != "amount" or not medians or now.median is None or now.present < LEAST_AMOUNTS:
         return
@@ -126,13 +126,13 @@ def magnitude(seen: FieldHistory) -> Iterator[Difference]:
         power = round(log10(times))
         is_minor = is_whole and power > 0
         hint = f"counted in minor units? Then minor_units = {10**power} in shop.toml" if is_minor else "another unit?"
-        yield Difference(seen.field, "scale", True, expected, f"{shown}, {times:,.2g} times the usual", 1.0, hint)
+        yield Difference(seen.field, "scale", True, expected, f"{shown}, {times:,.2g} times the baseline", 1.0, hint)
     elif is_whole:
         yield Difference(seen.field, "scale", True, f"{expected}, with cents", f"{shown}, all whole", 1.0, "rounded?")
 
 
 def ids(seen: FieldHistory) -> Iterator[Difference]:
-    """Other letters before the number, or what product_id_pattern does not match."""
+    """Yield ids with other letters before the number, and ids that product_id_pattern does not match."""
     prefixes = seen.now.prefixes
     before = seen.merged(lambda field: field.prefixes)
     total = sum(prefixes.values())
@@ -155,7 +155,7 @@ def ids(seen: FieldHistory) -> Iterator[Difference]:
 
 
 def constant(seen: FieldHistory) -> Iterator[Difference]:
-    """One value stands in nearly all rows, where many did."""
+    """Yield a field that has one value in nearly all rows, and had many before."""
     if seen.role not in ("id", "amount", "text") or seen.now.present < ENOUGH:
         return
     norm = [one.most_frequent / one.present for _, one in seen.before if one.present >= MANY_VALUES]
@@ -163,12 +163,12 @@ def constant(seen: FieldHistory) -> Iterator[Difference]:
     if norm and share >= 0.9 and max(norm) < MOST:
         shown = f"the same value in {percent(share)}"
         yield Difference(
-            seen.field, "constant", True, f"at most {percent(max(norm))} alike", shown, share, "a default?"
+            seen.field, "constant", True, f"the same value in at most {percent(max(norm))}", shown, share, "a default?"
         )
 
 
 def moments(seen: FieldHistory) -> Iterator[Difference]:
-    """Dates of other days than before, or timestamps with offsets that were not there."""
+    """Yield dates of more other days than before, and timestamps with new offsets."""
     if seen.role != "date":
         return
     share = seen.now.off_day / seen.rows
@@ -180,7 +180,7 @@ def moments(seen: FieldHistory) -> Iterator[Difference]:
     if is_more:
         shown = f"on other days in {percent(share)}"
         expected = f"in {percent(seen.baseline(lambda one: one.off_day, _present))}" if seen.is_known else "on the day"
-        yield Difference(seen.field, "off_day", True, expected, shown, share, "moved to another time zone?")
+        yield Difference(seen.field, "off_day", True, expected, shown, share, "another time zone?")
     before = seen.merged(lambda field: field.offsets)
     is_zone = before and _in_zone(seen.now) and all(_in_zone(one) for _, one in seen.before if one.offsets)
     new = [name for name in seen.now.offsets if seen.has_more(_at_offset(name), _offsets, LEAST_FORMAT)]
@@ -216,13 +216,13 @@ def _at_offset(name: str) -> Callable[[FieldProfile], int]:
 
 
 def _rate_of_new(seen: FieldHistory) -> float:
-    """How often a format comes that was not there before, where there are many (Good and Turing: those seen once)."""
+    """Return the rate of formats not seen before, estimated by those seen once (Good and Turing)."""
     before = seen.formats_before
     return (before[REST] + sum(count == 1 for count in before.values())) / max(1, before.total())
 
 
 def _is_more_whole(seen: FieldHistory) -> bool:
-    """Whether all amounts are whole, where most were not."""
+    """Return whether all amounts are whole, and most were not before."""
     rate = seen.baseline(lambda field: field.whole, _present)
     return (
         seen.now.whole >= 0.95 * seen.now.present
@@ -239,9 +239,9 @@ def _format_hint(seen: FieldHistory, odd: set[str]) -> str:
     if seen.role == "date" and odd <= {"timestamp", "date"}:
         return "without an offset it is read in the shop's time zone"
     if "object" in odd or "list" in odd:
-        return "keys of shop.toml can name a place within it"
+        return "keys of shop.toml can name a path within it"
     if seen.role in FORMAT_KEYS and odd - {"text", "word"}:
-        return f"{FORMAT_KEYS[seen.role]} of shop.toml says how it is written"
+        return f"declare it by {FORMAT_KEYS[seen.role]} in shop.toml"
     return ""
 
 

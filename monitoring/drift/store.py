@@ -1,8 +1,8 @@
-"""Profiles of loads in the warehouse, and the contract that they make: who it is learnt from, what breaks it.
+"""Profiles of loads in the warehouse, and the contract that is learned from them.
 
-A contract is learnt from the newest admitted loads of the days before that kept it, and from the day's own load before.
-What breaks it teaches nothing, until somebody accepts a day's load: from that day on its profile holds, and what came
-before is forgotten.
+A contract is learned from the newest admitted loads of earlier days that kept it, and from the day's previous load.
+Nothing is learned from a load that breaks it, until an operator accepts a day's load: from that day on its profile is
+the contract, and earlier loads no longer count.
 """
 
 import logging
@@ -26,8 +26,8 @@ from warehouse.roles import acting_as
 logger = logging.getLogger(__name__)
 
 LEARNT_FROM = 28  # loads: four of each weekday
-MOST = 0.5  # share of rows from which on a difference that readers see is critical
-WORTH_TELLING = 0.05  # share of rows that have something new and harmless
+MOST = 0.5  # share of rows from which a published difference is critical
+WORTH_REPORTING = 0.05  # share of rows with something new and harmless
 NAMED = 3  # differences in a message
 
 HISTORY = """
@@ -64,7 +64,7 @@ HISTORY = """
     from accepted inner join ops.field_profiles as profiles on accepted.load_id = profiles.load_id
     order by day desc
 """
-# Of a day, the load judged last; before any was, the one that landed last.
+# The day's load judged last; before any was judged, the load that landed last.
 OF_DAY = """
     select profiles.load_id, profiles.day, profiles.profile, results.decision = 'refused' as is_refused
     from ops.field_profiles as profiles
@@ -105,7 +105,7 @@ class ProfiledLoad:
 
 
 def save_profile(connection: Connection, receipt: LoadReceipt) -> None:
-    """Keep the profile of a load, in the caller's transaction. What cannot be kept is logged, and breaks nothing."""
+    """Store the profile of a load, in the caller's transaction. A failure is only logged."""
     if receipt.profile is None:
         return
     try:
@@ -115,11 +115,13 @@ def save_profile(connection: Connection, receipt: LoadReceipt) -> None:
                 [receipt.load_id, receipt.dataset, receipt.day, Jsonb(receipt.profile)],
             )
     except Exception as failure:
-        logger.warning("The profile of %s %s was not kept: %s", receipt.dataset, receipt.day, first_line(failure))
+        logger.warning(
+            "The profile of %s %s could not be stored: %s", receipt.dataset, receipt.day, first_line(failure)
+        )
 
 
 def contract_for(connection: Connection, dataset: str, day: date, load_id: str | None) -> Contract:
-    """What is expected of a load of a day, or of one that has not landed.
+    """Return the contract for a load of a day; `load_id` is None for a load that has not landed.
 
     Raises ConfigurationError if shop.toml has no such dataset.
     """
@@ -130,7 +132,7 @@ def contract_for(connection: Connection, dataset: str, day: date, load_id: str |
 
 
 def load_of_day(connection: Connection, dataset: str, day: date) -> ProfiledLoad | None:
-    """The day's load to be held against the contract; none without a profile."""
+    """Return the day's load to compare with the contract; None if it has no profile."""
     row = connection.execute(OF_DAY, {"dataset": dataset, "day": day}).fetchone()
     if row is None:
         return None
@@ -138,22 +140,22 @@ def load_of_day(connection: Connection, dataset: str, day: date) -> ProfiledLoad
 
 
 def newest_profiled_day(connection: Connection, dataset: str) -> date | None:
-    """The newest day that has a profile."""
+    """Return the newest day with a profile."""
     row = connection.execute("select max(day) as day from ops.field_profiles where dataset = %s", [dataset]).fetchone()
     return row["day"] if row else None
 
 
 def accept(connection: Connection, pipeline: str, dataset: str, load: ProfiledLoad) -> None:
-    """Make a load's profile the contract from its day on; what was found on that day and later is forgotten."""
+    """Make a load's profile the contract from its day on; delete the findings of that day and later ones."""
     values = {"dataset": dataset, "day": load.day, "load_id": load.load_id, "pipeline": pipeline}
     for statement in ACCEPT:
         connection.execute(statement, values)
 
 
 def drift_finding(connection: Connection, dataset: str, day: date) -> Anomaly | None:
-    """What of a day breaks the contract, told when it begins; what is new and harmless as information.
+    """Return the day's breaking differences, reported when they begin; or harmless ones as information.
 
-    The load is marked as one that breaks it or keeps it. Readers do not see a refused load, whose refusal tells of it.
+    Marks the load as breaking or keeping the contract. A refused load is not reported: the refusal is.
     """
     load = load_of_day(connection, dataset, day)
     if load is None:
@@ -176,7 +178,7 @@ def drift_finding(connection: Connection, dataset: str, day: date) -> Anomaly | 
 
 
 def likely_cause(dataset: str, day: date) -> str:
-    """How the contract is broken by a day that was refused, to be added to what is told of it; '' if it is not."""
+    """Return the breaking differences of a refused day, to append to its error; '' if there are none."""
     try:
         with acting_as(None), connect() as connection:
             load = load_of_day(connection, dataset, day)
@@ -184,25 +186,25 @@ def likely_cause(dataset: str, day: date) -> str:
                 return ""
             found = contract_for(connection, dataset, day, load.load_id).differences(load.profile)
     except Exception as failure:
-        logger.warning("%s %s was not held against its contract: %s", dataset, day, first_line(failure))
+        logger.warning("%s %s could not be compared with its contract: %s", dataset, day, first_line(failure))
         return ""
     breaking = [one for one in found if one.is_breaking]
     return f"; likely cause: {text_of(breaking)}" if breaking else ""
 
 
 def text_of(differences: Sequence[Difference]) -> str:
-    """The differences in one line."""
+    """Return the differences in one line."""
     more = f"; and {len(differences) - NAMED} more" if len(differences) > NAMED else ""
     return "; ".join(map(str, differences[:NAMED])) + more
 
 
 def _harmless(found: Sequence[Difference]) -> Anomaly | None:
-    shown = [one for one in found if one.share >= WORTH_TELLING]
+    shown = [one for one in found if one.share >= WORTH_REPORTING]
     return Anomaly("schema_drift", "info", f"harmless: {text_of(shown)}", Decimal(0), Decimal(0)) if shown else None
 
 
 def _of_day_before(connection: Connection, contract: Contract, day: date) -> Sequence[Difference]:
-    """What the newest admitted day before differs in from the same contract: it has been told of that."""
+    """Return the differences of the newest admitted day before from the same contract: these have been reported."""
     row = connection.execute(DAY_BEFORE, {"dataset": contract.dataset, "day": day}).fetchone()
     before = load_of_day(connection, contract.dataset, row["day"]) if row and row["day"] else None
     return contract.differences(before.profile) if before else []

@@ -1,8 +1,8 @@
-"""Lineage in the terms of OpenLineage: what a run and its steps read and wrote. Off unless a receiver is configured.
+"""Lineage as OpenLineage events: the datasets that a run and its steps read and write. Off unless configured.
 
-It is configured by the standard variables: OPENLINEAGE_URL, OPENLINEAGE_CONFIG or an openlineage.yml,
-OPENLINEAGE__TRANSPORT__…, OPENLINEAGE_DISABLED, OPENLINEAGE_NAMESPACE, OPENLINEAGE_PARENT_ID. Without them nothing of
-OpenLineage is imported. Events go out in a thread while the run goes on; what is left at its end gets a few seconds.
+Configure it by the standard variables: OPENLINEAGE_URL, OPENLINEAGE_CONFIG or an openlineage.yml,
+OPENLINEAGE__TRANSPORT__…, OPENLINEAGE_DISABLED, OPENLINEAGE_NAMESPACE, OPENLINEAGE_PARENT_ID. Without them, OpenLineage
+is not imported. A thread sends events during the run; the rest gets a few seconds at its end.
 Nothing in here raises: lineage never breaks a run.
 """
 
@@ -27,12 +27,12 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-NAMESPACE = "daybreak"  # of our jobs, unless OPENLINEAGE_NAMESPACE names another
+NAMESPACE = "daybreak"  # of Daybreak's jobs, unless OPENLINEAGE_NAMESPACE is set
 
 
 @dataclass(frozen=True)
 class _Outlet:
-    """Where the events of a run go: nowhere if its sender could not be made, which was said once."""
+    """The destination of a run's events: none if its sender could not be created, which is logged once."""
 
     sender: "Sender | None"
 
@@ -43,7 +43,7 @@ _outlet: "ContextVar[_Outlet | None]" = ContextVar("outlet", default=None)
 
 
 def is_configured() -> bool:
-    """Whether lineage is wanted, as OpenLineage's own client finds out; imports nothing."""
+    """Return whether lineage is configured, by the rules of OpenLineage's client; imports nothing."""
     if os.environ.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
         return False
     if any(value and name.startswith("OPENLINEAGE__TRANSPORT") for name, value in os.environ.items()):
@@ -54,15 +54,15 @@ def is_configured() -> bool:
 
 
 def namespace() -> str:
-    """The namespace of our jobs."""
+    """Return the namespace of Daybreak's jobs."""
     return os.environ.get("OPENLINEAGE_NAMESPACE") or NAMESPACE
 
 
 @contextmanager
 def run(job: str, days: Sequence[date], errors: Sequence[BaseException]) -> Iterator[None]:
-    """Tell of the block as a run of these days, whose steps are its children. It failed if there are `errors` then.
+    """Report the block as a run of these days, with its steps as children; it failed if there are `errors` at the end.
 
-    At the end what has not gone out yet gets a few seconds; what remains then is given up, and the log says so.
+    At the end unsent events get a few seconds; the rest is dropped, with a line in the log.
     """
     if not is_configured():
         yield
@@ -77,7 +77,7 @@ def run(job: str, days: Sequence[date], errors: Sequence[BaseException]) -> Iter
 
 @contextmanager
 def step(pipelines: Sequence[str], name: str, days: Sequence[date], used: Callable[[], DatasetsUsed]) -> Iterator[None]:
-    """Tell of the block as a step of each of these pipelines; `used` is asked at its end."""
+    """Report the block as a step of each of these pipelines; `used` is called at its end."""
     if not is_configured():
         yield
         return
@@ -94,7 +94,7 @@ def child_of(find_parents: Callable[[], Sequence[str]]) -> Iterator[None]:
     """Run the block as a child of another program's runs: `namespace/job/UUID` of each, the outermost first."""
     token = None
     if is_configured():
-        token = _quietly(lambda: _parent.set(_parsed(find_parents())))
+        token = _quietly(lambda: _parent.set(_parse(find_parents())))
     try:
         yield
     finally:
@@ -103,12 +103,12 @@ def child_of(find_parents: Callable[[], Sequence[str]]) -> Iterator[None]:
 
 
 def parent_of(pipeline: str) -> LineageRun | None:
-    """The step of a pipeline that is running, or else the run that is."""
+    """Return the running step of a pipeline, or else the current run."""
     return (_steps.get() or {}).get(pipeline) or _parent.get() or _outer_run()
 
 
 def send(make_events: Callable[[], Sequence[Any]]) -> None:
-    """Send OpenLineage events, if that is configured and a run or step is open to which they belong."""
+    """Send OpenLineage events if lineage is configured and a run or step is open."""
     outlet = _outlet.get()
     if outlet and outlet.sender:
         for event in _quietly(make_events) or ():
@@ -117,7 +117,7 @@ def send(make_events: Callable[[], Sequence[Any]]) -> None:
 
 @contextmanager
 def _sending() -> Iterator[None]:
-    """One sender for a run and all its steps; a step without a run, as under Airflow, has its own."""
+    """Share one sender between a run and its steps; a step without a run, as under Airflow, gets one."""
     if _outlet.get():
         yield
         return
@@ -139,8 +139,8 @@ def _reported(
     used: Callable[[], DatasetsUsed],
     errors: Sequence[BaseException] = (),
 ) -> Iterator[dict[str, LineageRun]]:
-    """Send the beginning and the end of a run of each of these jobs; yields them by name."""
-    runs = _quietly(lambda: _begun(names, step_name, days)) or {}
+    """Send the start and the end of a run of each of these jobs; yield the runs by name."""
+    runs = _quietly(lambda: _start(names, step_name, days)) or {}
     failure: BaseException | None = None
     try:
         yield runs
@@ -153,7 +153,7 @@ def _reported(
             send(partial(_end, run, days, used().of(name), failure))
 
 
-def _begun(names: Sequence[str], step_name: str, days: Sequence[date]) -> dict[str, LineageRun]:
+def _start(names: Sequence[str], step_name: str, days: Sequence[date]) -> dict[str, LineageRun]:
     from monitoring.lineage.events import new_run_id, start_event
 
     parent = _parent.get() or _outer_run()
@@ -174,12 +174,12 @@ def _end(run: LineageRun, days: Sequence[date], used: DatasetsUsed, failure: Bas
 
 
 def _outer_run() -> LineageRun | None:
-    """The run of the program that started us, by the standard variables."""
+    """Return the run of the calling program, from the standard variables."""
     names = ("OPENLINEAGE_ROOT_PARENT_ID", "OPENLINEAGE_PARENT_ID")
-    return _parsed([value for name in names if (value := os.environ.get(name))])
+    return _parse([value for name in names if (value := os.environ.get(name))])
 
 
-def _parsed(identities: Sequence[str]) -> LineageRun | None:
+def _parse(identities: Sequence[str]) -> LineageRun | None:
     run: LineageRun | None = None
     for identity in identities:
         where, job, run_id = identity.rsplit("/", 2)
@@ -194,7 +194,7 @@ def _new_sender() -> "Sender":
 
 
 def _quietly(do: Callable[[], T]) -> T | None:
-    """What `do` returns; none, and a line in the log without a foreign error's text, if it fails."""
+    """Return the result of `do`; None and a log line, without the text of foreign errors, if it fails."""
     try:
         return do()
     except Exception as error:

@@ -1,7 +1,7 @@
-"""OpenLineage's events of our runs and steps. Imported only where lineage is configured.
+"""OpenLineage events of runs and steps. Imported only if lineage is configured.
 
-Times are UTC; the nominal time of a run is its logical days in the shop's time zone. An error's message is ours, or the
-name of its type: a foreign message could hold a row.
+Times are UTC; the nominal time of a run is its logical days in the shop's time zone. A foreign error is reported by its
+type alone, since its message could hold a row.
 """
 
 from collections.abc import Sequence
@@ -32,19 +32,19 @@ PRODUCER = f"urn:daybreak:{version('daybreak')}"
 
 
 def new_run_id() -> str:
-    """A UUID for a run."""
+    """Return a new UUID for a run."""
     return str(generate_new_uuid())
 
 
 def start_event(run: LineageRun, days: Sequence[date]) -> RunEvent:
-    """The beginning of a run."""
+    """Return the start event of a run."""
     return _event(RunState.START, run, _run_facets(run, days), DatasetsUsed())
 
 
 def end_event(
     run: LineageRun, days: Sequence[date], used: DatasetsUsed, failure: BaseException | None = None
 ) -> RunEvent:
-    """The end of a run: well, failed, or interrupted."""
+    """Return the end event of a run: complete, failed or aborted."""
     facets = _run_facets(run, days)
     if failure is None:
         return _event(RunState.COMPLETE, run, facets, used)
@@ -53,7 +53,7 @@ def end_event(
 
 
 def parent_facet(parent: LineageRun) -> parent_run.ParentRunFacet:
-    """What tells a run whose child it is."""
+    """Return the facet that names a run's parent and root."""
     root = parent.root
     return parent_run.ParentRunFacet(
         run=parent_run.Run(runId=parent.run_id),
@@ -65,7 +65,7 @@ def parent_facet(parent: LineageRun) -> parent_run.ParentRunFacet:
 
 
 def warehouse_namespace() -> str:
-    """The namespace of the warehouse's tables, by OpenLineage's rules for Postgres."""
+    """Return the namespace of the warehouse's tables, by OpenLineage's rules for Postgres."""
     return f"postgres://{settings().pghost}:{settings().pgport}"
 
 

@@ -1,4 +1,4 @@
-"""What a step says of the datasets that it read and wrote: names, counts and checks, never what is in a row."""
+"""The datasets that a step reads and writes: names, counts and checks, never values of rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from datetime import date
 
 @dataclass(frozen=True)
 class Check:
-    """A check of a dataset's rows. `actual` is a count or a rate, never a value of a row."""
+    """A check of a dataset. `actual` is a count or a rate, never a value of a row."""
 
     name: str
     is_passed: bool
@@ -19,8 +19,8 @@ class Check:
 class DatasetUse:
     """A dataset that a step reads or writes: `schema.table` of the warehouse, or a name in another namespace.
 
-    `rows`: how many were read or written; `version`: the load that they came with; `pipeline`: the only one whose step
-    it is, if a step runs for several.
+    `rows`: number of rows read or written; `version`: the load they belong to; `pipeline`: the pipeline that uses it,
+    if a step runs for several.
     """
 
     name: str
@@ -33,14 +33,14 @@ class DatasetUse:
 
 @dataclass
 class DatasetsUsed:
-    """What a step reads and writes; the step fills it in as it goes. `days`: which it did, if not all it was for."""
+    """The datasets that a step reads and writes, filled in as it runs. `days`: the finished days, if not all."""
 
     reads: list[DatasetUse] = field(default_factory=list)
     writes: list[DatasetUse] = field(default_factory=list)
     days: Sequence[date] = ()
 
     def of(self, pipeline: str) -> "DatasetsUsed":
-        """What of it concerns a pipeline."""
+        """Return the datasets of one pipeline."""
         reads, writes = (
             [use for use in uses if use.pipeline in (None, pipeline)] for uses in (self.reads, self.writes)
         )
@@ -49,7 +49,7 @@ class DatasetsUsed:
 
 @dataclass(frozen=True)
 class LineageRun:
-    """A run of a job, as OpenLineage knows it. `run_id` is a UUID."""
+    """A run of a job in OpenLineage's terms. `run_id` is a UUID."""
 
     namespace: str
     job: str
@@ -59,5 +59,5 @@ class LineageRun:
 
     @property
     def root(self) -> "LineageRun":
-        """The outermost run, itself if it is that."""
+        """The outermost run; the run itself if it has no parent."""
         return self.parent.root if self.parent else self

@@ -1,7 +1,7 @@
-"""Sends lineage in a thread of its own, by OpenLineage's client, as its standard variables say.
+"""Sends lineage events in a thread, by OpenLineage's client and its standard variables.
 
-A receiver that is down or slow holds a run up for SECONDS_TO_CLOSE at most, and leaves one line in the log. What it did
-not take is not kept: the ledger in ops knows what happened.
+A receiver that is down or slow delays a run by at most SECONDS_TO_CLOSE, and leaves one line in the log. Undelivered
+events are dropped: the ledger in ops has the facts.
 """
 
 import logging
@@ -17,38 +17,38 @@ SECONDS_TO_CLOSE = 5.0
 
 
 class Sender:
-    """Takes events at once and sends them in order. Close it.
+    """Accepts events without blocking and sends them in order. Close it.
 
-    Raises ConfigurationError if OpenLineage's variables or file make no client.
+    Raises ConfigurationError if OpenLineage's variables or file are invalid.
     """
 
     def __init__(self) -> None:
-        self._client = _client()  # here, not in the thread: it imports, as the run does
-        self._events: SimpleQueue[Any] = SimpleQueue()  # None is the last
+        self._client = _client()  # not in the thread: imports would run concurrently
+        self._events: SimpleQueue[Any] = SimpleQueue()  # None ends it
         self._taken = self._sent = 0
         self._cause = ""  # of the latest failure; no message: it could hold a key
-        self._is_given_up = False
+        self._is_closed = False
         self._thread = threading.Thread(target=self._send_all, name="lineage", daemon=True)
         self._thread.start()
 
     def send(self, event: Any) -> None:
-        """Take an event to be sent."""
+        """Queue an event."""
         self._taken += 1
         self._events.put(event)
 
     def close(self) -> None:
-        """Send what is left within SECONDS_TO_CLOSE, and give up the rest."""
+        """Send the rest within SECONDS_TO_CLOSE, then drop it."""
         self._events.put(None)
         self._thread.join(SECONDS_TO_CLOSE)
-        self._is_given_up = True
+        self._is_closed = True
         left = self._taken - self._sent
         if left:
-            cause = self._cause or f"not taken within {SECONDS_TO_CLOSE:g} s"
+            cause = self._cause or f"not accepted within {SECONDS_TO_CLOSE:g} s"
             logger.warning("%d of %d lineage events did not arrive: %s", left, self._taken, cause)
 
     def _send_all(self) -> None:
         for event in iter(self._events.get, None):
-            if self._is_given_up:
+            if self._is_closed:
                 break
             try:
                 self._client.emit(event)
@@ -60,7 +60,7 @@ class Sender:
 
 
 def _client() -> Any:
-    """OpenLineage's client; without a transport it would print events, which is no use to anybody."""
+    """Return OpenLineage's client; without a transport it would print events, so that is an error."""
     from openlineage.client import OpenLineageClient
 
     try:
@@ -69,7 +69,7 @@ def _client() -> Any:
             raise ValueError
     except Exception as error:
         raise ConfigurationError(
-            f"OpenLineage's configuration is not usable ({type(error).__name__})",
-            "Name a transport, or set OPENLINEAGE_DISABLED=true.",
+            f"OpenLineage's configuration is invalid ({type(error).__name__})",
+            "Configure a transport, or set OPENLINEAGE_DISABLED=true.",
         ) from None
     return client

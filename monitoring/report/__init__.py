@@ -1,4 +1,4 @@
-"""The report: a static site on what readers see, how the runs went and how the figures move. It needs no network.
+"""The report: an offline static site on the published data, the runs and the trends.
 
-`site` writes it, from `figures` (tables to rows), `charts` and `flow` (rows to pictures) and the templates.
+`site` writes it, from `figures` (rows of tables), `charts` and `flow` (rows as pictures) and the templates.
 """

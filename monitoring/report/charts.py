@@ -1,4 +1,4 @@
-"""From figures by day to what the template draws: heights in percent of the chart, the top being `high`."""
+"""Charts of figures by day for the templates: heights in percent of the chart, whose top is `high`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ NICE_STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 
 @dataclass(frozen=True)
 class Series:
-    """A figure per day, by its name; its colour is the name of a style."""
+    """A named figure per day; `colour` is the name of a style."""
 
     name: str
     figures: Figures
@@ -22,7 +22,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Bar:
-    """A part of a day's bar, in percent of the chart: `foot` from the bottom."""
+    """A segment of a day's bar, in percent of the chart: `foot` from the bottom."""
 
     foot: float
     height: float
@@ -31,7 +31,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture of days. `bars` and `line` have an entry per day, none where there is no figure."""
+    """A chart by day. `bars` and `line` have an entry for each day with a figure."""
 
     title: str
     unit: str
@@ -40,10 +40,10 @@ class Chart:
     line: Series | None
     low: Decimal
     high: Decimal
-    ticks: Sequence[tuple[float, str]]  # place in percent from the bottom, text
+    ticks: Sequence[tuple[float, str]]  # position in percent from the bottom, text
 
     def bars(self, day: date) -> list[Bar]:
-        """The parts of a day's bar, the lowest first."""
+        """Return the segments of a day's bar, the lowest first."""
         parts, foot = [], Decimal(0)
         for series in self.series:
             top = foot + series.figures.get(day, 0)
@@ -54,7 +54,7 @@ class Chart:
         return parts
 
     def line_points(self) -> list[list[tuple[float, float]]]:
-        """The line as stretches without a gap: (number of the day + ½, percent from the bottom)."""
+        """Return the line as stretches without a gap: (number of the day + ½, percent from the bottom)."""
         stretches: list[list[tuple[float, float]]] = [[]]
         for number, day in enumerate(self.days):
             if self.line and day in self.line.figures:
@@ -64,13 +64,13 @@ class Chart:
         return [stretch for stretch in stretches if stretch]
 
     def label(self, day: date) -> str:
-        """A day's figures in words."""
+        """Return a day's figures as text."""
         of_line = [self.line] if self.line else []
         parts = [f"{one.name} {one.figures[day]:,}" for one in [*self.series, *of_line] if day in one.figures]
         return ", ".join(parts) or "no figure"
 
     def newest(self) -> tuple[date, str] | None:
-        """The newest day with a bar, and the first series' figure."""
+        """Return the newest day with a bar, and the first series' figure."""
         days = [day for day in self.days if self.series and day in self.series[0].figures]
         return (days[-1], f"{self.series[0].figures[days[-1]]:,}") if days else None
 
@@ -82,7 +82,7 @@ def chart(
     title: str, unit: str, days: Sequence[date], series: Sequence[Series], line: Series | None = None,
     *, low: Decimal = Decimal(0), high: Decimal | None = None,
 ) -> Chart | None:  # fmt: skip
-    """A chart of stacked bars and a line over them, from `low` to `high` (a round figure above all, if not given).
+    """Return a chart of stacked bars and a line, from `low` to `high` (by default a round figure above all).
 
     None if no day has a figure.
     """
@@ -97,7 +97,7 @@ def chart(
 
 
 def _round_up(figure: Decimal) -> Decimal:
-    """The next figure that people like on an axis."""
+    """Return the next round figure for an axis."""
     if figure <= 0:
         return Decimal(1)
     scale = Decimal(10) ** floor(log10(figure))
@@ -105,5 +105,5 @@ def _round_up(figure: Decimal) -> Decimal:
 
 
 def _plain(figure: Decimal) -> str:
-    """Without an exponent, and without zeros at the end."""
+    """Return a figure without exponent and trailing zeros."""
     return f"{figure.normalize():,f}"

@@ -1,4 +1,4 @@
-"""What the report's front page shows, read from the warehouse. Days are logical days, times have their zone."""
+"""The figures of the report's front page, read from the warehouse. Days are logical days, times have their zone."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -8,7 +8,7 @@ from warehouse.connection import Connection
 
 DROPS_SHOWN = 20
 
-# A day that failed before anything landed is known to the log of steps alone.
+# A day that failed before anything landed is only in the log of steps.
 KNOWN_DAYS = """
     select min(day) as first_day, max(day) as last_day, now() as written_at
     from (
@@ -21,7 +21,7 @@ PUBLICATIONS = """
     select distinct on (pipeline) pipeline, as_of_date, published_at, published_by
     from ops.publications order by pipeline, publication_id desc
 """
-# One line per pipeline and kind of trouble: since when, how many days, and what to do about the newest.
+# One line per pipeline and kind of alert: since when, how often, and the remedy of the newest.
 INCIDENTS = """
     select distinct on (pipeline, kind)
         pipeline, kind, severity, logical_date, cause, remedy,
@@ -31,7 +31,7 @@ INCIDENTS = """
     window of_a_kind as (partition by pipeline, kind)
     order by pipeline, kind, alert_id desc
 """
-# Of the newest day that each pipeline has measured: an older one has been told.
+# Only of the newest measured day of each pipeline: older ones have been reported.
 ODD = """
     select anomalies.*
     from ops.anomalies as anomalies
@@ -83,12 +83,12 @@ AT_RISK_BY_RATING = """
 
 
 def known_days(connection: Connection) -> dict[str, Any]:
-    """first_day and last_day of which anything is known, null if none, and written_at."""
+    """Return first_day and last_day with any data, null if none, and written_at."""
     return (select(connection, KNOWN_DAYS) or [{"first_day": None, "last_day": None, "written_at": None}])[0]
 
 
 def index_figures(connection: Connection, days: Sequence[date]) -> dict[str, Any]:
-    """The rows of the front page, by what they are; those by day for `days`, which are in order."""
+    """Return the rows of the front page by name; rows by day are limited to `days`, which are in order."""
     shown = {"first": days[0], "last": days[-1], "drops": DROPS_SHOWN} if days else {}
     by_day = {"reasons": REASONS, "revenue": REVENUE, "measured": MEASURED} if days else {}
     return {
@@ -104,7 +104,7 @@ def index_figures(connection: Connection, days: Sequence[date]) -> dict[str, Any
 
 
 def select(connection: Connection, query: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """The rows of a query; none as long as a relation that it names does not exist yet."""
+    """Return the rows of a query; none if a relation that it reads does not exist yet."""
     named = {word.strip("(),") for word in query.split() if word.strip("(),").startswith(("ops.", "marts."))}
     all_there = connection.execute(
         "select bool_and(to_regclass(name) is not null) as yes from unnest(%s::text[]) as name", [sorted(named)]
@@ -113,6 +113,6 @@ def select(connection: Connection, query: str, values: Mapping[str, Any] | None 
 
 
 def days_until(last: date, first_known: date, most: int) -> list[date]:
-    """The newest days up to `last`, `most` of them and none before the first that is known, in order."""
+    """Return the newest `most` days up to `last`, in order, starting no earlier than the first known day."""
     first = max(first_known, date.fromordinal(max(1, last.toordinal() - most + 1)))
     return [first + timedelta(number) for number in range((last - first).days + 1)]

@@ -1,4 +1,4 @@
-"""A run of a pipeline's day as a flow: its stages with their seconds, and what went from each to the next."""
+"""The flow of a run of a pipeline's day: its stages with their seconds, and the counts passed between them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from monitoring.runs.day_history import DayStory, Row, Run
 
-# Steps that have a place in the picture, in order, and what people call it.
+# The steps in the picture, in order, with their titles.
 STAGES = {
     "wait_for_shop": "Shop",
     "extract_load": "Landing",
@@ -21,7 +21,7 @@ INTERNAL = "int_"  # published for the next build, not for readers
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the run. `status` as in the log of steps; `count` of `what` went on to the next stage."""
+    """A step of the run. `status` as in the log of steps; `count` of `what` is passed to the next stage."""
 
     title: str
     step: str
@@ -33,22 +33,22 @@ class Stage:
 
 @dataclass(frozen=True)
 class Flow:
-    """The stages that the run reached; the load that it worked on, with the gate's verdict, and what it published."""
+    """The stages that the run reached, its load with the gate's verdict, and the rows that it published."""
 
     run: Run
     stages: Sequence[Stage]
     load: Row | None
     marts: Mapping[str, int]
-    day_count: int  # days that were published together
+    day_count: int  # days published together
 
     @property
     def rows_published(self) -> int:
-        """Rows written to the marts."""
+        """The rows written to the marts."""
         return sum(self.marts.values())
 
 
 def flow_of(story: DayStory) -> Flow | None:
-    """The newest run of the day; none if no step has run."""
+    """Return the flow of the newest run of the day; None if no step has run."""
     if not story.runs:
         return None
     run = story.runs[-1]
@@ -61,9 +61,9 @@ def flow_of(story: DayStory) -> Flow | None:
             if not mart.startswith(INTERNAL):
                 marts[mart] = marts.get(mart, 0) + count
     cached = last["update_cache"]["records"] if "update_cache" in last else None
-    went_on = _went_on(load, "gate" in last, sum(marts.values()) if publications else None, cached)
+    passed_on = _counts_passed_on(load, "gate" in last, sum(marts.values()) if publications else None, cached)
     stages = [
-        Stage(title, name, last[name]["status"], last[name]["seconds"], *went_on.get(name, (None, "")))
+        Stage(title, name, last[name]["status"], last[name]["seconds"], *passed_on.get(name, (None, "")))
         for name, title in STAGES.items()
         if name in last
     ]
@@ -71,10 +71,10 @@ def flow_of(story: DayStory) -> Flow | None:
     return Flow(run, stages, load, marts, days)
 
 
-def _went_on(
+def _counts_passed_on(
     load: Row | None, is_judged: bool, changed: int | None, cached: int | None
 ) -> dict[str, tuple[int | None, str]]:
-    """What each step handed on."""
+    """Return the count and unit that each step passes on."""
     landed: tuple[int | None, str] = (load["row_count"], "rows") if load else (None, "")
     accepted: tuple[int | None, str] = (load["accepted"], "accepted") if load else (None, "")
     return {
@@ -88,7 +88,7 @@ def _went_on(
 
 
 def _is_of(publication: Row, run: Run) -> bool:
-    """Whether the run's publish step wrote it."""
+    """Return whether the run's publish step wrote the publication."""
     return any(
         step["step"] == "publish" and step["started_at"] <= publication["published_at"] <= step["finished_at"]
         for step in run.steps

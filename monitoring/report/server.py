@@ -1,4 +1,4 @@
-"""Serves the report, the dbt docs and the Data Docs to a browser on this machine, and nothing else of the state."""
+"""Serves the report, the dbt docs and the Data Docs to a browser on this machine, and no other files."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,11 +11,11 @@ from urllib.parse import unquote, urlsplit
 
 from pipeline_errors import ConfigurationError
 
-SERVED = ("report/", "docs/static_index.html", "gx/docs/")  # below DAYBREAK_HOME; beside them lie data and passwords
+SERVED = ("report/", "docs/static_index.html", "gx/docs/")  # below DAYBREAK_HOME, which also holds data and passwords
 
 
 class ReportServer(ThreadingHTTPServer):
-    """Listens on 127.0.0.1 as soon as it is made; `serve_forever` answers. `url` is the report's address.
+    """Listens on 127.0.0.1 once created; `serve_forever` answers. `url` is the report's address.
 
     Raises ConfigurationError if the port is taken.
     """
@@ -26,7 +26,9 @@ class ReportServer(ThreadingHTTPServer):
         try:
             super().__init__(("127.0.0.1", port), partial(_Handler, directory=str(home.resolve())))
         except OSError as error:
-            raise ConfigurationError(f"Port {port} cannot be used: {error}", "Give another one by --port.") from error
+            raise ConfigurationError(
+                f"Port {port} cannot be used: {error}", "Choose another one with --port."
+            ) from error
         self.url = f"http://127.0.0.1:{self.server_port}/report/index.html"
 
 
@@ -40,7 +42,7 @@ def serve_report(home: Path, port: int, say: Callable[[str], None]) -> None:
 
 class _Handler(SimpleHTTPRequestHandler):
     def send_head(self) -> Any:
-        """Only what is ours to show, and only to who asked for this very address: no other site's name leads here."""
+        """Serve only the allowed paths, and only under this address: other hosts' names cannot lead here."""
         port = self.connection.getsockname()[1]
         if self.headers.get("Host") not in (f"127.0.0.1:{port}", f"localhost:{port}"):
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
@@ -65,4 +67,4 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_error(HTTPStatus.NOT_FOUND)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nobody reads a line per request."""
+        """Log no requests."""

@@ -1,7 +1,7 @@
-"""Writes the report below <DAYBREAK_HOME>/report: index.html, days.html, a page a day in days/, and one stylesheet.
+"""Writes the report below <DAYBREAK_HOME>/report: index.html, days.html, a page per day in days/, and a stylesheet.
 
-All figures come from the warehouse in one read-only snapshot. The pages hold ids and counts, no texts of reviews;
-whatever a shop may have put into an id is escaped. Nothing in a page acts: no script, and nothing from elsewhere.
+All figures come from the warehouse in one read-only snapshot. The pages hold ids and counts, no texts of reviews; every
+value from a shop is escaped. The pages have no scripts and load nothing from other hosts.
 """
 
 import os
@@ -24,26 +24,26 @@ from pipeline_settings import settings
 from warehouse.connection import Connection, connect, create_schemas
 
 DAYS_CHARTED = 91  # 13 weeks
-DAYS_KEPT = 400  # have a page
+DAYS_KEPT = 400  # days with a page
 TEMPLATES = Path(__file__).with_name("templates")
-# What stands in a day's cell beside its colour, the good state first; a day without any load is `missing`.
+# The symbol of a day's state beside its colour, the good state first; a day without any load is `missing`.
 STATES = {"published": "✓", "published, newer load refused": "!", "waiting": "…", "refused": "✗", "missing": "·"}
-DBT_DOCS, DATA_DOCS = "docs/static_index.html", "gx/docs/index.html"  # below DAYBREAK_HOME, made by other commands
-LOWEST_QUALITY = Decimal("0.8")  # where the chart of a score begins, unless a day is worse
+DBT_DOCS, DATA_DOCS = "docs/static_index.html", "gx/docs/index.html"  # below DAYBREAK_HOME, written by other commands
+LOWEST_QUALITY = Decimal("0.8")  # bottom of a score's chart, unless a day is worse
 
 Stories = Mapping[tuple[str, date], DayStory]
 
 
 @dataclass(frozen=True)
 class Week:
-    """A column of a calendar: Monday to Sunday, none for a day that is not shown."""
+    """A column of a calendar: Monday to Sunday, None for a day that is not shown."""
 
     monday: date
     days: Sequence[date | None]
 
 
 def write_report(datasets: Mapping[str, str | None]) -> Path:
-    """Write the site and return its first page. `datasets`: that of each pipeline, none for one that has none.
+    """Write the site and return its first page. `datasets`: the dataset of each pipeline, None if it has none.
 
     Raises WarehouseError if Postgres fails, ConfigurationError if a page cannot be written.
     """
@@ -55,25 +55,23 @@ def write_report(datasets: Mapping[str, str | None]) -> Path:
         connection.execute("set transaction isolation level repeatable read, read only")
         content, stories = _content(connection, datasets)
     pages = _Pages(folder)
-    beside = _beside(home)
+    links = _other_sites(home)
     try:
         (folder / "days").mkdir(parents=True, exist_ok=True)
         pages.write("report.css", (TEMPLATES / "report.css").read_text(encoding="utf-8"))
         days = sorted({day for _, day in stories}, reverse=True)
-        pages.render(
-            "day.html.jinja", [(f"days/{day}.html", _day(day, days, stories, content, beside)) for day in days]
-        )
-        pages.render("days.html.jinja", [("days.html", {**content, "stories": stories, "days": days, **beside})])
-        pages.render("index.html.jinja", [("index.html", {**content, **beside})])
+        pages.render("day.html.jinja", [(f"days/{day}.html", _day(day, days, stories, content, links)) for day in days])
+        pages.render("days.html.jinja", [("days.html", {**content, "stories": stories, "days": days, **links})])
+        pages.render("index.html.jinja", [("index.html", {**content, **links})])
         for old in set((folder / "days").glob("*.html")) - pages.written:
-            old.unlink(missing_ok=True)  # by another process
+            old.unlink(missing_ok=True)  # another process may have removed it
     except OSError as error:
         raise ConfigurationError(f"The report cannot be written: {error}", "Check DAYBREAK_HOME.") from error
     return folder / "index.html"
 
 
 class _Pages:
-    """Files of the site; a reader never finds half of one."""
+    """Writes the site's files; a reader never sees half of one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -99,7 +97,7 @@ class _Pages:
 
 
 def _content(connection: Connection, datasets: Mapping[str, str | None]) -> tuple[dict[str, Any], Stories]:
-    """What the front page shows, by name, and the story of each day."""
+    """Return the content of the front page by name, and the story of each day."""
     known = known_days(connection)
     last = known["last_day"]
     kept = days_until(last, known["first_day"], DAYS_KEPT) if last else []
@@ -122,7 +120,7 @@ def _content(connection: Connection, datasets: Mapping[str, str | None]) -> tupl
 
 
 def _day(
-    day: date, days: Sequence[date], stories: Stories, content: Mapping[str, Any], beside: Mapping[str, Any]
+    day: date, days: Sequence[date], stories: Stories, content: Mapping[str, Any], links: Mapping[str, Any]
 ) -> dict[str, Any]:
     of_day = [story for name in content["datasets"] if (story := stories.get((name, day)))]
     place = days.index(day)
@@ -133,7 +131,7 @@ def _day(
         "stories": of_day,
         "flows": {story.pipeline: flow_of(story) for story in of_day},
         "written_at": content["written_at"],
-        **beside,
+        **links,
     }
 
 
@@ -152,7 +150,7 @@ def _weeks(days: Sequence[date]) -> list[Week]:
 def _charts(
     figures: Mapping[str, Any], stories: Stories, datasets: Mapping[str, str | None], days: Sequence[date]
 ) -> list[Chart]:
-    """The trends that have a figure on any of the days."""
+    """Return the trends that have a figure on any of the days."""
     found: list[Chart | None] = []
     revenue = {row["day"]: row["revenue"] for row in figures["revenue"]}
     for pipeline, dataset in datasets.items():
@@ -179,15 +177,15 @@ def _charts(
 
 
 def _judged(story: DayStory | None) -> list[Any]:
-    """The loads of a day that the gate has judged, the newest decision last."""
+    """Return the judged loads of a day, the newest decision last."""
     loads = [load for load in story.loads if load["decision"]] if story else []
     return sorted(loads, key=lambda load: load["decided_at"])
 
 
-def _beside(home: Path) -> dict[str, Any]:
-    """The sites beside this one, if they are there: `site` makes a link of a path, as the front page needs it."""
+def _other_sites(home: Path) -> dict[str, Any]:
+    """Return links to the dbt docs and Data Docs if they exist, relative to the front page."""
     validations = (home / DATA_DOCS).parent / "validations"
-    # a folder per load, named dataset_day_load; in it a page per time of judging
+    # a folder per load, named dataset_day_load, with a page per judgement
     of_load = {page.parent.parent.name.split("_", 2)[-1]: page for page in sorted(validations.glob("*/*/*/*.html"))}
     link: Callable[[Path], str] = lambda page: f"../{quote(page.relative_to(home).as_posix())}"  # noqa: E731
     return {

@@ -1,6 +1,6 @@
-"""The progress of a build: written by the build about once a second, read by whatever shows it.
+"""The progress of a build: written by the build about once a second, for live displays.
 
-ops.build_progress holds one row per pipeline and run. A retry of the build replaces what the attempt before it wrote.
+ops.build_progress holds one row per pipeline and run. A retry of the build replaces the previous attempt's progress.
 """
 
 import logging
@@ -16,7 +16,7 @@ from warehouse.connection import Connection, connect
 logger = logging.getLogger(__name__)
 
 WRITE_SECONDS = 1.0
-ALIVE_SECONDS = 10  # a build that has not written for so long was killed
+ALIVE_SECONDS = 10  # a build that has not written for this long was killed
 
 WRITE = """
     insert into ops.build_progress (pipeline, run_id, nodes, is_over, seen_at)
@@ -28,7 +28,7 @@ WRITE = """
 
 @dataclass(frozen=True)
 class NodeResult:
-    """How a node ended. `status` is dbt's: success, pass, warn, fail, error or skipped; `message` holds no row."""
+    """The result of a node. `status` is dbt's: success, pass, warn, fail, error or skipped; `message` holds no row."""
 
     status: str
     message: str = ""
@@ -41,14 +41,14 @@ class NodeResult:
 
 @dataclass(frozen=True)
 class Progress:
-    """The nodes of a build that have ended, by unique id, and whether the build still writes."""
+    """The finished nodes of a build by unique id, and whether the build still writes."""
 
     nodes: Mapping[str, NodeResult]
     is_running: bool
 
 
 class ProgressWriter:
-    """Collects the results of nodes and writes them from a thread of its own: the build never waits for it."""
+    """Collects the results of nodes and writes them from a thread, so that the build never waits."""
 
     def __init__(self, pipeline: str, run_id: str, nodes: Mapping[str, NodeResult]) -> None:
         self._key = (pipeline, run_id)
@@ -56,7 +56,7 @@ class ProgressWriter:
         self._is_over = threading.Event()
 
     def record(self, unique_id: str, result: NodeResult) -> None:
-        """Note how a node ended; a node that runs again in this attempt has its last result."""
+        """Record a node's result; the last one counts if it runs again in this attempt."""
         self._nodes[unique_id] = result
 
     def write_until_over(self) -> None:
@@ -66,7 +66,7 @@ class ProgressWriter:
         self.write(is_over=True)
 
     def write(self, *, is_over: bool = False) -> None:
-        """Write what is known now. Monitoring never breaks the pipeline: what cannot be written is logged."""
+        """Write the current progress. Monitoring never breaks the pipeline: a failure is only logged."""
         nodes = {unique_id: {"status": r.status, "message": r.message} for unique_id, r in self._nodes.copy().items()}
         try:
             with connect() as connection:
@@ -75,7 +75,7 @@ class ProgressWriter:
             logger.warning("The progress of the build could not be written: %s", failure)
 
     def end(self) -> None:
-        """Let the thread write for the last time."""
+        """Make the thread write for the last time."""
         self._is_over.set()
 
 
@@ -83,7 +83,7 @@ class ProgressWriter:
 def progress_of(pipeline: str, run_id: str, *, resumes: bool = False) -> Iterator[ProgressWriter]:
     """Write the progress of the build in the block.
 
-    What was written before is gone when the block begins, unless it `resumes` the build that wrote it.
+    Earlier progress is deleted when the block begins, unless it `resumes` that build.
     """
     writer = ProgressWriter(pipeline, run_id, _written(pipeline, run_id) if resumes else {})
     writer.write()
@@ -102,7 +102,7 @@ def _written(pipeline: str, run_id: str) -> Mapping[str, NodeResult]:
 
 
 def read_progress(connection: Connection, pipeline: str, run_id: str) -> Progress:
-    """The progress of the run's last build; empty before the first."""
+    """Return the progress of the run's last build; empty before the first."""
     row = connection.execute(
         """
         select nodes, not is_over and seen_at > clock_timestamp() - %s * interval '1 second' as is_running

@@ -1,6 +1,6 @@
-"""What happened to a pipeline's day: loads, decisions, runs, publications, anomalies and messages, as the tables tell.
+"""The history of a pipeline's day: loads, decisions, runs, publications, anomalies and messages, from the tables.
 
-Read for many days at once, in a few statements whatever their number: `daybreak status DAY` tells one, the report all.
+Reads many days at once in a few statements: `daybreak status DAY` shows one day, the report all of them.
 """
 
 from collections import defaultdict
@@ -68,7 +68,7 @@ MESSAGES = """
 
 @dataclass
 class Run:
-    """One run of a day: the steps that it took, in order, and what it measured (a row of ops.pipeline_metrics)."""
+    """One run of a day: its steps in order, and its metrics (a row of ops.pipeline_metrics)."""
 
     run_id: str
     steps: list[Row] = field(default_factory=list)
@@ -83,9 +83,9 @@ class Run:
 
 @dataclass
 class DayStory:
-    """A pipeline's day. The lists hold rows in the order in which things happened; `runs` the newest run last.
+    """A pipeline's day. The lists hold rows in chronological order; `runs` has the newest run last.
 
-    `state` is that of ops.day_states, `missing` before anything was judged; none for a pipeline without a dataset.
+    `state` is that of ops.day_states, `missing` before any judgement; None for a pipeline without a dataset.
     """
 
     pipeline: str
@@ -100,16 +100,16 @@ class DayStory:
 
     @property
     def is_blank(self) -> bool:
-        """Whether nothing is known of the day."""
+        """Whether there is nothing on the day."""
         return not (self.loads or self.runs or self.publications or self.messages)
 
 
 def read_stories(
     connection: Connection, datasets: Mapping[str, str | None], first: date, last: date
 ) -> dict[tuple[str, date], DayStory]:
-    """The stories of all days from first to last of which anything is known, by pipeline and day, in that order.
+    """Return the stories of all days from first to last with any data, by pipeline and day, in that order.
 
-    `datasets`: the dataset of each pipeline, none for one that only builds on others. The schema must be there.
+    `datasets`: the dataset of each pipeline, None if it only builds on others. The schema must exist.
     """
     values = {
         "pipelines": list(datasets),
@@ -144,7 +144,7 @@ def read_stories(
 
 
 def _runs(steps: Iterator[Row], metrics: Iterator[Row]) -> dict[tuple[str, date], list[Run]]:
-    """The runs of each day, ordered by their last step."""
+    """Return the runs of each day, ordered by their last step."""
     found: defaultdict[tuple[str, date], dict[str, Run]] = defaultdict(dict)
     for step in steps:
         of_day, run_id = found[step["pipeline"], step["logical_date"]], step["run_id"]

@@ -11,7 +11,7 @@ from monitoring.anomalies.volume import day_volume, rounded
 from monitoring.runs.run_figures import ROWS_PUBLISHED
 from warehouse.connection import Connection
 
-# How the gate judged the day last. A shop that went back to rows that were judged before is not judged again.
+# The gate's last judgement of the day. If a shop goes back to rows that were judged before, their judgement counts.
 JUDGED = """
     select results.*
     from ops.gate_results as results
@@ -56,7 +56,7 @@ RECORD = f"""
         from judged cross join cache left join freshness on true
     )
 """
-# A pipeline that no gate judges: what it publishes is what it has processed. Nothing if it took no step.
+# For a pipeline without a gate, published rows count as processed. No row if it took no step.
 RECORD_UNJUDGED = f"""
     with {STEPS},
     measured as (
@@ -92,15 +92,15 @@ WRITE = """
 
 
 def record_metrics(connection: Connection, pipeline: str, dataset: str | None, day: date, run_id: str) -> None:
-    """Write what a run of a pipeline's day amounts to, from the gate's result and the log of steps.
+    """Write the metrics of a run of a pipeline's day, from the gate's result and the log of steps.
 
     data_quality_score is 1 − bad rate (1 for an empty day), processing_duration_minutes the sum of this run's steps,
-    expected_volume what anomalies.volume says (null with too little history), rows_published what the run wrote to
-    the pipeline's marts for all its days, cache_writes what it wrote to Redis (null without that step), freshness_hours
-    the time from the end of the day, in the shop's zone, to the publish that readers see. Nothing is written for a day
-    that no gate has judged. The same figures of a run are one message in the outbox.
+    expected_volume that of anomalies.volume (null with too little history), rows_published the rows that the run wrote
+    to the pipeline's marts for all its days, cache_writes the products that it wrote to Redis (null without that step),
+    freshness_hours the time from the end of the day, in the shop's zone, to the publish that readers see. A day that no
+    gate has judged gets no metrics. Equal figures of a run are one message in the outbox.
 
-    Without a dataset records are the rows that were published, and there is no quality.
+    Without a dataset, the records are the published rows, and there is no quality.
     """
     values: dict[str, Any] = {
         "pipeline": pipeline,

@@ -1,6 +1,6 @@
-"""Metrics for Prometheus: the state of every pipeline as a textfile that node_exporter's textfile collector reads.
+"""Metrics for Prometheus: the state of every pipeline as a file for node_exporter's textfile collector.
 
-The file is replaced as a whole. All of it is read from the warehouse, so any process may write it.
+The file is replaced as a whole. Everything is read from the warehouse, so any process may write it.
 """
 
 import logging
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 FILE_NAME = "metrics/daybreak.prom"  # below DAYBREAK_HOME
 
-# A dataset's pipeline is told by the dataset's newest judged day, the one without by its newest publication.
+# A pipeline with a dataset is described by its newest judged day, one without by its newest publication.
 PIPELINES = """
     select
         pipelines.pipeline, newest.row_count, newest.accepted, newest.rejected, newest.rejected_by_reason,
@@ -47,22 +47,22 @@ PIPELINES = """
     ) as runs
 """
 GAUGES = {  # name after daybreak_: column of the query, help
-    "records": ("row_count", "Rows of the newest day, as they came from the shop."),
+    "records": ("row_count", "Rows of the newest day, as sent by the shop."),
     "records_accepted": ("accepted", "Rows of the newest day that passed every rule."),
     "records_rejected": ("rejected", "Rows of the newest day that broke a rule."),
     "data_quality_score": ("quality", "1 minus the bad rate of the newest day, 0 to 1."),
     "newest_day_timestamp_seconds": ("day", "Midnight (UTC) of the newest day."),
-    "run_duration_seconds": ("seconds", "Seconds that the steps of the newest day took."),
-    "rows_published": ("rows_published", "Rows that the newest publish wrote, over all marts."),
-    "last_publish_timestamp_seconds": ("published_at", "When readers last got something new."),
-    "open_incidents": ("incidents", "Kinds of trouble that are open."),
+    "run_duration_seconds": ("seconds", "Duration of the newest day's steps in seconds."),
+    "rows_published": ("rows_published", "Rows written by the newest publish, over all marts."),
+    "last_publish_timestamp_seconds": ("published_at", "Time of the newest publish."),
+    "open_incidents": ("incidents", "Number of open incidents."),
 }
 
 
 def write_metrics_file(pipelines: Mapping[str, str | None]) -> None:
-    """Write <DAYBREAK_HOME>/metrics/daybreak.prom. Never raises: what goes wrong is a line of the log.
+    """Write <DAYBREAK_HOME>/metrics/daybreak.prom. Never raises: errors are logged.
 
-    `pipelines`: the dataset of each, none for one that only builds on others.
+    `pipelines`: the dataset of each pipeline, None if it only builds on others.
     """
     try:
         from prometheus_client import CollectorRegistry, write_to_textfile
@@ -80,13 +80,13 @@ def write_metrics_file(pipelines: Mapping[str, str | None]) -> None:
 
 
 class _Collected:
-    """Families that were read before: a failure of the warehouse must not leave half a file."""
+    """Families read beforehand, so that a failure of the warehouse does not leave half a file."""
 
     def __init__(self, families: "list[GaugeMetricFamily]") -> None:
         self.families = families
 
     def collect(self) -> "list[GaugeMetricFamily]":
-        """What the registry asks for."""
+        """Return the families to the registry."""
         return self.families
 
 
@@ -103,16 +103,18 @@ def _families(connection: Connection, pipelines: Mapping[str, str | None]) -> "I
         yield family
     rejected = GaugeMetricFamily(
         "daybreak_records_rejected_by_reason",
-        "Rows of the newest day by the rule that they broke; a row may break several.",
+        "Rows of the newest day by broken rule; a row may break several.",
         labels=["pipeline", "reason"],
     )
     for row in rows:
         for reason, count in (row["rejected_by_reason"] or {}).items():
             rejected.add_metric([row["pipeline"], reason], count)
     yield rejected
-    waiting = GaugeMetricFamily("daybreak_undelivered_messages", "Messages that a receiver lacks.", labels=["channel"])
+    waiting = GaugeMetricFamily(
+        "daybreak_undelivered_messages", "Messages not yet delivered to a receiver.", labels=["channel"]
+    )
     unsent = GaugeMetricFamily(
-        "daybreak_messages_without_receiver", "Messages that are kept, for nobody is to get them.", labels=["channel"]
+        "daybreak_messages_without_receiver", "Messages kept without any receiver.", labels=["channel"]
     )
     for channel, state in sorted(undelivered(connection).items()):
         waiting.add_metric([channel], state.waiting)

@@ -1,6 +1,6 @@
-"""How everything stands: days, what readers see, open incidents, messages and sizes, as the tables tell.
+"""The overview: days, published state, open incidents, messages and sizes, from the tables.
 
-No query reads rows of the shop: days come from the ledger, sizes from Postgres' catalogue.
+No query reads the shop's rows: days come from the ledger, sizes from Postgres' catalogue.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ from monitoring.alerting.outbox import Undelivered, undelivered
 from monitoring.runs.day_history import Row
 from warehouse.connection import Connection
 
-WEEKS_SHOWN = 7  # the newest may have just begun: six whole ones
+WEEKS_SHOWN = 7  # six whole weeks if the newest has just begun
 
-# The days to show, and older ones that readers do not see as they are admitted.
+# The days to show, and older days whose admitted load is not published.
 DAYS = """
-    with states as materialized (select * from ops.day_states),  -- read once: it looks at every judged day
-    newest as (  -- one that was tried and never judged is missing
+    with states as materialized (select * from ops.day_states),  -- read once: the view reads every judged day
+    newest as (  -- a day that was tried and never judged is missing
         select greatest(max(day), (select max(logical_date) from ops.pipeline_runs)) as day from states
     ),
     bounds as (select day as newest, date_trunc('week', day)::date - 7 * (%(weeks)s - 1) as first from newest),
@@ -83,11 +83,11 @@ SCHEMAS = ["raw", "staging", "build", "marts", "ops"]  # quarantine has views on
 
 @dataclass(frozen=True)
 class Overview:
-    """How everything stands. Times have their zone, rates are fractions 0–1, sizes bytes.
+    """The state of all pipelines. Times have their zone, rates are fractions 0–1, sizes bytes.
 
-    `days`: of each dataset its days of WEEKS_SHOWN weeks up to the newest day known, gaps as `missing`, and whatever
-    older day is not published as it should be. `readers`: as_of_date and published_at of each pipeline, null before its
-    first publication. `incidents`: what is open, by pipeline and kind of trouble, with cause and remedy of the newest.
+    `days`: per dataset, WEEKS_SHOWN weeks up to the newest known day, gaps as `missing`, and older days that are not
+    published properly. `readers`: as_of_date and published_at of each pipeline, null before its first publication.
+    `incidents`: open incidents by pipeline and kind, with cause and remedy of the newest alert.
     """
 
     days: Sequence[Row]
@@ -98,18 +98,18 @@ class Overview:
 
     @property
     def first_day(self) -> date | None:
-        """The Monday on which the weeks to show begin; none if no day is known."""
+        """The Monday of the first week to show; None if there are no days."""
         newest = max((row["day"] for row in self.days), default=None)
         return newest and newest - timedelta(days=newest.weekday() + 7 * (WEEKS_SHOWN - 1))
 
     @property
     def troubled_days(self) -> list[Row]:
-        """The days that need somebody, the newest first."""
+        """The days that need attention, newest first."""
         return sorted((row for row in self.days if row["state"] != "published"), key=_newest_first)
 
 
 def read_overview(connection: Connection, pipelines: Mapping[str, str | None]) -> Overview:
-    """Read how everything stands. `pipelines`: the dataset of each. The schema must be there."""
+    """Read the overview. `pipelines`: the dataset of each. The schema must exist."""
 
     def rows(query: str, **values: Any) -> list[dict[str, Any]]:
         return connection.execute(query.encode(), values).fetchall()

@@ -1,11 +1,11 @@
-"""A run of a day in a few figures, for the message that tells of it, read from the ops tables."""
+"""The figures of a run of a day for its message, read from the ops tables."""
 
 from datetime import date
 from typing import Any
 
 from warehouse.connection import Connection
 
-# Of the publications since `steps` began. int_* are for the next build, not for readers.
+# Only publications after `steps` began. int_* are for the next build, not for readers.
 ROWS_PUBLISHED = """
     select sum(mart.value::bigint)
     from ops.publications as publications, jsonb_each_text(publications.rows_published) as mart
@@ -33,7 +33,7 @@ FIGURES = f"""
 
 
 def run_figures(connection: Connection, pipeline: str, day: date | None, run_id: str) -> dict[str, Any]:
-    """Rows, accepted, rejected, bad_rate (0–1), rows_published and seconds of a run, waits included; what is known."""
+    """Return a run's known rows, accepted, rejected, bad_rate (0–1), rows_published and seconds, with waits."""
     values = {"pipeline": pipeline, "day": day, "run_id": run_id}
     row = connection.execute(FIGURES.encode(), values).fetchone()
     return dict(row["figures"]) if row else {}

@@ -1,6 +1,6 @@
-"""The log of steps: how each step of a pipeline's logical date fared.
+"""The log of steps: the status of each step of a pipeline's logical date.
 
-ops.pipeline_runs holds the latest run of a step, ops.step_runs each one.
+ops.pipeline_runs holds the latest run of a step, ops.step_runs every run.
 """
 
 import logging
@@ -42,10 +42,10 @@ WRITE = """
 
 @dataclass
 class StepRecord:
-    """What a step says about itself. `records`: rows it handled; `warning`: why it succeeded only in part.
+    """The record of a step, filled in by the step. `records`: rows handled; `warning`: why it succeeded only in part.
 
-    `used`: the datasets that it read and wrote, for lineage. `shares`: of a step that does several days at once, the
-    days that it has done, with the rows and seconds of each.
+    `used`: the datasets read and written, for lineage. `shares`: the finished days of a step for several days, with the
+    rows and seconds of each.
     """
 
     records: int | None = None
@@ -57,11 +57,10 @@ class StepRecord:
 
 @contextmanager
 def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str) -> Iterator[StepRecord]:
-    """Run the block as a step: logged when it ends, whether well or not.
+    """Run the block as a step and log it when it ends.
 
-    It is given up after STEP_TIMEOUT_MINUTES. An error that passes through is given the day and the step. A
-    CacheUnavailableError ends here as a warning. With several pipelines or days (a backfill's build) each of them gets
-    the step's row.
+    The block is limited to STEP_TIMEOUT_MINUTES. An error that passes through gets the day and the step. A
+    CacheUnavailableError becomes a warning. With several pipelines or days (a backfill's build) each gets a row.
     """
     record = StepRecord()
     place = {"run_id": run_id, "pipeline": ",".join(pipelines), "day": days[-1] if days else "-", "step": name}
@@ -89,7 +88,7 @@ def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str)
         logger.info(logfmt(place | ended), extra={"fields": place | ended})
         for pipeline in pipelines:
             of_pipeline = (status, error)
-            if isinstance(raised, ModelError):  # a neighbour's red node is not this one's
+            if isinstance(raised, ModelError):  # another pipeline's failed node is not this one's
                 own = raised.of(pipeline)
                 of_pipeline = ("failed", without_secrets(str(own))) if own else ("success", None)
             _write(pipeline, name, list(record.shares) or days, run_id, *of_pipeline, record)
@@ -104,7 +103,7 @@ def _write(
     error: str | None,
     record: StepRecord,
 ) -> None:
-    """Monitoring never breaks the pipeline: what cannot be written is logged."""
+    """Write the rows of a step. Monitoring never breaks the pipeline: a failure is only logged."""
     rows = []
     for day in days:
         records, seconds = record.shares.get(day, (record.records, record.seconds))

@@ -12,7 +12,7 @@ from cli.main import app
 from local.demo_shop.shop_contract import ListedShop, Shop
 from local.demo_shop.simulated_shop import SimulatedShop
 from tests.laws.conftest import World, rows_of, world
-from tests.monitoring.anomalies.judged_days import select, told
+from tests.monitoring.anomalies.judged_days import anomaly_alerts, select
 from tests.monitoring.drift.contract_shops import DAYS
 
 __all__ = ["world"]  # the fixture of a shop and its warehouse
@@ -63,18 +63,18 @@ def test_a_shop_that_changes_its_answers(world: Callable[[Shop], World], capsys:
     summary.print_tables(second)
     printed = capsys.readouterr().out
     assert "schema_drift: status 'DELIVERED'" in printed
-    assert [what for what in told() if what[2] == "schema drift"] == [(SHOUTED, "critical", "schema drift")]
+    assert [what for what in anomaly_alerts() if what[2] == "schema drift"] == [(SHOUTED, "critical", "schema drift")]
     assert "schema_drift" in daybreak("status", str(SHOUTED), "--pipeline", ORDERS).stdout
 
-    # the next nights: told no more, and a refusal names its likely cause
+    # the next nights: not reported again, and a refusal names its likely cause
     seen = rows_of("fct_orders")
     third = here.run([SHOUTED_AGAIN, RENAMED], [ORDERS])
     assert third.exit_code == 5
     (refusal,) = third.errors
     assert "missing_total_amount" in str(refusal)
     assert "likely cause: total_amount missing from" in str(refusal)
-    assert "new field totalAmount since: is it total_amount?" in str(refusal)
-    assert [what for what in told() if what[2] == "schema drift"] == [(SHOUTED, "critical", "schema drift")]
+    assert "new field totalAmount: is it total_amount?" in str(refusal)
+    assert [what for what in anomaly_alerts() if what[2] == "schema drift"] == [(SHOUTED, "critical", "schema drift")]
     kinds = {day.day: {anomaly.kind: anomaly.severity for anomaly in day.anomalies} for day in third.days}
     assert (kinds[SHOUTED_AGAIN]["schema_drift"], kinds[RENAMED]["schema_drift"]) == ("critical", "warning")
     assert [row for row in rows_of("fct_orders") if row["order_date"] not in (SHOUTED_AGAIN, RENAMED)] == seen

@@ -12,7 +12,7 @@ from monitoring.alerting.alerts import report_failure
 from pipeline_errors import ShopError
 from pipeline_settings import Settings, settings
 from tests.dbt_project.loads import FIRST, Loads, orders, reviews
-from tests.monitoring.alerting.test_outbox import ORDERS, Inbox, configure, execute, inbox, told, wait_is_over
+from tests.monitoring.alerting.test_outbox import ORDERS, Inbox, configure, execute, inbox, queue_success, wait_is_over
 
 __all__ = ["configure", "inbox"]  # fixtures
 
@@ -24,7 +24,7 @@ def daybreak_deliver(*arguments: str) -> Result:
 def test_what_is_kept_is_told_on_standard_error_and_is_no_error(inbox: Inbox, configure: Callable[..., None]) -> None:
     configure(ALERT_URLS=f"{inbox.alert_url('/one')} {inbox.alert_url('/two')}")
     inbox.fail("/two")
-    told()
+    queue_success()
     result = daybreak_deliver()
     assert (result.exit_code, result.stdout) == (0, "1 message sent.\n")
     assert result.stderr == "Kept, alert: 1 wait (HTTP 500), the oldest for 0 min.\n"
@@ -37,7 +37,7 @@ def test_what_is_kept_is_told_on_standard_error_and_is_no_error(inbox: Inbox, co
 
 def test_messages_without_a_receiver_are_no_mail_of_cron(inbox: Inbox, configure: Callable[..., None]) -> None:
     configure()
-    told()
+    queue_success()
     result = daybreak_deliver()
     assert (
         result.stdout

@@ -1,4 +1,4 @@
-"""Loads for the gate: raw rows as a test writes them, and what the staging views say of each."""
+"""Loads for the gate: raw rows of a test, and staging's verdicts on them."""
 
 from datetime import date
 from typing import Any
@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 def order(number: int, **fields: str | None) -> Row:
-    """A valid order of 31 March 2024, but for the fields given."""
+    """Return a valid order of 31 March 2024, except for the given fields."""
     return {
         "order_id": f"o{number}",
         "customer_id": f"c{number}",
@@ -27,7 +27,7 @@ def order(number: int, **fields: str | None) -> Row:
 
 
 def review(number: int, **fields: str | None) -> Row:
-    """A valid review of 31 March 2024, but for the fields given."""
+    """Return a valid review of 31 March 2024, except for the given fields."""
     return {
         "review_id": f"r{number}",
         "product_id": f"p{number}",
@@ -40,7 +40,7 @@ def review(number: int, **fields: str | None) -> Row:
 
 
 def land_rows(dataset: str, day: date, load_id: str, rows: list[Row]) -> None:
-    """Put rows into raw as one load that landed whole."""
+    """Put rows into raw as one complete load."""
     columns = ["_load_id", "_day", "_row_number", *OURS.dataset(dataset).fields, "_extra", "_escaped"]
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     with connect() as connection, connection.cursor() as cursor:
@@ -59,7 +59,7 @@ def land_rows(dataset: str, day: date, load_id: str, rows: list[Row]) -> None:
 
 
 def reasons(dataset: str, day: date, load_id: str) -> list[tuple[bool, list[str]]]:
-    """`is_identical_copy` and `rejection_reasons` of each row of a load, in API order."""
+    """Return `is_identical_copy` and `rejection_reasons` of each row of a load, in API order."""
     view = sql.Identifier("staging", f"stg_shop__{dataset}")
     query = sql.SQL("select * from {} where _day = %s and _load_id = %s order by _row_number").format(view)
     with connect() as connection:
@@ -70,7 +70,7 @@ def reasons(dataset: str, day: date, load_id: str) -> list[tuple[bool, list[str]
 
 
 def items_of(day: date, load_id: str) -> list[Any]:
-    """What staging makes of the items of each valid order of a load, in API order; None if it has none."""
+    """Return staging's items of each valid order of a load, in API order; None if it has none."""
     with connect() as connection:
         rows = connection.execute(
             """

@@ -1,4 +1,4 @@
-"""What of shop.toml reaches the warehouse."""
+"""The settings of shop.toml in the warehouse."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,7 @@ def with_pattern(pattern: str) -> ShopConfig:
 
 
 def versions() -> list[str]:
-    """The row versions of the table: they change with every write."""
+    """Return the row versions of the table, which change with every write."""
     with connect() as connection:
         rows = connection.execute("select xmin::text as version from ops.dataset_settings order by dataset").fetchall()
     return [row["version"] for row in rows]
@@ -42,11 +42,11 @@ def test_settings_are_those_of_the_file(warehouse: Settings) -> None:
     assert reviews.product_id_pattern == "^[A-Za-z0-9][A-Za-z0-9_-]*$"
 
 
-def test_a_dataset_may_have_a_zone_a_language_and_statuses_of_its_own(warehouse: Settings, tmp_path: Path) -> None:
-    """They reach the templates of a request and the warehouse; the other dataset keeps the shop's."""
-    told = {"orders": 'time_zone = "Asia/Tokyo"\nnon_revenue_statuses = ["VOID"]', "reviews": 'language = "pt"'}
+def test_a_dataset_may_override_zone_language_and_statuses(warehouse: Settings, tmp_path: Path) -> None:
+    """Overrides reach request templates and the warehouse; the other dataset keeps the shop's settings."""
+    overrides = {"orders": 'time_zone = "Asia/Tokyo"\nnon_revenue_statuses = ["VOID"]', "reviews": 'language = "pt"'}
     text = (PROJECT_ROOT / "ingestion" / "shop.toml").read_text()
-    for dataset, keys in told.items():
+    for dataset, keys in overrides.items():
         text = text.replace(f'path = "api/v1/{dataset}"', f'path = "api/v1/{dataset}"\n{keys}')
     (tmp_path / "shop.toml").write_text(text.replace('{ date = "{day}" }', '{ since = "{start}" }', 1))
     config = load_shop_config(tmp_path / "shop.toml")
@@ -72,7 +72,7 @@ def test_only_a_change_is_written(warehouse: Settings) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["(?P<shelf>[A-Z])", "P{1,300}"])
-def test_a_pattern_that_only_python_knows_is_refused(warehouse: Settings, pattern: str) -> None:
+def test_a_pattern_only_valid_in_python_is_refused(warehouse: Settings, pattern: str) -> None:
     save_settings(OURS)
     before = versions()
     with pytest.raises(ConfigurationError, match="product_id_pattern"):

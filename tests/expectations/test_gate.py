@@ -1,4 +1,4 @@
-"""The gate: the threshold to the row, what is admitted, and what Great Expectations keeps."""
+"""The gate: the exact threshold, admission, and the stored results of Great Expectations."""
 
 import json
 import re
@@ -106,7 +106,7 @@ def test_great_expectations_decides_as_exact_arithmetic_does(
 
 
 @given(st.integers(1, 10**9), st.integers(0, 100_000), st.integers(-1, 1))
-def test_the_float_that_great_expectations_compares_with_is_exact_enough(judged: int, rate: int, offset: int) -> None:
+def test_the_float_threshold_of_great_expectations_is_exact_enough(judged: int, rate: int, offset: int) -> None:
     max_bad_rate = Decimal(rate) / 100_000
     bad = min(judged, max(0, int(max_bad_rate * judged) + offset))
     assert ((judged - bad) / judged >= least_valid_share(max_bad_rate)) == (bad <= max_bad_rate * judged)
@@ -131,7 +131,7 @@ def test_one_field_missing_everywhere_refuses(warehouse: Settings) -> None:
 
 @pytest.mark.fault(18)
 def test_an_empty_load_passes_with_a_warning(warehouse: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("WARNING", logger="expectations.gate")  # the command line, used by another test, may have muted it
+    caplog.set_level("WARNING", logger="expectations.gate")  # another test's command line may have muted it
     decision = judge_rows("orders", [])
     save(decision)
     assert (decision.decision, decision.bad_rate, decision.row_count) == ("empty", Decimal(0), 0)
@@ -177,11 +177,11 @@ def test_a_load_is_judged_again_with_other_settings(warehouse: Settings) -> None
 
 
 @pytest.mark.fault(46)
-def test_a_load_id_is_no_sql(warehouse: Settings) -> None:
+def test_a_load_id_is_not_run_as_sql(warehouse: Settings) -> None:
     assert judge_rows("orders", orders(1, 1), "L'; drop schema raw cascade; --:day%(x)s").row_count == 2
 
 
-def test_rows_that_landed_and_are_gone_are_an_error(warehouse: Settings) -> None:
+def test_missing_landed_rows_are_an_error(warehouse: Settings) -> None:
     land_rows("orders", DAY, "L1", orders(0, 3))
     with connect() as connection:
         connection.execute("delete from raw.orders where _row_number = 1")
@@ -210,7 +210,7 @@ def test_the_gate_says_what_is_missing(warehouse: Settings) -> None:
         judge("orders", DAY, "L1")
 
 
-def test_great_expectations_keeps_one_page_a_load_and_no_value(warehouse: Settings) -> None:
+def test_great_expectations_keeps_one_page_per_load_and_no_values(warehouse: Settings) -> None:
     secret = "Erika.Mustermann@example.org"
     judge_rows("orders", [order(n, customer_id=secret, total_amount=secret) for n in range(3)])
     judge("orders", DAY, "L1")
@@ -230,7 +230,7 @@ def test_great_expectations_keeps_one_page_a_load_and_no_value(warehouse: Settin
     assert len(linked) == len(pages)
     assert all((index.parent / unquote(page)).exists() for page in linked)
     built = index.stat().st_mtime_ns
-    assert build_data_docs().stat().st_mtime_ns == built  # nothing is new
+    assert build_data_docs().stat().st_mtime_ns == built  # nothing has changed
 
 
 def test_a_page_is_red_exactly_when_the_day_is_refused(warehouse: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Great Expectations beside the client of Spark Connect, which would end the process; and without its charts."""
+"""The import of Great Expectations: without PySpark, which would end the process, and without unused parts."""
 
 import sys
 
@@ -7,11 +7,11 @@ import pytest
 from tests.commands import run
 from tests.engine.needs import needs_an_engine
 
-pytestmark = pytest.mark.integration  # no server, but the imports take as long as one
+pytestmark = pytest.mark.integration  # no server, but the imports are as slow as one
 
 
 @needs_an_engine
-def test_great_expectations_does_not_meet_pyspark() -> None:
+def test_great_expectations_does_not_import_pyspark() -> None:
     code = (
         "import pyspark, sys; from expectations.gx_import import import_gx; import_gx();"
         "print(sys.modules['pyspark'] is pyspark, 'pyspark.ml' in sys.modules)"
@@ -19,7 +19,7 @@ def test_great_expectations_does_not_meet_pyspark() -> None:
     assert run([sys.executable, "-c", code]).split() == ["True", "False"]
 
 
-def test_what_draws_charts_is_loaded_when_it_is_used() -> None:
+def test_chart_libraries_load_on_first_use() -> None:
     code = (
         "import sys; from expectations.gx_import import import_gx; import_gx();"
         "print('altair.vegalite' in sys.modules, 'scipy.stats.distributions' in sys.modules);"
@@ -34,7 +34,7 @@ def test_clients_of_buckets_are_not_imported() -> None:
     assert run([sys.executable, "-c", code]).split() == ["False"]
 
 
-def test_of_the_sources_of_data_only_what_leads_to_postgres_is_loaded() -> None:
+def test_only_the_postgres_data_source_is_loaded() -> None:
     code = (
         "import sys; from expectations.gx_import import SOURCES, import_gx; import_gx();"
         "print(f'{SOURCES}.spark_s3_datasource' in sys.modules, f'{SOURCES}.postgres_datasource' in sys.modules);"

@@ -1,4 +1,4 @@
-"""Amounts as shops write them: what staging makes of them, and that the contract reads them alike."""
+"""Amount formats: staging parses them, and the contract reads them the same way."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -37,7 +37,7 @@ def configured(amount_format: str, minor_units: int = 1) -> ShopConfig:
 
 
 def judged(config: ShopConfig, texts: Sequence[str]) -> list[tuple[Decimal | None, list[str]]]:
-    """What staging says of an order with each amount."""
+    """Return staging's amount and reasons for an order with each text."""
     save_settings(config)
     load_id = f"load-{next(LOADS)}"
     rows = [order(number, total_amount=text, order_date=str(DAY)) for number, text in enumerate(texts)]
@@ -54,7 +54,7 @@ def judged(config: ShopConfig, texts: Sequence[str]) -> list[tuple[Decimal | Non
 
 
 def written(amount: Decimal, amount_format: str) -> str:
-    """An amount in the words of an example, by a way of its own."""
+    """Format an amount like the example, independently of the code under test."""
     whole, _, cents = f"{amount:,.2f}".partition(".")
     head, tail = amount_format.index("1"), amount_format.index("234")
     group, decimal = amount_format[head + 1 : tail], amount_format[tail + 3]
@@ -67,16 +67,14 @@ def with_examples(amount_format: str) -> st.SearchStrategy[str]:
 
 
 @pytest.mark.parametrize("amount_format", FORMATS)
-def test_an_amount_is_what_it_was_before_the_shop_wrote_it(warehouse: Settings, amount_format: str) -> None:
+def test_a_formatted_amount_is_parsed_back(warehouse: Settings, amount_format: str) -> None:
     amounts = [Decimal(text) for text in ("0.00", "0.05", "7.50", "999.99", "1000.00", "1234.56", "98765432.10")]
     texts = [written(amount, amount_format) for amount in amounts]
     assert judged(configured(amount_format), texts) == [(amount, []) for amount in amounts]
 
 
 @pytest.mark.parametrize("amount_format", FORMATS)
-def test_the_contract_reads_amounts_as_staging_does(
-    warehouse: Settings, amount_format: str, examples: Examples
-) -> None:
+def test_the_contract_reads_amounts_like_staging(warehouse: Settings, amount_format: str, examples: Examples) -> None:
     config = configured(amount_format)
     reading = ValueReading.of(config.dataset("orders"), DAY)
 
@@ -113,20 +111,18 @@ def test_the_contract_reads_amounts_as_staging_does(
         ("1234,56", "1.234,56", None),
     ],
 )
-def test_what_is_written_otherwise_is_no_amount(
-    warehouse: Settings, amount_format: str, text: str, amount: str | None
-) -> None:
+def test_other_notations_are_rejected(warehouse: Settings, amount_format: str, text: str, amount: str | None) -> None:
     ((found, codes),) = judged(configured(amount_format), [text])
     assert found == (None if amount is None else Decimal(amount))
     assert codes == (["amount_not_a_number"] if amount is None else ["amount_negative"] if amount[0] == "-" else [])
 
 
-def test_amounts_may_be_written_so_and_count_cents(warehouse: Settings) -> None:
+def test_amounts_with_a_format_may_be_in_cents(warehouse: Settings) -> None:
     assert judged(configured("1,234.56", 100), ["123,456"]) == [(Decimal("1234.56"), [])]
 
 
 def differences(config: ShopConfig, amount: str, is_number: bool = False) -> list[str]:
-    """What a contract without a history says of orders with this amount."""
+    """Return the differences of orders with this amount from a contract without a history."""
     value = Number(amount) if is_number else amount
     rows = [order(number, total_amount=value, order_date=str(DAY)) for number in range(30)]
     profile = profile_of(rows, config, "orders", DAY)
@@ -137,7 +133,7 @@ def test_a_contract_knows_how_amounts_are_declared() -> None:
     assert differences(configured("1.234,56 €"), "1.234,56 €") == []
     (plain,) = differences(configured("1.234,56 €"), "1234.56", is_number=True)
     assert "plain number 100%, expected number" in plain
-    (told,) = differences(OURS, "1.234,56 €")
-    assert "amount_format of shop.toml says how it is written" in told
+    (difference,) = differences(OURS, "1.234,56 €")
+    assert "declare it by amount_format in shop.toml" in difference
     profile = profile_of([order(1, total_amount="$1,234")] * 5, configured("$1,234.56", 100), "orders", DAY)
     assert profile.fields["total_amount"].median == 12.34

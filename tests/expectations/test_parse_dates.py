@@ -1,4 +1,4 @@
-"""Dates as shops write them: landing and the staging views read them alike, so that no row of the day is skipped."""
+"""Date formats: landing and the staging views read them the same way, so that no row of the day is skipped."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -44,7 +44,7 @@ def iso(draw: st.DrawFn) -> str:
 
 @st.composite
 def by_format(draw: st.DrawFn, date_format: str) -> str:
-    """A text much like the format, with parts of it that are sometimes impossible."""
+    """Generate a text in the format, sometimes with impossible parts."""
     day = draw(days)
     parts = {
         "d": f"{day.day:02}", "m": f"{day.month:02}", "Y": f"{day.year:04}", "y": f"{day.year % 100:02}",
@@ -90,11 +90,11 @@ def configured(date_format: str, zone: str) -> ShopConfig:
 
 
 def judged(config: ShopConfig, texts: Sequence[str]) -> dict[str, list[str]]:
-    """What staging says of an order of DAY with each date."""
+    """Return staging's reasons for an order of DAY with each date."""
     save_settings(config)
     load_id = f"load-{next(LOADS)}"
     land_rows("orders", DAY, load_id, [order(number, order_date=text) for number, text in enumerate(texts)])
-    with connect() as connection:  # without order_date, which may be one that Python has not
+    with connect() as connection:  # without order_date: Python cannot represent some of them
         rows = connection.execute(
             "select rejection_reasons from staging.stg_shop__orders where _load_id = %s order by _row_number", [load_id]
         ).fetchall()
@@ -102,7 +102,7 @@ def judged(config: ShopConfig, texts: Sequence[str]) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("date_format", TEXTS)
-def test_a_row_is_skipped_if_and_only_if_staging_puts_it_on_another_day(
+def test_a_row_is_skipped_exactly_if_staging_puts_it_on_another_day(
     warehouse: Settings, date_format: str, examples: Examples
 ) -> None:
     @examples(8, 60)
@@ -137,7 +137,7 @@ def test_a_row_is_skipped_if_and_only_if_staging_puts_it_on_another_day(
         ("%d %% %m %Y", "31 % 03 2024"),
     ],
 )
-def test_dates_of_the_day_in_formats_of_shops(warehouse: Settings, date_format: str, text: str) -> None:
+def test_dates_of_the_day_in_many_formats(warehouse: Settings, date_format: str, text: str) -> None:
     assert judged(configured(date_format, "Europe/Berlin"), [text]) == {text: []}
 
 
@@ -149,5 +149,5 @@ def test_a_moment_beyond_the_calendar_is_of_another_day(warehouse: Settings, tex
 
 
 @pytest.mark.parametrize("text", ["31/02/2024", "03/31/2024", "31/03/24", "31.03.2024", "31/03/2024 1:00", "1/1/0000"])
-def test_what_is_not_in_the_format_is_unreadable(warehouse: Settings, text: str) -> None:
+def test_other_date_formats_are_unreadable(warehouse: Settings, text: str) -> None:
     assert judged(configured("%d/%m/%Y", "UTC"), [text]) == {text: ["order_date_unreadable"]}

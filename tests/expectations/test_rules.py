@@ -1,4 +1,4 @@
-"""The rules of validity: the smallest row that breaks each one, and the rows that nearly do."""
+"""The validation rules: the smallest row that breaks each one, and rows that nearly do."""
 
 import re
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ TOO_DEEP = '[{"a":' * 9000 + "1" + "}]" * 9000
 BRACKETS_IN_TEXTS = '{"}":' * 9000 + "1" + "}" * 9000
 P = '"amount": {}, "quantity": {}, "product_id": {}'
 
-# The text of the field, reasons, and what staging makes of it.
+# The text of the field, reasons, and staging's items.
 ITEMS: list[tuple[str | None, list[str], str | None]] = [
     (None, [], None),
     (" ", [], None),
@@ -143,8 +143,8 @@ ORDER_DATES: list[tuple[str | None, list[str]]] = [
     ("2024-03-31T10:00 Europe/Berlin", ["order_date_unreadable"]),
 ]
 
-# Of a shop that writes dates otherwise: the last moment of the day before in Berlin, and the first and last of the day.
-TOLD_DATES: dict[str, list[tuple[str, list[str]]]] = {
+# For other date formats: the last moment of the day before in Berlin, and the first and last of the day.
+FORMATTED_DATES: dict[str, list[tuple[str, list[str]]]] = {
     "epoch_seconds": [
         ("1711839599", ["order_date_not_the_day"]),
         ("1711839600", []),
@@ -175,7 +175,7 @@ TOLD_DATES: dict[str, list[tuple[str, list[str]]]] = {
     ],
 }
 
-# Where the day is that of the last change.
+# For a shop whose logical day is the day of the last change.
 UPDATED_ORDERS: list[tuple[str | None, list[str]]] = [
     ("2024-03-31T23:59:59", []),
     ("2024-03-30T23:59:59", []),
@@ -233,7 +233,7 @@ REVIEWS: list[tuple[Row, list[str]]] = [
 
 
 def assert_reasons(dataset: str, cases: Sequence[tuple[Row, list[str]]]) -> None:
-    """Each row of the load is rejected for exactly these reasons, and none is a copy."""
+    """Assert that each row of the load is rejected for exactly these reasons, and that none is a copy."""
     rows = [row for row, _ in cases]
     land_rows(dataset, DAY, "L1", rows)
     found = reasons(dataset, DAY, "L1")
@@ -251,22 +251,24 @@ def test_amounts_are_judged_by_value(warehouse: Settings) -> None:
 
 
 @pytest.mark.fault(15)
-def test_dates_are_those_of_the_shops_time_zone(warehouse: Settings) -> None:
+def test_dates_are_in_the_shops_time_zone(warehouse: Settings) -> None:
     save_settings(BERLIN)
     cases = [(order(number, order_date=text), codes) for number, (text, codes) in enumerate(ORDER_DATES)]
     assert_reasons("orders", cases)
 
 
-@pytest.mark.parametrize("date_format", TOLD_DATES)
-def test_dates_may_be_written_otherwise(warehouse: Settings, date_format: str) -> None:
+@pytest.mark.parametrize("date_format", FORMATTED_DATES)
+def test_dates_may_have_other_formats(warehouse: Settings, date_format: str) -> None:
     orders = OURS.datasets["orders"].model_copy(update={"date_format": date_format})
     save_settings(BERLIN.model_copy(update={"datasets": {**OURS.datasets, "orders": orders}}))
-    cases = [(order(number, order_date=text), codes) for number, (text, codes) in enumerate(TOLD_DATES[date_format])]
+    cases = [
+        (order(number, order_date=text), codes) for number, (text, codes) in enumerate(FORMATTED_DATES[date_format])
+    ]
     assert_reasons("orders", cases)
 
 
 def test_items_are_judged_and_read(warehouse: Settings) -> None:
-    """By their paths in shop.toml: here a price of one, and a quantity that need not be there."""
+    """Items by their paths in shop.toml: here with a unit price and an optional quantity."""
     keys = ItemKeys.model_validate({"product_id": "product.sku", "quantity": "pieces", "price": "prices.0"})
     orders = OURS.datasets["orders"].model_copy(update={"items": keys})
     config = BERLIN.model_copy(update={"max_text_bytes": 1_000_000})
@@ -332,7 +334,7 @@ def test_a_text_that_is_not_required_may_be_missing(warehouse: Settings) -> None
     ],
 )
 @pytest.mark.fault(16)
-def test_of_rows_with_one_id_the_last_stays(
+def test_the_last_row_with_an_id_counts(
     warehouse: Settings, rows: list[Row], expected: list[tuple[bool, list[str]]]
 ) -> None:
     land_rows("orders", DAY, "L0", rows[:1])  # rows of another load are no duplicates
@@ -341,7 +343,7 @@ def test_of_rows_with_one_id_the_last_stays(
 
 
 @pytest.mark.parametrize("dataset", ["orders", "reviews"])
-def test_the_rules_are_those_of_the_staging_model(dataset: str) -> None:
+def test_the_rules_match_the_staging_model(dataset: str) -> None:
     model = (PROJECT_ROOT / "dbt_project" / "models" / "staging" / f"stg_shop__{dataset}.sql").read_text()
     common = (PROJECT_ROOT / "dbt_project" / "macros" / "staging" / "common_reasons.sql").read_text()
     codes = r"then\s+'([a-z0-9_]+)'\s+end"

@@ -1,4 +1,4 @@
-"""What the tests of faults share: a process that forks runs to be killed, and a shop that readers watch."""
+"""Fixtures for faults: a process that forks runs to be killed, and a shop that readers watch."""
 
 import shutil
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ __all__ = ["dbt", "dbt_state", "loads", "nights", "world"]  # fixtures of the ne
 
 @pytest.fixture(scope="session")
 def forker(servers: Settings) -> Iterator[Forker]:
-    """Starts `daybreak` commands that can be killed."""
+    """Start `daybreak` commands that can be killed."""
     with Forker() as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
 def no_killed_loads(home: Path) -> Iterator[None]:
-    """What killed landings leave goes after a minute; the tests after these ones do not wait for it."""
+    """Remove the leftovers of killed landings, which would otherwise stay for a minute."""
     yield
     shutil.rmtree(home / "loads", ignore_errors=True)

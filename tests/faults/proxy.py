@@ -1,4 +1,4 @@
-"""A network that can be broken: a proxy in front of a server, which cuts what it is told to cut."""
+"""A network that can fail: a proxy in front of a server that cuts connections on demand."""
 
 import socket
 import threading
@@ -6,18 +6,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
-Heard = Callable[[bytes], None]  # told what a client sends, before it is passed on
+OnData = Callable[[bytes], None]  # called with a client's data before it is passed on
 
 
 class CutError(Exception):
-    """Raised by whoever listens, to cut the connection."""
+    """Raised by the callback to cut the connection."""
 
 
 class Proxy:
-    """Passes bytes on between clients on 127.0.0.1 and a server. `heard` may raise CutError, or sleep."""
+    """Passes bytes between clients on 127.0.0.1 and a server. `on_data` may raise CutError, or sleep."""
 
-    def __init__(self, host: str, port: int, heard: Heard = lambda _: None) -> None:
-        self.heard = heard
+    def __init__(self, host: str, port: int, on_data: OnData = lambda _: None) -> None:
+        self.on_data = on_data
         self._server = (host, port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -34,7 +34,7 @@ class Proxy:
         self.cut()
 
     def cut(self) -> None:
-        """Break every connection that is open."""
+        """Break every open connection."""
         while self._open:
             _break(self._open.pop())
 
@@ -51,7 +51,7 @@ class Proxy:
         with suppress(OSError, CutError):
             while piece := source.recv(65_536):
                 if is_client:
-                    self.heard(piece)
+                    self.on_data(piece)
                 target.sendall(piece)
         for end in (source, target):
             _break(end)

@@ -1,4 +1,4 @@
-"""Redis that does not do its part: the marts are published all the same, and the next run heals the cache."""
+"""Failures of Redis: the marts are published nevertheless, and the next run repairs the cache."""
 
 import os
 import random
@@ -25,12 +25,12 @@ from transformation.pipelines import BY_NAME
 from warehouse.connection import connect
 
 REVIEWS = "customer_feedback_pipeline"
-SLOWEST_RUN = 60  # seconds, with a Redis that answers nobody, on a busy machine
+SLOWEST_RUN = 60  # seconds, with a hanging Redis, on a busy machine
 
 
 @contextmanager
 def stopped(client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Redis, alive and silent."""
+    """Stop Redis: it accepts connections and does not answer."""
     pid = int(client.info("server")["process_id"])
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -41,7 +41,7 @@ def stopped(client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @contextmanager
 def locked(client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Redis with another password than the one that we have."""
+    """Use a wrong password for Redis."""
     with monkeypatch.context() as wrong:
         address = "{host}:{port}".format(**client.get_connection_kwargs())
         wrong.setenv("REDIS_URL", f"redis://:wrong@{address}/0")
@@ -53,7 +53,7 @@ def locked(client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 @pytest.mark.slow
 @pytest.mark.fault(28)
 @pytest.mark.parametrize("fault", [stopped, full, locked])
-def test_a_run_succeeds_with_a_warning_and_the_next_one_heals(
+def test_a_run_succeeds_with_a_warning_and_the_next_one_repairs_the_cache(
     world: Callable[[ListedShop], World],
     cache: "redis.Redis",
     monkeypatch: pytest.MonkeyPatch,
@@ -72,9 +72,9 @@ def test_a_run_succeeds_with_a_warning_and_the_next_one_heals(
     assert {row["rating"] for row in rows_of("fct_reviews")} == {2}
     with connect() as connection:
         query = "select status, error from ops.pipeline_runs where step = 'update_cache'"
-        told = connection.execute(query).fetchall()
-    assert [row["status"] for row in told] == ["warning"]
-    assert "the next run heals" in told[0]["error"]
+        runs = connection.execute(query).fetchall()
+    assert [row["status"] for row in runs] == ["warning"]
+    assert "the next run repairs" in runs[0]["error"]
     assert cache.hget("product:p1:metrics", "average_rating") == "1.0000"
     here.run([FIRST], [REVIEWS])
     here.assert_marts_are_right([BY_NAME[REVIEWS]])
@@ -97,7 +97,7 @@ def products(version: int) -> None:
 
 
 def assert_products_are_whole(client: "redis.Redis") -> set[str]:
-    """No product is of two versions, and no key stays for ever; returns the versions."""
+    """Assert that no product mixes versions and that every key expires; return the versions."""
     keys = list(client.scan_iter("product*"))
     assert all(client.ttl(key) > 0 for key in keys)
     rows = [client.hgetall(key) for key in keys if key.endswith(":metrics")]
@@ -106,10 +106,10 @@ def assert_products_are_whole(client: "redis.Redis") -> set[str]:
 
 
 @pytest.mark.fault(29)
-def test_killed_on_the_way_to_redis_no_product_is_half(
+def test_a_refresh_killed_while_writing_leaves_no_half_product(
     warehouse: Settings, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process is killed when so many bytes are through: before, in and after the MULTI that switches products."""
+    """The process is killed after a number of bytes: before, in and after the MULTI that switches products."""
     products(0)
     refresh()
     moments, seen = random.Random(29), list[set[str]]()

@@ -1,4 +1,4 @@
-"""Secrets that can be told apart are searched for in everything that failing runs leave behind, at debug level too."""
+"""Canaries for secrets, searched for in everything that failing runs leave behind, at debug level too."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ Break = Callable[[pytest.MonkeyPatch, ListedShop], None]
 
 
 def in_environment(**variables: str) -> Break:
-    """A run whose variables are wrong."""
+    """Return a run with wrong variables."""
 
     def broken(monkeypatch: pytest.MonkeyPatch, shop: ListedShop) -> None:
         for name, value in variables.items():
@@ -33,19 +33,19 @@ def in_environment(**variables: str) -> Break:
 
 
 def bad_orders(monkeypatch: pytest.MonkeyPatch, shop: ListedShop) -> None:
-    """A shop whose orders the gate refuses."""
+    """Let the shop send orders that the gate refuses."""
     shop.put("orders", FIRST, [{**row, "total_amount": "abc"} for row in orders(FIRST)])
 
 
 def red_mart(monkeypatch: pytest.MonkeyPatch, shop: ListedShop) -> None:
-    """A mart that was changed behind our back: a test of the build is red."""
+    """Change a mart outside of Daybreak: a test of the build fails."""
     with connect() as connection:
         connection.execute("update marts.daily_sales set revenue = revenue + 1")
     shop.put("orders", FIRST, orders(FIRST, 7))
 
 
 def nothing(monkeypatch: pytest.MonkeyPatch, shop: ListedShop) -> None:
-    """A run that succeeds."""
+    """Leave everything as it is: a run that succeeds."""
 
 
 EARLY: list[tuple[int, Break]] = [
@@ -70,7 +70,7 @@ LATE: list[tuple[int, Break]] = [
 def secrets(
     warehouse: Settings, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch, shop: ShopServer
 ) -> Iterator[None]:
-    """Every secret that a run is given is a canary: a role, a user of Redis, a token, receivers that are down."""
+    """Make every secret of a run a canary: a role, a user of Redis, a token, receivers that are down."""
     assert warehouse.redis_url is not None
     address = urlsplit(warehouse.redis_url.get_secret_value())
     with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
@@ -98,7 +98,7 @@ def secrets(
 
 
 def left_behind(home: Path, cache: "redis.Redis") -> list[str]:
-    """Where a canary is found: files of the state directory, tables of the warehouse, keys of Redis."""
+    """Return the places of canaries: files of the state directory, tables of the warehouse, keys of Redis."""
     found = [str(file) for file in home.rglob("*") if file.is_file() and CANARY.encode() in file.read_bytes()]
     with connect() as connection:
         tables = connection.execute(
@@ -116,7 +116,7 @@ def left_behind(home: Path, cache: "redis.Redis") -> list[str]:
 
 @pytest.mark.fault(22, 48)
 @pytest.mark.parametrize("faults", [EARLY, pytest.param(LATE, marks=pytest.mark.slow)], ids=["early", "late"])
-def test_no_secret_is_left_behind_by_runs_that_fail(
+def test_failing_runs_leave_no_secret_behind(
     warehouse: Settings,
     cache: "redis.Redis",
     monkeypatch: pytest.MonkeyPatch,
@@ -130,12 +130,12 @@ def test_no_secret_is_left_behind_by_runs_that_fail(
         for expected, broken in faults:
             with secrets(warehouse, cache, monkeypatch, server), monkeypatch.context() as run:
                 broken(run, shop)
-                code, said = forker.run("-v", "run", DAY, "--wait", "0", is_debugged=True)
-            assert code == expected, said
-            outputs.append(said)
+                code, output = forker.run("-v", "run", DAY, "--wait", "0", is_debugged=True)
+            assert code == expected, output
+            outputs.append(output)
     settings.cache_clear()
-    assert any("DEBUG " in said for said in outputs)
-    assert [said for said in outputs if CANARY in said] == []
+    assert any("DEBUG " in output for output in outputs)
+    assert [output for output in outputs if CANARY in output] == []
     assert left_behind(home, cache) == []
     with connect() as connection:
         assert connection.execute("select from ops.outbox_deliveries where attempts > 0").fetchall() or faults is EARLY

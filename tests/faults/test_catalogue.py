@@ -4,7 +4,7 @@ from docs.generator.faults import marked_tests
 from tests.faults.catalogue import AREAS, FAULTS
 
 
-def test_each_fault_is_shown_or_says_why_not() -> None:
+def test_each_fault_has_tests_or_a_caveat() -> None:
     shown = {number for test in marked_tests() for number in test.faults}
     assert shown <= FAULTS.keys()
     assert {number for number, fault in FAULTS.items() if not fault.caveat} <= shown

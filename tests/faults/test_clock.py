@@ -1,4 +1,4 @@
-"""A clock that is two days off: a small library, loaded before all others, says so to the whole process."""
+"""A clock two days off: a small preloaded library shifts it for the whole process."""
 
 import os
 import shutil
@@ -56,7 +56,7 @@ time_t time(time_t *at) {
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library, compiled."""
+    """The compiled library."""
     assert COMPILER is not None
     folder = tmp_path_factory.mktemp("clock")
     (folder / "shifted.c").write_text(SHIFTED)
@@ -66,7 +66,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_shifted(library: Path, seconds: int, *command: str) -> str:
-    """A Python program under a clock that is wrong; what it printed."""
+    """Run a Python program under a shifted clock; return its output."""
     environment = {**os.environ, "LD_PRELOAD": str(library), "CLOCK_SHIFT": str(seconds)}
     return run([sys.executable, *command], env=environment)
 

@@ -1,4 +1,4 @@
-"""A run that is thought dead, and is not: when it wakes up another one has its day, and nothing it does counts."""
+"""A run that is only thought dead: when it wakes up, another run has its day, and nothing that it writes counts."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -19,19 +19,19 @@ ORDERS = "ecommerce_order_pipeline"
 
 
 class FallingAsleep(ListedShop):
-    """A shop whose first answer, once it is armed, takes until it is woken, and is what it said before."""
+    """A shop whose first answer, once armed, waits until it is woken, and then has the earlier rows."""
 
     def __init__(self) -> None:
         super().__init__()
         self.armed, self.asked, self.woken = threading.Event(), threading.Event(), threading.Event()
 
     def rows(self, dataset: str, day: date) -> Sequence[bytes]:
-        """The items of the day, as they were when the shop was asked."""
-        said = super().rows(dataset, day)
+        """Return the items of the day at the time of the request."""
+        items = super().rows(dataset, day)
         if self.armed.is_set() and not self.asked.is_set():
             self.asked.set()
             self.woken.wait(60)
-        return said
+        return items
 
 
 @pytest.mark.fault(34, 40)
@@ -46,12 +46,12 @@ def test_a_run_that_lost_its_day_while_it_slept_changes_nothing(
     asleep = forker.start("run", str(FIRST), "--pipeline", ORDERS)
     assert shop.asked.wait(60)
     shop.put("orders", FIRST, orders(FIRST, 30))
-    end_locks()  # the server has not heard of it for long
+    end_locks()  # as a server does with a silent client
     here.run([FIRST], [ORDERS])
     shop.woken.set()
-    code, said = asleep.wait()
-    assert code == 6, said
-    assert "orders of 2026-03-01 was taken over by another run" in said
+    code, output = asleep.wait()
+    assert code == 6, output
+    assert "orders of 2026-03-01 was taken over by another run" in output
     assert pending() == []
     here.assert_marts_are_right([BY_NAME[ORDERS]])
     with connect() as connection:

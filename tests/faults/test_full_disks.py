@@ -1,4 +1,4 @@
-"""Disks that are full or take no writes: small ones in memory, mounted where nobody else sees them (needs root)."""
+"""Disks that are full or read-only: small ones in memory, mounted in a private namespace (needs root)."""
 
 import os
 import subprocess
@@ -28,12 +28,12 @@ def _may_mount() -> bool:
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0 or not _may_mount(), reason="needs to mount a file system of its own"),
+    pytest.mark.skipif(os.geteuid() != 0 or not _may_mount(), reason="needs to mount a private file system"),
 ]
 
 
 def run_on(disk: Path, options: str, *arguments: str) -> tuple[int, str]:
-    """`daybreak` with a file system of its own in this place; its exit code and what it said on standard error."""
+    """Run `daybreak` with a private file system at this path; return its exit code and standard error."""
     mount = f'mount -t tmpfs -o {options} none "$0"; exec "$@"'
     command = ["unshare", "--mount", "sh", "-ec", mount, str(disk), PROGRAM, *arguments]
     ended = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=300, check=False)
@@ -42,7 +42,7 @@ def run_on(disk: Path, options: str, *arguments: str) -> tuple[int, str]:
 
 @pytest.fixture
 def here(world: Callable[[ListedShop], World], cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> World:
-    """A shop with a day that readers see and that has changed; the servers are others', to the runs."""
+    """A shop with a published day that has changed; to the runs, the servers are external."""
     shop = ListedShop({("orders", FIRST): orders(FIRST)})
     there = world(shop)
     there.run([FIRST], [ORDERS])
@@ -53,40 +53,40 @@ def here(world: Callable[[ListedShop], World], cache: "redis.Redis", monkeypatch
 
 @pytest.mark.fault(37)
 @pytest.mark.parametrize("options", ["size=256k", "ro"])
-def test_a_state_directory_without_room_is_named(
+def test_a_full_state_directory_is_named(
     here: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: str
 ) -> None:
     before = rows_of("fct_orders")
     monkeypatch.setenv("DAYBREAK_HOME", str(tmp_path))
-    code, said = run_on(tmp_path, options, "run", str(FIRST), "--pipeline", ORDERS)
-    assert code == 2, said
-    assert str(tmp_path) in said
-    assert "DAYBREAK_HOME" in said
-    assert len(said.strip().splitlines()) == 1
+    code, errors = run_on(tmp_path, options, "run", str(FIRST), "--pipeline", ORDERS)
+    assert code == 2, errors
+    assert str(tmp_path) in errors
+    assert "DAYBREAK_HOME" in errors
+    assert len(errors.strip().splitlines()) == 1
     assert rows_of("fct_orders") == before
     with connect() as connection:
         assert len(connection.execute("select from ops.loads").fetchall()) == 1
 
 
 @pytest.mark.fault(37)
-def test_a_state_directory_that_is_full_for_dbt_is_named(
+def test_a_state_directory_too_full_for_dbt_is_named(
     here: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     here.shop.put("orders", FIRST, orders(FIRST, 7))  # type: ignore[attr-defined]
     before = rows_of("fct_orders")
     monkeypatch.setenv("DAYBREAK_HOME", str(tmp_path))
-    code, said = run_on(tmp_path, "size=400k", "run", str(FIRST), "--pipeline", ORDERS)
-    assert code == 2, said
-    assert str(tmp_path) in said
+    code, errors = run_on(tmp_path, "size=400k", "run", str(FIRST), "--pipeline", ORDERS)
+    assert code == 2, errors
+    assert str(tmp_path) in errors
     assert rows_of("fct_orders") == before
 
 
 @pytest.mark.fault(37)
-def test_a_full_directory_for_temporary_files_is_no_matter(
+def test_a_full_directory_for_temporary_files_does_not_matter(
     here: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    code, said = run_on(tmp_path, "size=4k,nr_inodes=1", "run", str(FIRST), "--pipeline", ORDERS)
-    assert code == 0, said
+    code, errors = run_on(tmp_path, "size=4k,nr_inodes=1", "run", str(FIRST), "--pipeline", ORDERS)
+    assert code == 0, errors
     here.admit("orders", FIRST)
     assert len(rows_of("fct_orders")) == 20_000

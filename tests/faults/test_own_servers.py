@@ -1,4 +1,4 @@
-"""Faults that need servers of their own: Postgres killed under a run, its disk full, a machine without a network."""
+"""Faults that need private servers: Postgres killed during a run, its disk full, a machine without a network."""
 
 import os
 import shlex
@@ -28,46 +28,46 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 class Machine:
-    """`daybreak` with a state directory and servers of its own. `before`: shell commands that set the scene."""
+    """`daybreak` with its own state directory and servers."""
 
     def __init__(self, home: Path, shop: ShopServer) -> None:
         self.home, self.shop = home, shop
 
     def environment(self) -> dict[str, str]:
-        """What its commands see."""
+        """Return the environment of its commands."""
         return {**os.environ, "DAYBREAK_HOME": str(self.home), "SHOP_API_URL": self.shop.url}
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """A `daybreak` command that runs on."""
+        """Start a `daybreak` command."""
         return subprocess.Popen(
             [PROGRAM, *arguments], cwd=PROJECT_ROOT, env=self.environment(),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def run(self, *arguments: str) -> tuple[int, str]:
-        """Exit code of a command, and what it said on standard error."""
+        """Run a command; return its exit code and standard error."""
         process = self.start(*arguments)
-        _, said = process.communicate(timeout=300)
-        return process.returncode, said
+        _, errors = process.communicate(timeout=300)
+        return process.returncode, errors
 
     def run_day(self, day: object) -> tuple[int, str]:
         """Run the orders of a day."""
         return self.run("run", str(day), "--pipeline", ORDERS)
 
     def variables(self) -> dict[str, str]:
-        """What `daybreak env` prints."""
+        """Return the variables that `daybreak env` prints."""
         printed = run([PROGRAM, "env"], env=self.environment())
         return dict(part.split("=", 1) for line in printed.splitlines() for part in shlex.split(line)[1:])
 
     def orders(self) -> dict[object, int]:
-        """Orders that readers see, by day."""
+        """Return the number of published orders by day."""
         names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
         seen = self.variables()
         with psycopg.connect(conninfo.make_conninfo(**{name: seen[key] for name, key in names.items()})) as connection:
             return dict(connection.execute("select order_date, count(*) from marts.fct_orders group by 1").fetchall())
 
     def postgres(self) -> int:
-        """The process id of its Postgres."""
+        """Return the process id of its Postgres."""
         return int((self.home / "servers" / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
 
 
@@ -87,13 +87,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Ma
 
 @pytest.mark.fault(21)
 @pytest.mark.parametrize("seconds", [1.5, 3.0, 4.5, 6.0])
-def test_postgres_killed_under_a_run(machine: Machine, seconds: float) -> None:
+def test_postgres_killed_during_a_run(machine: Machine, seconds: float) -> None:
     assert machine.run_day(FIRST) == (0, "")
     run = machine.start("run", str(SECOND), "--pipeline", ORDERS)
     time.sleep(seconds)
     os.kill(machine.postgres(), signal.SIGKILL)
-    _, said = run.communicate(timeout=120)
-    assert run.returncode in {0, 4}, said
+    _, errors = run.communicate(timeout=120)
+    assert run.returncode in {0, 4}, errors
     assert machine.run_day(SECOND) == (0, "")
     assert machine.orders() == {FIRST: DAY_ROWS, SECOND: DAY_ROWS}
 
@@ -123,8 +123,8 @@ psql -Atc "select order_date, count(*) from marts.fct_orders group by 1 order by
 
 
 @pytest.mark.fault(23)
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs to mount a file system of its own")
-def test_a_disk_that_is_full_and_then_larger(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to mount a private file system")
+def test_a_full_disk_that_is_enlarged(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in machine.environment().items():
         monkeypatch.setenv(name, value)
     place = machine.home / "disk"
@@ -156,9 +156,9 @@ kill $shop
 
 
 @pytest.mark.fault(52)
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs a network of its own")
-def test_a_run_asks_for_no_network(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without any route out, a run succeeds, and the kernel has counted no attempt to find one."""
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a private network")
+def test_a_run_needs_no_network(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any route out, a run succeeds, and the kernel counts no attempt to use one."""
     for name, value in machine.environment().items():
         monkeypatch.setenv(name, value)
     ended = _in_namespace("--net", NO_NETWORK, PROGRAM)

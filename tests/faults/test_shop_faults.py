@@ -1,4 +1,4 @@
-"""What the shop says and what becomes of it, through a whole run."""
+"""Odd answers of the shop, through a whole run."""
 
 from collections.abc import Callable
 
@@ -53,12 +53,14 @@ def test_health_and_data_disagree(
 
 @pytest.mark.slow
 @pytest.mark.fault(14, 46)
-def test_texts_that_look_like_code_are_texts(world: Callable[[ListedShop], World], cache: "redis.Redis") -> None:
-    said = [{**row, "customer_id": text, "status": text} for row, text in zip(orders(FIRST, 7), TEXTS, strict=True)]
-    told = [
+def test_texts_that_look_like_code_stay_texts(world: Callable[[ListedShop], World], cache: "redis.Redis") -> None:
+    shop_orders = [
+        {**row, "customer_id": text, "status": text} for row, text in zip(orders(FIRST, 7), TEXTS, strict=True)
+    ]
+    shop_reviews = [
         {**row, "customer_id": text, "review_text": text} for row, text in zip(reviews(FIRST, 7), TEXTS, strict=True)
     ]
-    here = world(ListedShop({("orders", FIRST): said, ("reviews", FIRST): told}))
+    here = world(ListedShop({("orders", FIRST): shop_orders, ("reviews", FIRST): shop_reviews}))
     here.run([FIRST])
     assert {row["status"] for row in rows_of("fct_orders")} == set(TEXTS)
     assert {row["review_text"] for row in rows_of("fct_reviews")} == set(TEXTS)

@@ -1,4 +1,4 @@
-"""A server that neither works nor answers, and locks that others hold: bounded waits, one more try, exit code 4."""
+"""A server that hangs, and locks that others hold: bounded waits, one retry, exit code 4."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ LIMIT_SECONDS = 20
 
 @pytest.fixture
 def here(world: Callable[[ListedShop], World]) -> World:
-    """A shop with two days, the first of which readers see."""
+    """A shop with two days, the first of which is published."""
     shop = ListedShop({("orders", FIRST): orders(FIRST, 30), ("orders", SECOND): orders(SECOND, 30)})
     there = world(shop)
     there.run([FIRST], [ORDERS])
@@ -32,14 +32,14 @@ def here(world: Callable[[ListedShop], World]) -> World:
 
 
 def orders_seen() -> list[Any]:
-    """What readers see of orders."""
+    """Return the orders marts as readers see them."""
     return [rows_of(mart) for mart in BY_NAME[ORDERS].marts]
 
 
 @pytest.mark.slow
 @pytest.mark.fault(21)
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("step", "trigger"),
     [
         ("extract_load", f"{SECOND}-7".encode()),  # the row of an order, in dlt's COPY
         ("gate", b"judged_rows"),  # Great Expectations
@@ -47,14 +47,14 @@ def orders_seen() -> list[Any]:
         ("publish", b"select blocker from build.publish_"),
     ],
 )
-def test_a_server_that_falls_silent_is_given_up(
-    here: World, warehouse: Settings, monkeypatch: pytest.MonkeyPatch, step: str, said: bytes
+def test_a_hanging_server_is_given_up(
+    here: World, warehouse: Settings, monkeypatch: pytest.MonkeyPatch, step: str, trigger: bytes
 ) -> None:
     before = orders_seen()
     is_silent, is_over = threading.Event(), threading.Event()
 
     def fall_silent(piece: bytes) -> None:
-        if said in piece:
+        if trigger in piece:
             is_silent.set()
             is_over.wait(300)
             raise CutError
@@ -80,11 +80,11 @@ def test_a_server_that_falls_silent_is_given_up(
 
 
 class Rival:
-    """Somebody who has a row of one mart and wants those of another, so that a publish and they wait for each other."""
+    """A session that locks a row of one mart and wants one of another, so that it and a publish deadlock."""
 
     def __init__(self, warehouse: Settings) -> None:
         self._session = psycopg.connect(warehouse.postgres_uri())
-        self._session.execute("set deadlock_timeout = '60s'")  # of the two, the publish notices, and gives way
+        self._session.execute("set deadlock_timeout = '60s'")  # so that the publish detects the deadlock and gives way
         self._session.execute("select from marts.daily_sales for update")
         self._thread = threading.Thread(target=self._want)
         self.has_wanted = False
@@ -98,7 +98,7 @@ class Rival:
         self._session.close()
 
     def _want(self) -> None:
-        """Want fct_orders as soon as the publish has it and waits for daily_sales; then let go of both."""
+        """Lock fct_orders as soon as the publish has it and waits for daily_sales; then release both."""
         deadline = time.monotonic() + 120
         with connect(autocommit=True) as watching:
             query = "select from pg_stat_activity where %s = any(pg_blocking_pids(pid))"
@@ -112,14 +112,14 @@ class Rival:
 
 
 @pytest.mark.fault(24)
-def test_a_deadlock_is_tried_once_more(here: World, warehouse: Settings, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_deadlock_is_retried_once(here: World, warehouse: Settings, caplog: pytest.LogCaptureFixture) -> None:
     shop = here.shop
     assert isinstance(shop, ListedShop)
     shop.put("orders", FIRST, orders(FIRST, 20))
     with Rival(warehouse) as rival:
         here.run([FIRST], [ORDERS])
     assert rival.has_wanted
-    assert "Once more: " in caplog.text
+    assert "Trying once more: " in caplog.text
     assert "deadlock detected" in caplog.text
     assert pending() == []
     here.assert_marts_are_right([BY_NAME[ORDERS]])

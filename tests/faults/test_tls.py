@@ -1,4 +1,4 @@
-"""TLS that is not the right one: refused by Postgres', Redis' and the shop's clients before a secret is sent."""
+"""Wrong TLS certificates: the clients of Postgres, Redis and the shop refuse them before sending a secret."""
 
 import os
 import shutil
@@ -21,14 +21,14 @@ from warehouse.connection import connect
 
 CANARY = "canary-7c41"
 OPENSSL = shutil.which("openssl")
-SSL_REQUEST = struct.pack("!ii", 8, 80877103)  # what a client of Postgres says first
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)  # the first message of a Postgres client
 
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="needs openssl")
 
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two authorities that sign for themselves: ours for another host, and a stranger for 127.0.0.1."""
+    """Two self-signed authorities: a trusted one for another host, and an untrusted one for 127.0.0.1."""
     folder = tmp_path_factory.mktemp("tls")
     for name, host in (("elsewhere", "DNS:db.example"), ("stranger", "IP:127.0.0.1")):
         command = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={name}"
@@ -40,7 +40,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def server(certificates: Path, name: str, heard: list[bytes]) -> Iterator[int]:
-    """A server with one of the certificates; `heard` is what clients told it once they trusted it."""
+    """Run a server with one of the certificates; `heard` collects data from clients that trusted it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / f"{name}.pem", certificates / f"{name}.key")
 
@@ -54,8 +54,8 @@ def server(certificates: Path, name: str, heard: list[bytes]) -> Iterator[int]:
                         connection.recv(8)
                         connection.sendall(b"S")
                     with context.wrap_socket(connection, server_side=True) as trusted:
-                        if said := trusted.recv(65_536):
-                            heard.append(said)
+                        if data := trusted.recv(65_536):
+                            heard.append(data)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, daemon=True).start()
@@ -89,7 +89,7 @@ def ask_shop(port: int, trusted: Path) -> None:
 @pytest.mark.fault(47)
 @pytest.mark.parametrize("ask", [ask_postgres, ask_redis, ask_shop])
 @pytest.mark.parametrize("name", ["elsewhere", "stranger"])
-def test_a_certificate_that_is_not_the_right_one_is_refused(certificates: Path, ask: object, name: str) -> None:
+def test_a_wrong_certificate_is_refused(certificates: Path, ask: object, name: str) -> None:
     heard: list[bytes] = []
     with server(certificates, name, heard) as port:
         assert callable(ask)

@@ -1,4 +1,4 @@
-"""Postgres that goes away, in the middle of a load or for good: exit code 4, and the next run puts all right."""
+"""Failures of Postgres, during a load or for good: exit code 4, and the next run gives the right result."""
 
 import os
 import random
@@ -31,7 +31,7 @@ NAMES = list(BY_NAME)
 
 @pytest.fixture
 def here(world: Callable[[ListedShop], World]) -> World:
-    """A shop with two days, the first of which readers see."""
+    """A shop with two days, the first of which is published."""
     shop = ListedShop({("orders", FIRST): orders(FIRST, 30), ("reviews", FIRST): reviews(FIRST, 30)})
     there = world(shop)
     there.run([FIRST], [ORDERS])
@@ -40,12 +40,12 @@ def here(world: Callable[[ListedShop], World]) -> World:
 
 
 def seen() -> dict[str, Any]:
-    """What readers see of orders."""
+    """Return the orders marts as readers see them."""
     return {mart: rows_of(mart) for mart in BY_NAME[ORDERS].marts}
 
 
 @pytest.mark.fault(25)
-def test_a_network_that_breaks_in_a_copy_leaves_nothing_that_counts(
+def test_a_network_failure_during_copy_leaves_no_load(
     here: World, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = seen()
@@ -74,7 +74,7 @@ def test_a_network_that_breaks_in_a_copy_leaves_nothing_that_counts(
 
 @contextmanager
 def backends_terminated(warehouse: Settings, times: int, moments: random.Random) -> Any:
-    """End all sessions of the warehouse, so many times, at random moments of a run."""
+    """Terminate all sessions of the warehouse, several times, at random moments of a run."""
     over = threading.Event()
 
     def terminate() -> None:
@@ -98,7 +98,7 @@ def backends_terminated(warehouse: Settings, times: int, moments: random.Random)
 @pytest.mark.slow
 @pytest.mark.fault(21)
 @pytest.mark.parametrize("seed", range(int(os.environ.get("FAULT_SESSIONS", "12"))))
-def test_sessions_that_are_ended_at_random_moments(here: World, warehouse: Settings, seed: int) -> None:
+def test_sessions_terminated_at_random_moments(here: World, warehouse: Settings, seed: int) -> None:
     with backends_terminated(warehouse, 3, random.Random(seed)):
         outcome = run_days([SECOND], NAMES)
     codes = {error.exit_code for error in outcome.errors}
@@ -113,10 +113,12 @@ def test_sessions_that_are_ended_at_random_moments(here: World, warehouse: Setti
 def test_a_session_that_ends_before_its_table_is_kept(
     here: World, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reviews were never built: their worklist is what dbt remembers, and Postgres does not have."""
+    """Reviews were never built: dbt's cache has their worklist, and Postgres does not."""
 
     def cut_off(piece: bytes) -> None:
-        if b"analyze" in piece and b"int_review_days" in piece and b"publish" not in piece:  # made, before the commit
+        if (
+            b"analyze" in piece and b"int_review_days" in piece and b"publish" not in piece
+        ):  # created, not committed yet
             raise CutError
 
     assert warehouse.pghost is not None
@@ -136,9 +138,9 @@ def test_a_session_that_ends_before_its_table_is_kept(
 @pytest.mark.slow
 @pytest.mark.fault(24)
 @pytest.mark.usefixtures("warehouse")
-def test_a_statement_timeout_is_the_warehouse_s_fault_and_heals(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_statement_timeout_is_a_warehouse_error_and_is_repaired(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
     before = seen()
-    with connect() as connection:  # a trigger that takes its time, in the publish
+    with connect() as connection:  # a slow trigger in the publish
         connection.execute(
             "create function dawdle() returns trigger language plpgsql as "
             "$$begin perform pg_sleep(2); return null; end$$"
@@ -146,7 +148,7 @@ def test_a_statement_timeout_is_the_warehouse_s_fault_and_heals(here: World, mon
         connection.execute(
             "create trigger dawdle after insert on marts.daily_sales for each statement execute function dawdle()"
         )
-    with monkeypatch.context() as sooner:  # than the limit of the step, which would be over first
+    with monkeypatch.context() as sooner:  # than the step's limit, which would expire first
         sooner.setattr("warehouse.connection.bounded_waits", lambda *_: "-c statement_timeout=1s")
         outcome = run_days([SECOND], [ORDERS])
     assert outcome.exit_code == 4, outcome.errors
@@ -163,22 +165,22 @@ def _connect_once(where: Settings) -> None:
 
 
 @pytest.mark.fault(22)
-def test_a_server_without_a_free_connection_is_told_within_seconds(warehouse: Settings) -> None:
+def test_a_server_without_a_free_connection_is_reported_within_seconds(warehouse: Settings) -> None:
     started = time.monotonic()
     with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
         administrator.execute("create role crowded login password 'crowded' connection limit 0")
         crowded = {**warehouse.model_dump(), "pguser": "crowded", "pgpassword": "crowded"}
         try:
-            with pytest.raises(WarehouseError, match=r"too many connections.*Check PGHOST") as told:
+            with pytest.raises(WarehouseError, match=r"too many connections.*Check PGHOST") as raised:
                 _connect_once(Settings(**crowded))
         finally:
             administrator.execute("drop role crowded")
-    assert told.value.exit_code == 4
+    assert raised.value.exit_code == 4
     assert time.monotonic() - started < 5
 
 
 @pytest.mark.fault(27)
-def test_a_build_that_selects_nothing_is_no_success(loads: Loads) -> None:
+def test_a_build_without_models_is_not_a_success(loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     assert dbt_runner.build(["no_such_tag"]) == 0
     with pytest.raises(ModelError, match=f"{ORDERS} is not published: no build of it has ended"):
@@ -188,16 +190,16 @@ def test_a_build_that_selects_nothing_is_no_success(loads: Loads) -> None:
 
 
 @pytest.mark.fault(48)
-def test_a_row_that_postgres_refuses_stands_in_no_file(here: World, home: Path) -> None:
+def test_a_row_refused_by_postgres_is_in_no_file(here: World, home: Path) -> None:
     person = "person-5c13"
     assert isinstance(here.shop, ListedShop)
     here.shop.put("orders", SECOND, [{**row, "customer_id": person} for row in orders(SECOND)])
-    with connect() as connection:  # Postgres tells the whole row
-        query = f"alter table marts.fct_orders add constraint nobody check (customer_id <> '{person}')"
+    with connect() as connection:  # Postgres' error quotes the whole row
+        query = f"alter table marts.fct_orders add constraint no_person check (customer_id <> '{person}')"
         connection.execute(query.encode())
     outcome = run_days([SECOND], [ORDERS])
     assert outcome.exit_code == 7, outcome.errors
-    assert "nobody" in str(outcome.errors[0])
+    assert "no_person" in str(outcome.errors[0])
     assert person not in str(outcome.errors[0])
     files = [file for file in home.rglob("*") if file.is_file() and not file.is_relative_to(home / "servers")]
     assert [file for file in files if person.encode() in file.read_bytes()] == []

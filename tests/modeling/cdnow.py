@@ -1,6 +1,6 @@
-"""CDNOW's customers: 2,357 who bought CDs there first in early 1997, and all their orders up to June 1998.
+"""CDNOW's customers: 2,357 who first bought CDs there in early 1997, and all their orders up to June 1998.
 
-The data set of the papers, as a library that fits the same models brings it along.
+The data set of the papers, taken from a library that fits the same models.
 """
 
 from collections import defaultdict
@@ -15,8 +15,8 @@ PUBLISHED_SPEND = {"p": 6.25, "q": 3.74, "v": 15.44}  # Fader, Hardie 2013; doll
 
 
 def orders() -> Iterator[tuple[str, date, float]]:
-    """Customer, day and dollars of each order."""
-    spec = find_spec("lifetimes")  # not imported: it is old, and warns of itself
+    """Yield customer, day and dollars of each order."""
+    spec = find_spec("lifetimes")  # not imported: it is old and raises warnings
     assert spec
     assert spec.origin
     for line in (Path(spec.origin).parent / "datasets" / "CDNOW_sample.txt").read_text().splitlines():
@@ -26,7 +26,7 @@ def orders() -> Iterator[tuple[str, date, float]]:
 
 
 def days_bought() -> dict[str, dict[date, float]]:
-    """Dollars by day, by customer, up to the end of the calibration."""
+    """Return dollars by customer and day, up to the end of the calibration."""
     bought: dict[str, dict[date, float]] = defaultdict(lambda: defaultdict(float))
     for customer, day, dollars in orders():
         if day <= CALIBRATED_ON:

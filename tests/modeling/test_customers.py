@@ -1,4 +1,4 @@
-"""The fit in the warehouse: what is read, what readers get, and what is said when there is too little to learn from."""
+"""Fitting in the warehouse: the input, the published predictions, and the reasons for missing models."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -78,17 +78,17 @@ def test_readers_see_the_old_predictions_until_the_new_ones_are_whole(warehouse:
     assert len(_read("select * from marts.customer_models")) == 3
 
 
-NOBODY_TWICE = "it needs at least 50 customers who ordered on two days, has 0"
+NO_REPEATS = "it needs at least 50 customers who ordered on two days, has 0"
 TOO_LITTLE: dict[str, tuple[list[Order], str]] = {
-    "nobody": ([], NOBODY_TWICE),
-    "one": ([("c", FIRST, 5.0)], NOBODY_TWICE),
+    "no customers": ([], NO_REPEATS),
+    "one": ([("c", FIRST, 5.0)], NO_REPEATS),
     "five": (
         [(f"c{n}", FIRST, 5.0) for n in range(5)],
-        NOBODY_TWICE,
+        NO_REPEATS,
     ),
-    "nobody comes back": (
+    "no repeat orders": (
         [(f"c{n}", FIRST, 5.0) for n in range(200)] * 2,
-        NOBODY_TWICE,
+        NO_REPEATS,
     ),
     "all spend the same": (
         [(f"c{n}", FIRST + timedelta(days=x * (1 + n % 9)), 5.0) for n in range(200) for x in range(1 + n % 3)],
@@ -102,7 +102,7 @@ TOO_LITTLE: dict[str, tuple[list[Order], str]] = {
 
 
 @pytest.mark.parametrize("name", TOO_LITTLE)
-def test_too_little_data_is_said_and_what_cannot_be_told_is_null(warehouse: Settings, name: str) -> None:
+def test_too_little_data_is_reported_and_unknown_values_are_null(warehouse: Settings, name: str) -> None:
     orders, reason = TOO_LITTLE[name]
     _add_orders(orders)
     fit = _fit(FIRST + timedelta(days=40))
@@ -120,7 +120,7 @@ def test_too_little_data_is_said_and_what_cannot_be_told_is_null(warehouse: Sett
         assert all(row["expected_orders"] >= 0 and 0 <= row["probability_alive"] <= 1 for row in predictions)
 
 
-def test_limits_are_values_that_customers_have(warehouse: Settings) -> None:
+def test_limits_are_values_of_customers(warehouse: Settings) -> None:
     orders = [(f"c{n}", FIRST + timedelta(days=n), 10.0 * n) for n in range(10)] + [("c9", FIRST, 1.0)]
     _add_orders(orders)
     _fit(FIRST + timedelta(days=9))

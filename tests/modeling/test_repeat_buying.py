@@ -1,4 +1,4 @@
-"""BG/NBD and gamma-gamma against what is published, integrals, simulated customers, and another library."""
+"""BG/NBD and gamma-gamma compared with published results, integrals, simulations and another library."""
 
 import itertools
 import warnings
@@ -39,13 +39,13 @@ def customers() -> Histories:
 
 @pytest.fixture(scope="module")
 def spending() -> Spending:
-    """What CDNOW's customers spent on repeat days."""
+    """Spending of CDNOW's customers on repeat days."""
     totals = [(len(days) - 1, sum(days.values()) - days[min(days)]) for days in cdnow.days_bought().values()]
     repeats, total = numpy.array([row for row in totals if row[0] and row[1] > 0], dtype=float).T
     return Spending(repeats, total, numpy.ones_like(total))
 
 
-def test_the_published_parameters_of_cdnow_come_out(customers: Histories, spending: Spending) -> None:
+def test_the_published_parameters_of_cdnow_are_found(customers: Histories, spending: Spending) -> None:
     assert len(customers.age) == 2357
     model = fit_repeat_buying(customers)
     assert vars(model) == pytest.approx(cdnow.PUBLISHED | {"log_likelihood": -9582.4}, rel=0.0005)
@@ -53,7 +53,7 @@ def test_the_published_parameters_of_cdnow_come_out(customers: Histories, spendi
     assert (spend.p, spend.q, spend.v) == pytest.approx(tuple(cdnow.PUBLISHED_SPEND.values()), rel=0.005)
 
 
-def test_customers_who_are_alike_may_be_counted_instead(customers: Histories) -> None:
+def test_equal_customers_may_be_counted(customers: Histories) -> None:
     rows = numpy.stack([customers.repeats, customers.recency, customers.age])
     distinct, counts = numpy.unique(rows, axis=1, return_counts=True)
     assert distinct.shape[1] < 1500
@@ -80,10 +80,10 @@ def test_another_library_predicts_the_same(customers: Histories, spending: Spend
 
 
 def integrated(model: RepeatBuying, x: float, recency: float, age: float, weeks: float) -> float:
-    """The expected orders without a hypergeometric function: the mean over the probability of leaving.
+    """Return the expected orders without a hypergeometric function: the mean over the probability of leaving.
 
-    A customer with rate and probability p who is alive orders (1 - exp(-rate p weeks)) / p more times; the rate is
-    gamma distributed with x + r and alpha + age by now, p beta distributed with a and b + x.
+    A customer alive with rate and probability p orders (1 - exp(-rate p weeks)) / p more times; the rate is by now
+    gamma distributed with x + r and alpha + age, p beta distributed with a and b + x.
     """
     shape, scale, first, second = model.r + x, weeks / (model.alpha + age), model.a, model.b + x
 
@@ -109,7 +109,7 @@ GRID = list(
 )
 
 
-def test_expected_orders_are_those_of_the_integral() -> None:
+def test_expected_orders_equal_the_integral() -> None:
     for r, alpha, a, b, x in GRID[::7]:
         model = RepeatBuying(r, alpha, a, b, 0.0)
         age = 3.0 + x
@@ -132,7 +132,7 @@ def test_nothing_is_infinite_at_the_limits_of_the_parameters() -> None:
 def simulated(
     count: int, r: float, alpha: float, a: float, b: float, weeks: float
 ) -> tuple[Histories, Numbers, NDArray[numpy.bool_]]:
-    """Customers by the model's story: what is seen of up to 60 weeks, orders in the `weeks` after, who is alive."""
+    """Simulate customers by the model: histories of up to 60 weeks, orders in the `weeks` after, and who is alive."""
     random = default_rng(7)
     ages = random.integers(60, 420, count) / 7
     rows, later, alive = [], numpy.zeros(count), numpy.ones(count, dtype=bool)
@@ -152,7 +152,7 @@ def simulated(
     return histories_of(rows), later, alive
 
 
-def test_simulated_customers_have_the_parameters_and_the_future_that_is_found() -> None:
+def test_the_fit_finds_parameters_and_future_of_simulated_customers() -> None:
     seen, later, alive = simulated(15_000, 0.8, 6.0, 0.9, 3.0, 26.0)
     model = fit_repeat_buying(seen)
     assert (model.r, model.alpha) == pytest.approx((0.8, 6.0), rel=0.1)
@@ -166,7 +166,7 @@ def test_simulated_customers_have_the_parameters_and_the_future_that_is_found() 
         assert alive[group].mean() == pytest.approx(probability[group].mean(), abs=0.05)
 
 
-def test_simulated_spending_has_the_parameters_that_are_found() -> None:
+def test_the_fit_finds_parameters_of_simulated_spending() -> None:
     random = default_rng(11)
     repeats = random.integers(1, 12, 15_000).astype(float)
     rates = random.gamma(4.0, 1 / 60.0, repeats.size)
@@ -176,7 +176,7 @@ def test_simulated_spending_has_the_parameters_that_are_found() -> None:
     assert (in_cents.p, in_cents.q, in_cents.v) == pytest.approx((3.0, 4.0, 6000.0), rel=0.1)
 
 
-def test_too_little_is_said() -> None:
+def test_too_little_data_is_reported() -> None:
     for rows in ([], [(0.0, 0.0, 5.0)], [(0.0, 0.0, 5.0)] * 5, [(0.0, 0.0, 9.0)] * 500, [(1.0, 2.0, 9.0)] * 49):
         with pytest.raises(NoModelError, match=r"at least 50 customers who ordered on two days, has (0|49)"):
             fit_repeat_buying(histories_of(rows))

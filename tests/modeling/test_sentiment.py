@@ -1,4 +1,4 @@
-"""Sentiment of review texts: what VADER says, which rows it is asked about, and that a load is scored as a whole."""
+"""Sentiment of review texts: VADER's results, the rows that are scored, and that a load is scored as a whole."""
 
 import time
 from datetime import date
@@ -24,14 +24,14 @@ DAY = date(2024, 3, 31)
         ("Terrible. It broke after a day, I want my money back.", "negative"),
         ("Not good.", "negative"),
         ("", "neutral"),
-        ("No sé qué decir", "negative"),  # VADER takes "no" for English: hence other languages are scored by rating
+        ("No sé qué decir", "negative"),  # VADER takes "no" for English: therefore other languages are scored by rating
     ],
 )
 def test_sentiment_of_a_text(text: str, expected: str) -> None:
     assert sentiment(text) == expected
 
 
-def test_a_hostile_text_takes_no_minutes() -> None:
+def test_a_hostile_text_is_scored_fast() -> None:
     started = time.monotonic()
     assert sentiment("😀" * 250_000) == "positive"
     assert time.monotonic() - started < 10
@@ -55,7 +55,7 @@ def scored_at() -> Any:
 
 
 def prepare_load() -> None:
-    """A load of six reviews, of which the first two have a text and are accepted; the text is optional."""
+    """Land a load of six reviews, of which the first two have a text and are accepted; the text is optional."""
     reviews = OURS.datasets["reviews"]
     required = tuple(field for field in reviews.required if field != "review_text")
     datasets = {**OURS.datasets, "reviews": reviews.model_copy(update={"required": required})}
@@ -87,7 +87,7 @@ def test_scoring_again_changes_nothing(warehouse: Settings) -> None:
     assert scores() == before
 
 
-def test_another_language_is_left_to_the_ratings(warehouse: Settings) -> None:
+def test_another_language_is_scored_by_rating(warehouse: Settings) -> None:
     prepare_load()
     score_sentiment(DAY, "L1", "en")
     assert score_sentiment(DAY, "L1", "es") == 0
@@ -95,7 +95,7 @@ def test_another_language_is_left_to_the_ratings(warehouse: Settings) -> None:
     assert scored_at() is not None
 
 
-def test_a_load_of_several_batches_is_scored_once_each(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_batches_are_each_scored_once(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modeling.sentiment.BATCH_ROWS", 7)
     land_rows("reviews", DAY, "L1", [review(number) for number in range(50)])
     assert score_sentiment(DAY, "L1", "en") == 50

@@ -1,4 +1,4 @@
-"""What may leave the machine: one line, and no secret and no row of anybody's in it."""
+"""Texts that may leave the machine: one line, without secrets and without rows."""
 
 import pytest
 
@@ -26,7 +26,7 @@ CANARY = "canary-7f3a"
         f"could not convert string to float: '{CANARY}'",
     ],
 )
-def test_a_secret_or_a_row_is_taken_out(text: str) -> None:
+def test_secrets_and_rows_are_removed(text: str) -> None:
     plain = without_secrets(text)
     assert CANARY not in plain
     assert len(plain) > 3
@@ -40,7 +40,7 @@ def test_the_secrets_of_the_environment_are_known(monkeypatch: pytest.MonkeyPatc
     assert without_secrets(f"the shop said '{CANARY}', not shop: workshop") == "the *** said '***', not ***: workshop"
 
 
-def test_an_environment_that_cannot_be_read_is_no_blocker(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_environment_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPORT", "many")
     settings.cache_clear()
     assert without_secrets("It is down") == "It is down"
@@ -56,17 +56,17 @@ def test_an_environment_that_cannot_be_read_is_no_blocker(monkeypatch: pytest.Mo
         "http://127.0.0.1:8765/api/v1/orders gave no byte for 30 s",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_harmless_text_stays(text: str) -> None:
     assert without_secrets(text) == text
 
 
-def test_a_text_is_one_bounded_line_that_postgres_can_hold() -> None:
+def test_a_text_is_one_bounded_line_that_postgres_can_store() -> None:
     assert without_secrets("a\0b \ud800\n c") == "ab ? c"
     assert len(without_secrets("x" * 10_000_000)) == LONGEST_CAUSE
     assert first_line(ValueError("first\nsecond")) == "ValueError: first"
     assert first_line(KeyboardInterrupt()) == "KeyboardInterrupt"
 
 
-def test_a_link_keeps_everything_but_its_user() -> None:
+def test_a_link_keeps_everything_except_its_user() -> None:
     assert without_user("https://me:pw@airflow/dags/a/runs/by@hand") == "https://airflow/dags/a/runs/by@hand"
     assert without_user("http://airflow/dags/a/runs/by@hand?x=1") == "http://airflow/dags/a/runs/by@hand?x=1"

@@ -1,4 +1,4 @@
-"""What monitoring forgets: delivered messages, those that nobody waits for, and old runs of steps; never an alert."""
+"""Retention of monitoring: delivered and unclaimed messages and old runs of steps are deleted, alerts never."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from monitoring.retention import Pruned, prune
 from monitoring.runs.run_log import step
 from pipeline_settings import Settings
 from tests.dbt_project.loads import FIRST
-from tests.monitoring.alerting.test_outbox import ORDERS, Inbox, configure, execute, inbox, told
+from tests.monitoring.alerting.test_outbox import ORDERS, Inbox, configure, execute, inbox, queue_success
 from warehouse.connection import connect
 
 __all__ = ["configure", "inbox"]  # fixtures
@@ -31,11 +31,11 @@ def test_delivered_messages_go_after_thirty_days_and_their_alerts_stay(
     inbox: Inbox, configure: Callable[..., None]
 ) -> None:
     configure(ALERT_URLS=inbox.alert_url())
-    told("run-1")
+    queue_success("run-1")
     deliver()
     age(29)
     assert pruned().messages == 0
-    waiting = told("run-2")
+    waiting = queue_success("run-2")
     age(2)
     assert pruned().messages == 1
     assert keys() == [waiting]
@@ -43,15 +43,15 @@ def test_delivered_messages_go_after_thirty_days_and_their_alerts_stay(
     assert execute("select count(*) as alerts from ops.alerts") == [{"alerts": 2}]
 
 
-def test_what_a_receiver_waits_for_never_goes_and_what_nobody_waits_for_after_ninety_days(
+def test_unclaimed_messages_are_deleted_after_ninety_days_and_due_ones_never(
     inbox: Inbox, configure: Callable[..., None]
 ) -> None:
     configure()
-    told("without a receiver")
+    queue_success("without a receiver")
     configure(ALERT_URLS=inbox.alert_url("/gone"))
-    told("of a receiver that was replaced")
+    queue_success("of a receiver that was replaced")
     configure(ALERT_URLS=inbox.alert_url("/down"))
-    waiting = told("of-one-that-is-down")
+    waiting = queue_success("of-one-that-is-down")
     age(89)
     assert pruned().messages == 0
     age(1000)
@@ -61,7 +61,7 @@ def test_what_a_receiver_waits_for_never_goes_and_what_nobody_waits_for_after_ni
     assert inbox.keys("/down") == [waiting]
 
 
-def test_runs_of_steps_go_after_400_days_and_the_latest_of_each_day_stays(warehouse: Settings) -> None:
+def test_runs_of_steps_are_deleted_after_400_days_except_the_latest(warehouse: Settings) -> None:
     for run_id in ("run-1", "run-2"):
         with step([ORDERS], "gate", [FIRST], run_id):
             pass

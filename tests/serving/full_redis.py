@@ -8,7 +8,7 @@ import redis
 
 @contextmanager
 def full(client: "redis.Redis", *_: object) -> Iterator[None]:
-    """Redis without memory for another byte; afterwards it is configured as it was, for the tests that follow."""
+    """Make Redis refuse every further byte; restore its configuration afterwards."""
     before = {name: client.config_get(name)[name] for name in ("maxmemory", "maxmemory-policy")}
     client.config_set("maxmemory-policy", "noeviction")
     client.config_set("maxmemory", "1")

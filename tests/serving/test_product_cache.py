@@ -1,4 +1,4 @@
-"""The cache of product metrics: what is written, what readers see meanwhile, and what happens without Redis."""
+"""The cache of product metrics: its contents, atomic switches, and failures of Redis."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ WEEK = TIME_TO_LIVE.total_seconds()
 
 
 def publish(count: int, as_of_date: date, **changes: object) -> None:
-    """Fill the mart with products p1, p2 …; `changes` are columns that all of them get."""
+    """Fill the mart with products p1, p2 …; `changes` are columns of all of them."""
     with connect() as connection:
         connection.execute(
             """
@@ -59,7 +59,7 @@ def counts(receipt: CacheReceipt) -> tuple[int, int, int]:
 
 @pytest.fixture
 def product_cache(warehouse: Settings, cache: "redis.Redis") -> "redis.Redis":
-    """The empty cache beside a warehouse with three products as of 5 January."""
+    """The empty cache, with three products as of 5 January in the warehouse."""
     publish(3, date(2026, 1, 5))
     return cache
 
@@ -104,7 +104,7 @@ def test_a_new_day_writes_every_product(product_cache: "redis.Redis") -> None:
     assert product_cache.get("products:as_of") == "2026-01-06"
 
 
-def test_what_soon_expires_is_written_again(product_cache: "redis.Redis") -> None:
+def test_products_that_expire_soon_are_written_again(product_cache: "redis.Redis") -> None:
     refresh()
     product_cache.expire("product:p1:metrics", 60 * 60 * 24)
     product_cache.persist("product:p2:metrics")
@@ -113,7 +113,7 @@ def test_what_soon_expires_is_written_again(product_cache: "redis.Redis") -> Non
     assert 0 < product_cache.ttl("product:p2:metrics") <= WEEK
 
 
-def test_what_others_did_to_the_cache_is_healed(product_cache: "redis.Redis") -> None:
+def test_foreign_changes_to_the_cache_are_repaired(product_cache: "redis.Redis") -> None:
     refresh()
     product_cache.delete("product:p1:metrics", "products:ids", "products:as_of")
     product_cache.hset("product:p2:metrics", "review_count", "999")
@@ -133,13 +133,13 @@ def test_a_foreign_value_of_the_same_day_is_replaced(product_cache: "redis.Redis
 
 
 def test_vanished_products_are_removed_and_foreign_keys_stay(product_cache: "redis.Redis") -> None:
-    product_cache.set("product:p9:metrics:of-somebody-else", "stays")
+    product_cache.set("product:p9:metrics:of-another-program", "stays")
     refresh()
     publish(1, date(2026, 1, 5))
     assert counts(refresh()) == (0, 1, 2)
     publish(0, date(2026, 1, 5))
     assert counts(refresh()) == (0, 0, 1)
-    assert product_cache.keys() == ["product:p9:metrics:of-somebody-else"]
+    assert product_cache.keys() == ["product:p9:metrics:of-another-program"]
 
 
 def test_many_products_take_several_batches(product_cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +187,7 @@ def test_readers_see_all_of_a_day_or_nothing_of_it(product_cache: "redis.Redis",
 
 @pytest.fixture
 def stopped_redis(product_cache: "redis.Redis") -> Iterator[None]:
-    """Redis, alive and silent."""
+    """A Redis that is stopped: it accepts connections and does not answer."""
     pid = int(product_cache.info("server")["process_id"])
     os.kill(pid, signal.SIGSTOP)
     yield
@@ -195,7 +195,7 @@ def stopped_redis(product_cache: "redis.Redis") -> Iterator[None]:
 
 
 @pytest.mark.fault(28)
-def test_a_silent_redis_is_given_up_soon(stopped_redis: None) -> None:
+def test_a_silent_redis_times_out_soon(stopped_redis: None) -> None:
     started = time.monotonic()
     with pytest.raises(CacheUnavailableError, match="Timeout"):
         refresh()
@@ -207,13 +207,13 @@ def test_a_silent_redis_is_given_up_soon(stopped_redis: None) -> None:
     [
         ("redis://127.0.0.1:1/0", "refused"),
         ("redis://:canary-5b1e@127.0.0.1:{port}/0", "password"),
-        ("redis://:canary-5b1e/@127.0.0.1/0", "no URL"),
-        ("canary-5b1e", "no URL"),
+        ("redis://:canary-5b1e/@127.0.0.1/0", "not a Redis URL"),
+        ("canary-5b1e", "not a Redis URL"),
         ("", "not set"),
     ],
 )
 @pytest.mark.fault(28)
-def test_a_redis_that_cannot_be_used_is_an_error_without_secrets(
+def test_an_unusable_redis_is_an_error_without_secrets(
     product_cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch, url: str, message: str
 ) -> None:
     port = product_cache.get_connection_kwargs().get("port", 6379)
@@ -225,7 +225,7 @@ def test_a_redis_that_cannot_be_used_is_an_error_without_secrets(
 
 
 @pytest.mark.fault(28)
-def test_a_full_redis_keeps_the_old_rows_and_the_next_run_heals(product_cache: "redis.Redis") -> None:
+def test_a_full_redis_keeps_the_old_rows_and_the_next_run_repairs(product_cache: "redis.Redis") -> None:
     refresh()
     publish(50, date(2026, 1, 6))
     with full(product_cache), pytest.raises(CacheUnavailableError, match="memory"):

@@ -1,10 +1,10 @@
-"""Sessions of Postgres that are ended under those who hold them."""
+"""Terminates Postgres sessions in use."""
 
 from warehouse.connection import connect
 
 
 def end_locks() -> None:
-    """End the sessions that hold a lock, as a server does with those that it no longer hears of."""
+    """Terminate the sessions that hold an advisory lock, as a server does with lost clients."""
     with connect(autocommit=True) as killer:
         killer.execute(
             """

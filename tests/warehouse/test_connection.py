@@ -1,4 +1,4 @@
-"""Connections and schemas: what is refused, how it is told, and that preparing the warehouse disturbs nobody."""
+"""Connections and schemas: refusals, error messages, and preparation that blocks no other run."""
 
 import subprocess
 import sys
@@ -16,21 +16,21 @@ from warehouse.connection import connect, create_schemas
 
 
 def execute(*statements: str) -> list[dict[str, Any]]:
-    """Run statements in one transaction; returns the rows of the last one, if it has any."""
+    """Run statements in one transaction; return the rows of the last one, if it has any."""
     with connect() as connection:
         for statement in statements:
             cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 
 
-def test_a_server_that_is_too_old_is_refused(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outdated_server_is_refused(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warehouse_connection, "MINIMUM_SERVER_VERSION", 990000)
     with pytest.raises(WarehouseError, match=r"PostgreSQL 1\d.* is too old. Daybreak needs"), connect():
         pass
 
 
 @pytest.mark.fault(22)
-def test_a_server_that_is_not_there_is_told_with_its_address_and_no_password(
+def test_an_unreachable_server_is_named_by_address_without_password(
     warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGPORT", "9")
@@ -38,12 +38,12 @@ def test_a_server_that_is_not_there_is_told_with_its_address_and_no_password(
     settings.cache_clear()
     started = time.monotonic()
     with (
-        pytest.raises(WarehouseError, match=r"Postgres at 127\.0\.0\.1:9/daybreak_test cannot be reached") as told,
+        pytest.raises(WarehouseError, match=r"Postgres at 127\.0\.0\.1:9/daybreak_test cannot be reached") as raised,
         connect(),
     ):
         pass
     assert time.monotonic() - started < 5
-    assert "canary-password" not in str(told.value)
+    assert "canary-password" not in str(raised.value)
 
 
 def test_a_block_commits_whole_or_not_at_all(warehouse: Settings) -> None:
@@ -53,19 +53,19 @@ def test_a_block_commits_whole_or_not_at_all(warehouse: Settings) -> None:
     assert execute("select * from ops.scratch") == []
 
 
-def test_a_connection_that_is_lost_is_a_warehouse_error(warehouse: Settings) -> None:
+def test_a_lost_connection_is_a_warehouse_error(warehouse: Settings) -> None:
     with pytest.raises(WarehouseError, match="Run the same command again"):
         execute("select pg_terminate_backend(pg_backend_pid())")
 
 
 @pytest.mark.fault(22)
-def test_a_server_that_takes_no_writes_is_a_warehouse_error(warehouse: Settings) -> None:
+def test_a_read_only_server_is_a_warehouse_error(warehouse: Settings) -> None:
     with pytest.raises(WarehouseError, match="read-only"):
         execute("set transaction read only", "delete from ops.loads")
 
 
 @pytest.mark.fault(45)
-def test_readers_may_select_from_marts_and_from_nothing_else(warehouse: Settings) -> None:
+def test_readers_may_select_from_marts_only(warehouse: Settings) -> None:
     execute("create table marts.anything (n integer)")
     as_reader = "set local role daybreak_reader"
     assert execute(as_reader, "select * from marts.anything") == []
@@ -75,14 +75,14 @@ def test_readers_may_select_from_marts_and_from_nothing_else(warehouse: Settings
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"),
+    ("statement", "message"),
     [
         ("insert into marts.people values ('Ada Lovelace', -1)", 'violates check constraint "of_age"'),
         ("insert into marts.people values ('Ada Lovelace', 36)", 'violates unique constraint "people_name_key"'),
         ("select 'Ada Lovelace'::integer", "invalid input syntax for type integer"),
     ],
 )
-def test_an_error_of_postgres_quotes_no_row(warehouse: Settings, statement: str, said: str) -> None:
+def test_an_error_of_postgres_quotes_no_row(warehouse: Settings, statement: str, message: str) -> None:
     execute(
         "create table marts.people (name text unique, age integer constraint of_age check (age > 0))",
         "insert into marts.people values ('Ada Lovelace', 36)",
@@ -90,7 +90,7 @@ def test_an_error_of_postgres_quotes_no_row(warehouse: Settings, statement: str,
     with pytest.raises(psycopg.Error) as caught:
         execute(statement)
     text = "".join(traceback.format_exception(caught.value))
-    assert said in text.splitlines()[-1]
+    assert message in text.splitlines()[-1]
     assert "Ada" not in text
 
 
@@ -106,7 +106,7 @@ def test_schemas_are_created_again_without_a_change(warehouse: Settings) -> None
     assert execute(catalog) == before
 
 
-def test_what_was_dropped_is_created_again(warehouse: Settings) -> None:
+def test_dropped_objects_are_created_again(warehouse: Settings) -> None:
     execute("drop schema quarantine cascade; drop table ops.pipeline_metrics")
     with connect() as connection:
         create_schemas(connection)
@@ -114,7 +114,7 @@ def test_what_was_dropped_is_created_again(warehouse: Settings) -> None:
     assert execute("select to_regnamespace('quarantine') is not null as is_there") == [{"is_there": True}]
 
 
-def test_tables_with_the_names_of_0_1_0_are_renamed_with_their_rows(warehouse: Settings) -> None:
+def test_tables_of_0_1_0_are_renamed_with_their_rows(warehouse: Settings) -> None:
     execute(
         "insert into ops.fencing_tokens values ('orders', '2026-03-01', 7)",
         "alter table ops.fencing_tokens rename to day_fences",
@@ -139,7 +139,7 @@ def test_two_processes_create_the_schemas_at_once(warehouse: Settings) -> None:
     assert execute("select * from ops.loads") == []
 
 
-def test_preparing_the_warehouse_waits_for_no_other_run(warehouse: Settings) -> None:
+def test_preparing_the_warehouse_does_not_wait_for_other_runs(warehouse: Settings) -> None:
     with connect() as landing:
         landing.execute(
             "insert into raw.orders (_load_id, _day, _row_number) values ('x', '2026-03-01', 1)"
@@ -150,7 +150,7 @@ def test_preparing_the_warehouse_waits_for_no_other_run(warehouse: Settings) -> 
         landing.rollback()
 
 
-def test_a_lock_is_not_waited_for_for_ever(warehouse: Settings) -> None:
+def test_waits_for_locks_are_bounded(warehouse: Settings) -> None:
     with connect() as holder:
         holder.execute("lock table ops.loads in access exclusive mode")
         with pytest.raises(WarehouseError, match="lock timeout"):

@@ -1,4 +1,4 @@
-"""The ledger: when a load that landed again is the one that counts already, and which days are pending."""
+"""The day ledger: identical loads that landed again, and pending days."""
 
 from datetime import date
 
@@ -13,7 +13,7 @@ from warehouse.load_receipt import LoadReceipt
 
 @pytest.fixture
 def loads(warehouse: Settings) -> Loads:
-    """Admit loads to the fresh warehouse."""
+    """The loads of a fresh warehouse."""
     return Loads()
 
 
@@ -26,7 +26,7 @@ def publish(load_id: str) -> None:
         connection.execute("update ops.day_ledger set published_load_id = %s where day = %s", [load_id, FIRST])
 
 
-def test_only_the_same_rows_under_the_same_settings_are_a_twin(loads: Loads) -> None:
+def test_a_twin_has_the_same_rows_and_settings(loads: Loads) -> None:
     admitted = loads.admit("orders", FIRST, orders(FIRST))
     with connect() as connection:
         connection.execute("update ops.loads set fingerprint = 'same'")
@@ -45,7 +45,7 @@ def test_only_the_same_rows_under_the_same_settings_are_a_twin(loads: Loads) -> 
         assert twin(receipt("again")) is None
 
 
-def test_a_refused_load_is_no_twin(loads: Loads) -> None:
+def test_a_refused_load_is_not_a_twin(loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     with connect() as connection:
         connection.execute("update ops.loads set fingerprint = 'admitted'")

@@ -1,4 +1,4 @@
-"""Locks: one run per dataset and day, one build per pipeline, nothing held by the dead."""
+"""Locks: one run per dataset and day, one build per pipeline, and no locks of dead processes."""
 
 import threading
 import time
@@ -34,7 +34,7 @@ def test_a_day_is_held_by_one_run_at_a_time(warehouse: Settings) -> None:
         pass
 
 
-def test_of_many_days_the_first_are_held_up_to_one_that_is_busy(warehouse: Settings) -> None:
+def test_days_are_held_in_order_up_to_a_busy_one(warehouse: Settings) -> None:
     days = [DAY + timedelta(number) for number in range(4)]
     with day_lock("orders", days[2]):
         with day_locks("orders", days) as held:
@@ -84,7 +84,7 @@ def test_a_build_waits_for_the_one_before_it(warehouse: Settings) -> None:
     assert order == ["another pipeline", "first", "second"]
 
 
-def test_a_build_does_not_wait_for_ever(warehouse: Settings) -> None:
+def test_the_wait_for_a_build_is_bounded(warehouse: Settings) -> None:
     with (
         pipeline_lock("ecommerce_order_pipeline", 0),
         pytest.raises(DayBusyError, match="ecommerce_order_pipeline is being built"),
@@ -93,13 +93,13 @@ def test_a_build_does_not_wait_for_ever(warehouse: Settings) -> None:
         pass
 
 
-def test_who_lost_a_day_to_another_run_can_no_longer_write(warehouse: Settings) -> None:
+def test_a_run_that_lost_its_day_can_no_longer_write(warehouse: Settings) -> None:
     with ExitStack() as asleep:
         asleep.enter_context(day_lock("orders", DAY))
         with connect() as connection:
             require_day(connection, "orders", DAY)
         end_locks()
-        with connect() as connection:  # nobody has it: it is still ours
+        with connect() as connection:  # no run has taken it, so it is still held
             require_day(connection, "orders", DAY)
         with ThreadPoolExecutor(1) as other:
             other.submit(hold_once, "orders").result()

@@ -1,4 +1,4 @@
-"""Which loads stay in raw: those that count, the newest of each day, and superseded ones for a while."""
+"""Retention in raw: the loads that count, the newest of each day, and superseded ones for a while."""
 
 from collections.abc import Callable, Iterator
 
@@ -54,7 +54,7 @@ def prune(dataset: str = "orders") -> int:
         return prune_day(connection, dataset, FIRST)
 
 
-# ---- of the day that runs --------------------------------------------------------------------------------------------
+# ---- one day, during its run -----------------------------------------------------------------------------------------
 
 
 def test_the_newest_two_loads_and_those_that_count_stay(loads: Loads) -> None:
@@ -68,7 +68,7 @@ def test_the_newest_two_loads_and_those_that_count_stay(loads: Loads) -> None:
 
 
 @pytest.mark.parametrize(("kept", "left"), [(1, 1), (3, 3), (9, 5)])
-def test_how_many_stay_is_a_setting(loads: Loads, keep: Keep, kept: int, left: int) -> None:
+def test_the_number_of_kept_loads_is_a_setting(loads: Loads, keep: Keep, kept: int, left: int) -> None:
     landed = [loads.admit("orders", FIRST, orders(FIRST)) for _ in range(5)]
     keep(RAW_LOADS_KEPT=kept)
     assert prune() == 5 - left
@@ -78,13 +78,13 @@ def test_how_many_stay_is_a_setting(loads: Loads, keep: Keep, kept: int, left: i
 
 
 @pytest.mark.parametrize("name", ["RAW_LOADS_KEPT", "RAW_SUPERSEDED_DAYS", "LOG_DAYS_KEPT"])
-def test_the_newest_load_and_todays_log_cannot_be_given_up(keep: Keep, name: str) -> None:
+def test_the_newest_load_and_todays_log_are_always_kept(keep: Keep, name: str) -> None:
     keep(**{name: 0})
     with pytest.raises(ConfigurationError, match=name):
         settings()
 
 
-def test_the_published_load_goes_when_readers_no_longer_need_it(loads: Loads) -> None:
+def test_a_published_load_is_pruned_once_replaced(loads: Loads) -> None:
     first, *_, last = [loads.admit("orders", FIRST, orders(FIRST)) for _ in range(3)]
     publish(first)
     assert prune() == 0
@@ -94,17 +94,17 @@ def test_the_published_load_goes_when_readers_no_longer_need_it(loads: Loads) ->
     assert execute("select count(*) as n from ops.loads where pruned_at is null") == [{"n": 2}]
 
 
-def test_scores_go_with_their_load(loads: Loads) -> None:
+def test_scores_are_pruned_with_their_load(loads: Loads) -> None:
     first, *_ = [loads.admit("reviews", FIRST, reviews(FIRST)) for _ in range(3)]
     execute("insert into staging.review_sentiment values (%s, %s, 1, 'neutral', 'vader')", first, FIRST)
     assert prune("reviews") == 1
     assert execute("select * from staging.review_sentiment") == []
 
 
-# ---- of all days, between runs ---------------------------------------------------------------------------------------
+# ---- all days, between runs ------------------------------------------------------------------------------------------
 
 
-def test_a_superseded_load_goes_after_ninety_days_though_its_day_never_runs_again(loads: Loads) -> None:
+def test_a_superseded_load_is_pruned_after_ninety_days_without_a_run_of_its_day(loads: Loads) -> None:
     first, second = (loads.admit("orders", FIRST, orders(FIRST)) for _ in range(2))
     lone = loads.admit("orders", SECOND, orders(SECOND))
     publish(second)
@@ -117,7 +117,7 @@ def test_a_superseded_load_goes_after_ninety_days_though_its_day_never_runs_agai
     assert prune_superseded(["orders"]) == 0
 
 
-def test_days_count_from_when_a_newer_load_landed(loads: Loads, keep: Keep) -> None:
+def test_the_age_counts_from_the_landing_of_a_newer_load(loads: Loads, keep: Keep) -> None:
     first, second = (loads.admit("orders", FIRST, orders(FIRST)) for _ in range(2))
     age(1000, first)
     age(8, second)
@@ -127,7 +127,7 @@ def test_days_count_from_when_a_newer_load_landed(loads: Loads, keep: Keep) -> N
     assert in_raw() == [second]
 
 
-def test_what_counts_and_what_is_newest_never_goes(loads: Loads) -> None:
+def test_loads_that_count_and_the_newest_are_never_pruned(loads: Loads) -> None:
     published, between, admitted, refused = (loads.admit("orders", FIRST, orders(FIRST)) for _ in range(4))
     publish(published)
     admit(admitted)
@@ -138,7 +138,7 @@ def test_what_counts_and_what_is_newest_never_goes(loads: Loads) -> None:
         assert day_ledger.newest_load(connection, "orders", FIRST) == refused
 
 
-def test_a_run_of_the_day_is_not_turned_away_and_does_not_turn_away(loads: Loads) -> None:
+def test_pruning_and_a_run_of_the_day_do_not_block_each_other(loads: Loads) -> None:
     old, new = (loads.admit("reviews", FIRST, reviews(FIRST)) for _ in range(2))
     age(91, old, new)
     with day_lock("reviews", FIRST), connect() as run:
@@ -148,7 +148,7 @@ def test_a_run_of_the_day_is_not_turned_away_and_does_not_turn_away(loads: Loads
     assert in_raw("reviews") == [new, "newest"]
 
 
-def test_what_a_killed_run_has_left_goes_too(loads: Loads) -> None:
+def test_loads_of_killed_runs_are_pruned(loads: Loads) -> None:
     kept = loads.admit("orders", FIRST, orders(FIRST))
     ids = ["20250101T000000.000000Z-abcdef", "20250102T000000.000000Z-abcdef", "29990101T000000.000000Z-abcdef"]
     for load_id, day in zip(ids, [FIRST, SECOND, FIRST], strict=True):
@@ -158,7 +158,7 @@ def test_what_a_killed_run_has_left_goes_too(loads: Loads) -> None:
     assert in_raw() == [ids[2], kept]
 
 
-def test_it_takes_the_role_that_may_delete_loads(loads: Loads) -> None:
+def test_pruning_takes_the_loaders_role(loads: Loads) -> None:
     old, new = (loads.admit("orders", FIRST, orders(FIRST)) for _ in range(2))
     age(91, old, new)
     execute("revoke delete on raw.orders from daybreak_loader")

@@ -72,15 +72,15 @@ def documented() -> list[tuple[list[str], dict[str, set[str]]]]:
 
 
 def privileges(cell: str) -> set[str]:
-    """What a cell says, in the words of the catalogue: `select`, and `update published_at` for a column."""
-    said = set()
+    """Parse a cell to the catalogue's words: `select`, and `update published_at` for a column."""
+    parsed = set()
     for privilege, columns in re.findall(r"(\w+)(?: \(([\w, ]+)\))?", cell):
-        said |= {f"{privilege} {column}" for column in columns.split(", ")} if columns else {privilege}
-    return said
+        parsed |= {f"{privilege} {column}" for column in columns.split(", ")} if columns else {privilege}
+    return parsed
 
 
 def assert_roles_may_do_what_is_documented() -> None:
-    """Every relation and schema, but the readers' own, against the first row of the table that fits."""
+    """Compare every relation and schema, except the readers' own, with the first matching row of the table."""
     table = documented()
     with connect() as connection:
         found = [*connection.execute(PRIVILEGES, [ROLES]), *connection.execute(SCHEMAS, [ROLES])]
@@ -92,13 +92,13 @@ def assert_roles_may_do_what_is_documented() -> None:
 
 
 def listed_shop(*days: date) -> ListedShop:
-    """A shop with orders and reviews on these days."""
+    """Return a shop with orders and reviews on these days."""
     listed = {("orders", day): orders(day) for day in days} | {("reviews", day): reviews(day) for day in days}
     return ListedShop(listed)
 
 
 def owners(schema: str) -> set[str]:
-    """To whom the relations of a schema belong."""
+    """Return the owners of a schema's relations."""
     query = "select distinct relowner::regrole::text as owner from pg_class where relnamespace = to_regnamespace(%s)"
     with connect() as connection:
         return {row["owner"] for row in connection.execute(query, [schema])}
@@ -160,13 +160,13 @@ FORBIDDEN = {
 
 
 def attempt(role: str, statement: str) -> None:
-    """Run a statement in a role, and take it back."""
+    """Run a statement in a role, and roll it back."""
     with acting_as(role), connect() as connection:
         connection.execute(statement.encode())
         connection.rollback()
 
 
-def test_what_was_made_before_there_were_roles_changes_hands(warehouse: Settings) -> None:
+def test_objects_from_before_the_roles_change_owner(warehouse: Settings) -> None:
     with connect() as connection:
         connection.execute("alter view staging.stg_shop__orders owner to current_user")
         connection.execute("create table marts.made_before as select 1 as n")
@@ -180,7 +180,7 @@ def test_what_was_made_before_there_were_roles_changes_hands(warehouse: Settings
         assert_roles_may_do_what_is_documented()
 
 
-def test_a_role_is_not_given_back_by_a_rollback(warehouse: Settings) -> None:
+def test_a_rollback_keeps_the_role(warehouse: Settings) -> None:
     me = "select current_user::text as me, session_user::text as login"
     before = os.environ.get("PGOPTIONS")
     with (
@@ -220,7 +220,7 @@ def test_roles_and_readers_keep_their_rights_through_every_kind_of_run(
         assert right.run([DAY]).exit_code == 5
 
     def backfilled() -> None:
-        shop.put("orders", DAY, [{**row, "color": "red"} for row in orders(DAY, 9)])  # a field that is new
+        shop.put("orders", DAY, [{**row, "color": "red"} for row in orders(DAY, 9)])  # a new field
         shop.put("orders", second, orders(second))
         shop.put("reviews", second, reviews(second))
         assert right.run([DAY, second]).exit_code == 0
@@ -248,7 +248,7 @@ def test_roles_and_readers_keep_their_rights_through_every_kind_of_run(
 def login(
     warehouse: Settings, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[str, bool], None]]:
-    """Work from now on as a login user with this attribute, who owns an empty database, and where roles are or not."""
+    """Work as a login user with this attribute who owns an empty database, with or without existing roles."""
     administrator = warehouse.model_copy(update={"pgdatabase": "postgres"}).postgres_uri()
     renamed: list[str] = []
     database = sql.Identifier(warehouse.pgdatabase)
@@ -285,16 +285,18 @@ Login = Callable[[str, bool], None]
 
 
 @pytest.mark.parametrize(("with_roles", "asked"), [(True, "grant"), (False, "create role daybreak_loader; ")])
-def test_an_administrator_is_told_what_to_run(login: Login, warehouse: Settings, with_roles: bool, asked: str) -> None:
+def test_the_remedy_for_administrators_sets_up_the_roles(
+    login: Login, warehouse: Settings, with_roles: bool, asked: str
+) -> None:
     login("nocreaterole", with_roles)
     with connect() as connection:
         create_schemas(connection)
-        told = roles.remedy(connection)
+        remedy = roles.remedy(connection)
         assert roles.are_settled(connection)
-    assert told is not None
-    assert told.startswith(asked)
+    assert remedy is not None
+    assert remedy.startswith(asked)
     with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
-        administrator.execute(told.encode())
+        administrator.execute(remedy.encode())
     with connect() as connection:
         assert roles.remedy(connection) is None
         assert not roles.are_settled(connection)
@@ -314,7 +316,7 @@ def test_without_roles_a_day_runs_as_the_login_user(login: Login, world: Callabl
 
 @pytest.mark.slow
 @pytest.mark.parametrize("attribute", ["nocreaterole", "createrole"])
-def test_a_login_user_who_is_no_superuser_works_in_roles(
+def test_a_login_user_without_superuser_works_in_roles(
     login: Login,
     warehouse: Settings,
     world: Callable[[ListedShop], World],

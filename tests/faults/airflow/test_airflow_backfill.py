@@ -1,4 +1,4 @@
-"""A month of days in parallel under Airflow, against the same days one after the other by the command line."""
+"""A month of days in parallel under Airflow, compared with the same days one by one on the command line."""
 
 import os
 from collections.abc import Callable
@@ -18,11 +18,11 @@ pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 COUNT = int(os.environ.get("FAULT_BACKFILL_DAYS", "30"))
 DAYS = days_between(REFUSED_DAY - timedelta(days=2), REFUSED_DAY + timedelta(days=COUNT - 3))
 AT_ONCE = 4
-SECONDS_A_DAY = 180  # far more than it takes
+SECONDS_A_DAY = 180  # far more than needed
 
 
 def contents() -> dict[str, list[dict[str, Any]]]:
-    """What readers see of orders."""
+    """Return the orders marts as readers see them."""
     return {mart: rows_of(mart) for mart in BY_NAME[ORDERS].marts}
 
 
@@ -40,7 +40,7 @@ def test_a_month_in_parallel_equals_a_month_of_days(nights: Callable[..., Nights
         " where one.dag_id = %s group by one.id order by 1 desc limit 1",
         ORDERS,
     )
-    assert 1 < most[0]["runs"] <= AT_ONCE + 1  # after a backfill Airflow makes up for the last night
+    assert 1 < most[0]["runs"] <= AT_ONCE + 1  # after a backfill Airflow catches up on the last night
     in_parallel = contents()
 
     empty_warehouse()

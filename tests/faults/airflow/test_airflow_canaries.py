@@ -1,4 +1,4 @@
-"""Secrets and customers' data that can be told apart are searched for in all that nights under Airflow leave behind."""
+"""Canaries for secrets and customers' data, searched for in everything that nights under Airflow leave behind."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -23,12 +23,12 @@ from warehouse.connection import connect
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
-PERSON = "person-5c13"  # begins the id of each customer and each text
-WORKLIST = "ops.customer_changes"  # customers whose health is to be computed: it is made of ids
+PERSON = "person-5c13"  # the prefix of every customer id and text
+WORKLIST = "ops.customer_changes"  # customers whose health is to be computed: it holds ids by design
 
 
 def shop_of(days: list[date]) -> ListedShop:
-    """A shop whose rows are all about people; on its last day the gate refuses the orders."""
+    """Return a shop whose rows are all personal; on its last day the gate refuses the orders."""
     shop = ListedShop()
     for day in days:
         about = [{"customer_id": f"{PERSON}-c{number}", "note": f"{PERSON} note"} for number in range(6)]
@@ -41,7 +41,7 @@ def shop_of(days: list[date]) -> ListedShop:
 
 @pytest.fixture
 def receiver() -> Iterator[tuple[HTTPServer, list[Request]]]:
-    """Takes messages, metrics and lineage."""
+    """Accept messages, metrics and lineage."""
     received: list[Request] = []
 
     def take(request: Request) -> Response:
@@ -58,7 +58,7 @@ def receiver() -> Iterator[tuple[HTTPServer, list[Request]]]:
 def secret_shop(
     warehouse: Settings, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[ListedShop, ShopServer]]:
-    """A shop that asks for a token. Every secret in force is a canary, until Airflow is gone."""
+    """A shop that requires a token. Every secret is a canary until Airflow has stopped."""
     shop = shop_of([FIRST, SECOND, THIRD])
     with ShopServer(shop, token=f"{CANARY}-token") as server, secrets(warehouse, cache, monkeypatch, server):
         settings.cache_clear()
@@ -67,7 +67,7 @@ def secret_shop(
 
 
 def tables_with(text: str, uri: str, schemas: str = "%") -> set[str]:
-    """The tables of a database where a text is found, as text or as the bytes of a binary column."""
+    """Return the tables of a database that contain a text, also as bytes of a binary column."""
     patterns = [f"%{text}%", f"%{text.encode().hex()}%"]
     with psycopg.connect(uri, row_factory=tuple_row) as connection:
         tables = connection.execute(
@@ -88,14 +88,14 @@ def tables_with(text: str, uri: str, schemas: str = "%") -> set[str]:
 
 
 def files_with(text: str, home: Path, but: str = "") -> set[str]:
-    """The files below the state directory where a text is found."""
+    """Return the files of the state directory that contain a text."""
     files = [file for file in home.rglob("*") if file.is_file() and not (but and file.is_relative_to(home / but))]
     assert files
     return {str(file.relative_to(home)) for file in files if text.encode() in file.read_bytes()}
 
 
 def commands_with(text: str, here: Nights) -> set[str]:
-    """The command lines of Airflow's processes, which every account may read, where a text is found."""
+    """Return the command lines of Airflow's processes, which every account may read, that contain a text."""
     members = [member for service in here.airflow.services.values() for member in service.members()]
     return {line for line in (" ".join(member.cmdline()) for member in members) if text in line}
 
@@ -119,7 +119,7 @@ def test_nights_leave_no_secret_and_no_customer_behind(
         AIRFLOW__LOGGING__LOGGING_LEVEL="DEBUG",
     )
     here.world.run([FIRST])
-    with connect() as connection:  # Postgres tells the whole row that it refuses
+    with connect() as connection:  # Postgres' error quotes the whole row
         connection.execute("alter table marts.fct_reviews add constraint late check (review_date < '2026-03-03')")
     cache.execute_command("ACL", "DELUSER", "teller")  # type: ignore[no-untyped-call]
     for day in (SECOND, THIRD):
@@ -144,7 +144,7 @@ def test_nights_leave_no_secret_and_no_customer_behind(
     left = {
         "people in ops": tables_with(PERSON, warehouse, "ops") - {WORKLIST},
         "secrets in the warehouse": tables_with(CANARY, warehouse),
-        "people in files": files_with(PERSON, home, but="servers"),  # the warehouse has its rows there
+        "people in files": files_with(PERSON, home, but="servers"),  # the warehouse stores its rows there
         "secrets in files": files_with(CANARY, home),
     }
     for what, text in (("people", PERSON), ("secrets", CANARY)):

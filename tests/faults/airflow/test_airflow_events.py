@@ -1,4 +1,4 @@
-"""Asset events that come twice, in another order and late: their runs have the right day, and find no work."""
+"""Asset events that arrive twice, out of order and late: their runs have the right day, and find no work."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -17,18 +17,18 @@ DAYS = days_between(REFUSED_DAY - timedelta(days=4), REFUSED_DAY - timedelta(day
 
 
 def rows(query: str) -> list[dict[str, Any]]:
-    """Rows of the warehouse."""
+    """Return rows of the warehouse."""
     with connect() as connection:
         return connection.execute(query.encode()).fetchall()
 
 
 def publications() -> list[dict[str, Any]]:
-    """What customer_health has published, in order."""
+    """Return the publications of customer_health, in order."""
     return rows(f"select * from ops.publications where pipeline = '{HEALTH}' order by publication_id")
 
 
 def days_worked_on() -> dict[str, set[date]]:
-    """The days of the steps of each customer_health run."""
+    """Return the days of the steps of each customer_health run."""
     worked: dict[str, set[date]] = {}
     for row in rows(f"select run_id, logical_date from ops.step_runs where pipeline = '{HEALTH}'"):
         worked.setdefault(row["run_id"], set()).add(row["logical_date"])
@@ -36,7 +36,7 @@ def days_worked_on() -> dict[str, set[date]]:
 
 
 @pytest.mark.fault(43)
-def test_events_that_are_delivered_again_twice_and_in_reverse(nights: Callable[..., Nights]) -> None:
+def test_events_delivered_twice_and_in_reverse(nights: Callable[..., Nights]) -> None:
     here = nights(SimulatedShop(orders_per_day=60))
     here.world.run(DAYS, [REVIEWS])
     for day in DAYS:
@@ -57,7 +57,7 @@ def test_events_that_are_delivered_again_twice_and_in_reverse(nights: Callable[.
     assert {run["state"] for run in runs} == {"success"}
     again = [run["partition_key"] for run in runs[len(DAYS) :]]
     assert set(again) == {day.isoformat() for day in DAYS}
-    assert len(again) <= 2 * len(DAYS)  # two events of a day that come before its run has begun are one run
+    assert len(again) <= 2 * len(DAYS)  # two events of a day before its run has started make one run
     assert days_worked_on() == {run["run_id"]: {date.fromisoformat(run["partition_key"])} for run in runs}
     assert publications() == published  # nothing was built twice
     assert {kind for _, kind, _ in told()} == {"success"}

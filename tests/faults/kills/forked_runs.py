@@ -1,7 +1,7 @@
-"""`daybreak` in processes that can be killed: forked from one that has imported everything, so that a start is free.
+"""`daybreak` in processes that can be killed: forked from one with all imports done, so that a start costs nothing.
 
-As a program this is the process that forks. It reads a line of JSON for each command and prints the pid of the child;
-the line "wait" has it print how that child ended. A child that runs on is killed with it.
+As a program, this is the forking process. It reads a line of JSON for each command and prints the child's pid; on the
+line "wait" it prints how that child ended. A child that is still running is killed with it.
 """
 
 import json
@@ -19,21 +19,21 @@ from pipeline_settings import PROJECT_ROOT
 
 
 class ForkedRun:
-    """One `daybreak` command that runs."""
+    """A running `daybreak` command."""
 
-    def __init__(self, forker: "Forker", pid: int, said: Path) -> None:
-        self.pid, self._forker, self._said = pid, forker, said
+    def __init__(self, forker: "Forker", pid: int, output: Path) -> None:
+        self.pid, self._forker, self._output = pid, forker, output
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """Send it a signal; the process is not reaped before `wait`, so the pid is still its own."""
+        """Send a signal; the process is not reaped before `wait`, so the pid is still valid."""
         os.kill(self.pid, number)
 
     def wait(self) -> tuple[int, str]:
-        """Its exit code, negative for a signal, and all that it said."""
+        """Return the exit code, negative for a signal, and the output."""
         code = int(self._forker.ask("wait"))
-        said = self._said.read_text()
-        self._said.unlink()
-        return code, said
+        output = self._output.read_text()
+        self._output.unlink()
+        return code, output
 
 
 class Forker:
@@ -58,27 +58,27 @@ class Forker:
         self._process.wait(30)
 
     def start(self, *arguments: str, kill_at: Sequence[str] = (), is_debugged: bool = False) -> ForkedRun:
-        """Start a command in the environment of now. `kill_at`: ("before" or "after", a step) kills it there.
+        """Start a command in the current environment. `kill_at`: ("before" or "after", a step) kills it there.
 
-        `is_debugged`: every library logs all that it has to say.
+        `is_debugged`: every library logs at debug level.
         """
-        handle, name = tempfile.mkstemp(prefix="daybreak-said-")
+        handle, name = tempfile.mkstemp(prefix="daybreak-output-")
         os.close(handle)
         command: dict[str, Any] = {
             "arguments": arguments,
             "environment": dict(os.environ),
-            "said": name,
+            "output": name,
             "kill_at": list(kill_at),
         }
         command["is_debugged"] = is_debugged
         return ForkedRun(self, int(self.ask(json.dumps(command))), Path(name))
 
     def run(self, *arguments: str, kill_at: Sequence[str] = (), is_debugged: bool = False) -> tuple[int, str]:
-        """Exit code and output of a command."""
+        """Run a command; return its exit code and output."""
         return self.start(*arguments, kill_at=kill_at, is_debugged=is_debugged).wait()
 
     def ask(self, line: str) -> str:
-        """One line to the process, one line back."""
+        """Send one line to the process and return its answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(line, file=self._process.stdin, flush=True)
@@ -86,7 +86,7 @@ class Forker:
 
 
 def kill_at(moment: str, name: str) -> None:
-    """Have this process killed when the step is reached, or when it has ended."""
+    """Make this process kill itself when the step starts, or when it has ended."""
     from orchestration import steps
 
     step = getattr(steps, name)
@@ -111,24 +111,22 @@ def _import_everything() -> None:
 
 
 def _become(command: dict[str, Any]) -> NoReturn:
-    """Be the command, in the child."""
+    """Become the command, in the child."""
     from cli.main import app
     from pipeline_settings import settings
 
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a background job of a shell hands down that it is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell inherit that it is ignored
     os.environ.clear()
     os.environ.update(command["environment"])
     settings.cache_clear()
-    said = os.open(command["said"], os.O_WRONLY | os.O_TRUNC)
+    output = os.open(command["output"], os.O_WRONLY | os.O_TRUNC)
     for stream in (1, 2):
-        os.dup2(said, stream)
+        os.dup2(output, stream)
     if command["kill_at"]:
         kill_at(*command["kill_at"])
     if command["is_debugged"]:
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s %(message)s", force=True)
-        logging.Logger.setLevel = lambda *_: None  # type: ignore[method-assign] # the command would raise it again
+        logging.Logger.setLevel = lambda *_: None  # type: ignore[method-assign] # the command would raise the level again
     try:
         app(command["arguments"])
     except SystemExit as ended:
@@ -139,7 +137,7 @@ def _become(command: dict[str, Any]) -> NoReturn:
 
 
 def serve(requests: IO[str], answers: IO[str]) -> None:
-    """Fork what is asked for, until nobody asks."""
+    """Fork requested commands until the input ends."""
     child = 0
     for line in requests:
         if line.strip() == "wait":

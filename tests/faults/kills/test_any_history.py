@@ -1,7 +1,7 @@
-"""Histories that nobody thought of: days said, changed, emptied, refused, killed, run and replayed in any order.
+"""Random histories: days changed, emptied, refused, killed, run and replayed in any order.
 
-The model is a dictionary: what the shop said when each day landed, and which of it counts. After every command that
-ends, the marts equal what the oracle makes of it.
+The model is a dictionary: the shop's rows when each day landed, and the loads that count. After every command that
+ends, the marts equal the oracle's result.
 """
 
 import os
@@ -25,8 +25,8 @@ from tests.laws.conftest import World, empty_warehouse
 from transformation.pipelines import PIPELINES
 from warehouse.connection import connect
 
-PARTS = 4  # so that a slice of the slow tests has room for one
-EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "15"))  # of a part
+PARTS = 4  # so that each fits into a slice of the slow tests
+EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "15"))  # per part
 DAYS = [FIRST + timedelta(number) for number in range(3)]
 DATASETS = ("orders", "reviews")
 STEPS = ["extract_load_days", "gate", "score_sentiment", "transform", "publish", "update_cache", "measure"]
@@ -37,7 +37,7 @@ days = st.sampled_from(DAYS)
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """A shop and a warehouse, and what the warehouse must hold."""
+    """A shop and a warehouse, with the expected contents."""
 
     def __init__(self, world: Callable[[ListedShop], World], forker: Forker) -> None:
         super().__init__()
@@ -46,46 +46,46 @@ class AnyHistory(RuleBasedStateMachine):
         self.shop = ListedShop()
         self.world = world(self.shop)
         self.newest: Loads = {}
-        self.landed = ListedShop()  # what the newest load of each day has, counting or not
+        self.landed = ListedShop()  # rows of the newest load of each day, admitted or not
         self.from_raw = World(self.landed)
         self.from_raw.admitted = self.world.admitted
 
     @rule(day=days, count=st.integers(0, 8))
     def says(self, day: date, count: int) -> None:
-        """The shop says other rows of a day; none of them at count 0."""
+        """Replace a day's rows in the shop; with none at count 0."""
         self.shop.put("orders", day, orders(day, count))
         self.shop.put("reviews", day, reviews(day, count))
 
     @rule(day=days, number=st.integers(1, 3), amount=st.integers(1, 9))
     def adds_late(self, day: date, number: int, amount: int) -> None:
-        """An order comes late, whose id other days may have too."""
+        """Add a late order, whose id other days may have too."""
         row: object = order(day, number, total_amount=str(amount))
         self.shop.put("orders", day, [*self.shop.rows("orders", day), row])
 
     @rule(day=days, dataset=st.sampled_from(DATASETS))
     def loses(self, day: date, dataset: str) -> None:
-        """A row vanishes."""
+        """Remove a row."""
         self.shop.put(dataset, day, self.shop.rows(dataset, day)[1:])
 
     @rule(day=days)
     def spoils(self, day: date) -> None:
-        """So many orders are bad that the gate must refuse the day."""
+        """Add so many bad orders that the gate must refuse the day."""
         self.shop.put("orders", day, [order(day, number, status="" if number < 3 else "x") for number in range(5)])
 
     @rule(day=days)
     def runs(self, day: date) -> None:
-        """A day runs, and everything that is pending is published with it."""
+        """Run a day, and publish everything pending with it."""
         self.world.run([day])
         self._note_landed()
         self._assert_right()
 
     @rule(day=days, moment=st.sampled_from(["before", "after"]), step=st.sampled_from(STEPS))
     def is_killed(self, day: date, moment: str, step: str) -> None:
-        """A run of a day is killed. What it had admitted counts; what readers see changes only by a publication."""
+        """Kill a run of a day. Its admitted loads count; only a publication changes what readers see."""
         before, counted, published = contents(), admitted(), publications()
-        code, said = self.forker.run("run", str(day), kill_at=(moment, step))
-        assert code in {0, 5, -signal.SIGKILL}, said
-        assert code == -signal.SIGKILL or step != "extract_load_days", "every run comes there"
+        code, output = self.forker.run("run", str(day), kill_at=(moment, step))
+        assert code in {0, 5, -signal.SIGKILL}, output
+        assert code == -signal.SIGKILL or step != "extract_load_days", "every run reaches this step"
         wait_until_alone()
         self._note_landed()
         for key in {key for key, load_id in admitted().items() if counted.get(key) != load_id}:
@@ -97,7 +97,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule()
     def is_replayed(self) -> None:
-        """All days are judged and built again from raw: of each its newest load."""
+        """Judge and build all days again from raw, from the newest load of each."""
         outcome = replay_days(DAYS, [pipeline.name for pipeline in PIPELINES])
         assert outcome.exit_code in {0, 5}, outcome.errors
         for key in self.newest:
@@ -116,7 +116,7 @@ class AnyHistory(RuleBasedStateMachine):
 
 
 def newest() -> Loads:
-    """The newest load of each day that is in raw."""
+    """Return the newest load of each day in raw."""
     return _loads(
         """
         select distinct on (dataset, day) dataset, day, load_id from ops.loads
@@ -126,7 +126,7 @@ def newest() -> Loads:
 
 
 def admitted() -> Loads:
-    """The load of each day that counts."""
+    """Return the admitted load of each day."""
     return _loads("select dataset, day, admitted_load_id as load_id from ops.day_ledger where admitted_load_id <> ''")
 
 
@@ -137,7 +137,7 @@ def _loads(query: str) -> Loads:
 
 
 def wait_until_alone() -> None:
-    """Wait until Postgres has noticed that a killed run is gone."""
+    """Wait until Postgres has noticed the end of a killed run."""
     deadline = time.monotonic() + 30
     others = """
         select pid, state, query from pg_stat_activity
@@ -152,7 +152,7 @@ def wait_until_alone() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.fault(38)
-def test_any_history_ends_as_the_model_does(
+def test_any_history_ends_like_the_model(
     world: Callable[[ListedShop], World], cache: "redis.Redis", forker: Forker, part: int
 ) -> None:
     @seed(part)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: gone soon, and the same command goes on from there."""
+"""Ctrl-C and SIGTERM: the process ends soon, and the same command continues from there."""
 
 import signal
 import threading
@@ -21,7 +21,7 @@ INTERRUPTED = 130
 
 
 class SlowShop(ListedShop):
-    """A shop that takes its time while `seconds` is set."""
+    """A shop that answers slowly while `seconds` is set."""
 
     seconds = 0.0
 
@@ -30,7 +30,7 @@ class SlowShop(ListedShop):
         self.is_asked = threading.Event()
 
     def rows(self, dataset: str, day: date) -> Sequence[bytes]:
-        """The rows, later."""
+        """Return the rows, later."""
         self.is_asked.set()
         time.sleep(self.seconds)
         return super().rows(dataset, day)
@@ -38,12 +38,12 @@ class SlowShop(ListedShop):
 
 @pytest.fixture
 def shop() -> SlowShop:
-    """A shop with a day."""
+    """A shop with one day."""
     return SlowShop({("orders", FIRST): orders(FIRST), ("reviews", FIRST): reviews(FIRST)})
 
 
 def interrupt(run: ForkedRun, number: int) -> tuple[int, str]:
-    """Send a run a signal; how it ended, soon."""
+    """Send a run a signal; return its exit code and output, and assert that it ended soon."""
     run.kill(number)
     started = time.monotonic()
     ended = run.wait()
@@ -59,9 +59,9 @@ def test_ctrl_c_while_the_shop_is_read(
     shop.seconds = 20
     run = forker.start("run", str(FIRST))
     assert shop.is_asked.wait(60)
-    code, said = interrupt(run, signal.SIGINT)
-    assert code == INTERRUPTED, said
-    assert "interrupted. Run the same command again: it goes on from here." in said
+    code, output = interrupt(run, signal.SIGINT)
+    assert code == INTERRUPTED, output
+    assert "interrupted. Run the same command again: it goes on from here." in output
     assert publications() == []
 
 
@@ -76,10 +76,10 @@ def test_signals_at_any_moment(
         shop.put("orders", FIRST, orders(FIRST, 10 + moment))
         run = forker.start("run", str(FIRST))
         time.sleep(0.4 * (moment + 1))
-        code, said = interrupt(run, number)
-        assert code in {INTERRUPTED, -number, 0}, said
-        # an interrupt that meets a destructor is told by Python itself, as an exception that it ignores
-        assert "Traceback" not in said.split("Exception ignored")[0]
+        code, output = interrupt(run, number)
+        assert code in {INTERRUPTED, -number, 0}, output
+        # Python reports an interrupt in a destructor as an ignored exception
+        assert "Traceback" not in output.split("Exception ignored")[0]
         wait_until_alone()
     here.run([FIRST])
     assert pending() == []

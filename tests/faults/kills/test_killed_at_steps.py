@@ -1,4 +1,4 @@
-"""A run that is killed leaves nothing to repair: the same command again, or the next day's, puts all right."""
+"""A killed run leaves nothing to repair: the same command again, or the next day's run, gives the right result."""
 
 import signal
 from collections.abc import Callable
@@ -24,8 +24,8 @@ STEPS = [
 
 @pytest.fixture
 def here(world: Callable[[ListedShop], World]) -> World:
-    """A shop with two days, the first of which readers see, and which has changed since."""
-    shop = ListedShop({(dataset, day): rows for dataset, day, rows in said()})
+    """A shop with two days, the first of which is published and has changed since."""
+    shop = ListedShop({(dataset, day): rows for dataset, day, rows in shop_rows()})
     there = world(shop)
     there.run([FIRST])
     shop.put("orders", FIRST, [*orders(FIRST)[:4], {**orders(FIRST)[4], "total_amount": "99"}])
@@ -33,7 +33,7 @@ def here(world: Callable[[ListedShop], World]) -> World:
     return there
 
 
-def said() -> list[tuple[str, date, list[dict[str, str]]]]:
+def shop_rows() -> list[tuple[str, date, list[dict[str, str]]]]:
     return [
         (dataset, day, rows(day))
         for dataset, rows in (("orders", orders), ("reviews", reviews))
@@ -42,12 +42,12 @@ def said() -> list[tuple[str, date, list[dict[str, str]]]]:
 
 
 def daybreak_killed(forker: Forker, moment: str, step: str, *arguments: str) -> None:
-    code, said = forker.run(*arguments, kill_at=(moment, step))
-    assert code == -signal.SIGKILL, said
+    code, output = forker.run(*arguments, kill_at=(moment, step))
+    assert code == -signal.SIGKILL, output
 
 
 def assert_equal_to_a_clean_run(here: World, days: list[date]) -> None:
-    """What readers see is right, and the same as in a warehouse that was never killed."""
+    """Assert that the marts are right, and equal to those of a warehouse without kills."""
     here.assert_marts_are_right()
     found = contents()
     empty_warehouse()
@@ -59,7 +59,7 @@ def assert_equal_to_a_clean_run(here: World, days: list[date]) -> None:
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.fault(32)
-def test_a_run_killed_at_any_step_is_put_right_by_the_same_run(
+def test_a_run_killed_at_any_step_is_repaired_by_the_same_run(
     here: World, forker: Forker, moment: str, step: str
 ) -> None:
     daybreak_killed(forker, moment, step, "run", str(FIRST))
@@ -70,7 +70,7 @@ def test_a_run_killed_at_any_step_is_put_right_by_the_same_run(
 
 @pytest.mark.slow
 @pytest.mark.fault(27, 32)
-def test_kills_on_the_way_show_readers_nothing_and_are_put_right(here: World, forker: Forker) -> None:
+def test_kills_before_publish_are_invisible_and_repaired(here: World, forker: Forker) -> None:
     seen = contents()
     for moment, step in (("before", "score_sentiment"), ("after", "transform")):
         daybreak_killed(forker, moment, step, "run", str(FIRST))
@@ -86,9 +86,7 @@ def test_kills_on_the_way_show_readers_nothing_and_are_put_right(here: World, fo
     [("after", "transform"), pytest.param("before", "score_sentiment", marks=pytest.mark.slow)],
 )
 @pytest.mark.fault(27, 35)
-def test_the_next_day_holds_the_next_day_and_publishes_what_was_left(
-    here: World, forker: Forker, moment: str, step: str
-) -> None:
+def test_the_next_day_also_publishes_the_killed_day(here: World, forker: Forker, moment: str, step: str) -> None:
     seen = contents()
     daybreak_killed(forker, moment, step, "run", str(FIRST))
     assert contents() == seen
@@ -100,9 +98,9 @@ def test_the_next_day_holds_the_next_day_and_publishes_what_was_left(
 
 
 @pytest.mark.fault(32)
-def test_a_landing_that_was_killed_is_invisible(dbt: Dbt, loads: Loads) -> None:
+def test_a_killed_landing_is_invisible(dbt: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
-    with connect() as connection:  # rows of a load that the ledger does not know
+    with connect() as connection:  # rows of a load that is not in the ledger
         connection.execute(
             """
             insert into raw.orders

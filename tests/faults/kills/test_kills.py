@@ -1,4 +1,4 @@
-"""SIGKILL at moments that nobody chose: nothing has to be repaired, and readers notice nothing."""
+"""SIGKILL at random moments: nothing has to be repaired, and readers see no difference."""
 
 import os
 import random
@@ -20,11 +20,11 @@ from warehouse.connection import connect
 
 KILLS = int(os.environ.get("FAULT_KILLS", "100"))
 SEED = os.environ.get("FAULT_SEED", "daybreak")
-BUSY_SECONDS = 30  # until Postgres has noticed that a killed run is gone
+BUSY_SECONDS = 30  # until Postgres has noticed the end of a killed run
 
 
 def run_to_the_end(forker: Forker) -> None:
-    """Run the day again; the sessions of a run that was just killed may hold it for a moment."""
+    """Run the day again; sessions of a run killed just before may hold it for a moment."""
     deadline = time.monotonic() + BUSY_SECONDS
     while (ended := forker.run("run", str(FIRST)))[0] == 6 and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -34,7 +34,7 @@ def run_to_the_end(forker: Forker) -> None:
 def kill_at_random_moments(
     shop: ListedShop, forker: Forker, count: int, seconds: float, moments: random.Random
 ) -> list[float]:
-    """Have the shop change, start a run of the changed day, kill it, again and again; the seconds that each one had."""
+    """Change the shop, start a run and kill it, repeatedly; return the seconds of each run."""
     lives = []
     for version in range(1, count + 1):
         put(shop, FIRST, version)
@@ -42,15 +42,15 @@ def kill_at_random_moments(
         lives.append(moments.uniform(0, seconds))
         time.sleep(lives[-1])
         run.kill()
-        code, said = run.wait()
-        assert code in {-9, 0, 6}, said
+        code, output = run.wait()
+        assert code in {-9, 0, 6}, output
     return lives
 
 
 @pytest.mark.fault(32)
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [3, KILLS])
-def test_runs_killed_at_random_moments_are_put_right_by_the_same_run(
+def test_runs_killed_at_random_moments_are_repaired_by_the_same_run(
     world: Callable[[ListedShop], World], cache: "redis.Redis", forker: Forker, kills: int
 ) -> None:
     shop = ListedShop({})
@@ -58,11 +58,11 @@ def test_runs_killed_at_random_moments_are_put_right_by_the_same_run(
     here = world(shop)
     started = time.monotonic()
     run_to_the_end(forker)
-    usual = time.monotonic() - started
+    normal = time.monotonic() - started
     with watched(cache) as seen:
-        lives = kill_at_random_moments(shop, forker, kills, usual, random.Random(SEED))
+        lives = kill_at_random_moments(shop, forker, kills, normal, random.Random(SEED))
         run_to_the_end(forker)
-    assert len(seen) >= 4, seen  # two states of marts and of Redis at least
+    assert len(seen) >= 4, seen  # at least two states of marts and of Redis
     for dataset in ("orders", "reviews"):
         here.admit(dataset, FIRST)
     here.assert_marts_are_right()
@@ -76,7 +76,7 @@ def test_runs_killed_at_random_moments_are_put_right_by_the_same_run(
 
 
 def assert_rows_are_conserved() -> None:
-    """The rows of every load that was judged and is still there are as many as its result says."""
+    """Assert that every judged load in raw has as many rows as its result."""
     with connect() as connection:
         wrong = connection.execute(
             """

@@ -1,4 +1,4 @@
-"""A shop whose every version can be told apart: whatever readers see must be one version of each pipeline, whole."""
+"""A shop with distinguishable versions: readers must always see one complete version of each pipeline."""
 
 import threading
 from collections import Counter
@@ -30,15 +30,15 @@ SEEN = """
 
 
 def put(shop: ListedShop, day: date, version: int) -> None:
-    """Have the shop say a version of a day: each amount and each rating is the version's."""
-    said = [{**row, "total_amount": str(1 + version)} for row in orders(day, ORDERS_A_VERSION)]
-    shop.put("orders", day, [{**row, "customer_id": f"c{number % 4}"} for number, row in enumerate(said)])
-    told = [{**row, "rating": str(1 + version % 5)} for row in reviews(day, ORDERS_A_VERSION)]
-    shop.put("reviews", day, [{**row, "customer_id": f"c{number % 4}"} for number, row in enumerate(told)])
+    """Put a version of a day into the shop: every amount and rating is the version's."""
+    shop_orders = [{**row, "total_amount": str(1 + version)} for row in orders(day, ORDERS_A_VERSION)]
+    shop.put("orders", day, [{**row, "customer_id": f"c{number % 4}"} for number, row in enumerate(shop_orders)])
+    shop_reviews = [{**row, "rating": str(1 + version % 5)} for row in reviews(day, ORDERS_A_VERSION)]
+    shop.put("reviews", day, [{**row, "customer_id": f"c{number % 4}"} for number, row in enumerate(shop_reviews)])
 
 
 def assert_whole(row: dict[str, Any]) -> None:
-    """What one statement saw of all marts is one version of each pipeline."""
+    """Assert that one statement's view of all marts is one version of each pipeline."""
     assert row["amounts"] == 1, row
     assert row["orders"] == ORDERS_A_VERSION, row
     assert row["of_orders"] == row["of_days"] == row["of_customers"], row
@@ -48,7 +48,7 @@ def assert_whole(row: dict[str, Any]) -> None:
 
 
 def assert_cache_whole(client: "redis.Redis") -> str:
-    """What one MULTI saw of Redis is one version, and every key will expire; returns the rating that it tells."""
+    """Assert that one MULTI's view of Redis is one version, and that every key expires; return its rating."""
     pipeline = client.pipeline(transaction=True)
     for product in ("p0", "p1"):
         pipeline.hgetall(f"product:{product}:metrics")
@@ -63,7 +63,7 @@ def assert_cache_whole(client: "redis.Redis") -> str:
 
 @contextmanager
 def watched(client: "redis.Redis") -> Iterator[Counter[str]]:
-    """Readers who look at marts and at Redis every 10 ms: none of them ever sees a mixture. Counts what they saw."""
+    """Read marts and Redis every 10 ms and assert that no reader sees a mixture; yield counts of what they saw."""
     seen: Counter[str] = Counter()
     failures: list[BaseException] = []
     stop = threading.Event()

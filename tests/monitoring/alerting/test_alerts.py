@@ -1,4 +1,4 @@
-"""What people are told: one message per event, whoever calls how often, and never in anybody's way."""
+"""Alerts: one message per event, however often it is reported, and never a broken pipeline."""
 
 import logging
 from collections.abc import Callable
@@ -56,7 +56,7 @@ def refusal(day: date = FIRST) -> GateRefusedError:
     return error
 
 
-def test_a_refusal_is_told_with_what_it_followed_from(warehouse: Settings) -> None:
+def test_a_refusal_has_the_figures_of_the_decision(warehouse: Settings) -> None:
     assert report_failure(ORDERS, FIRST, "run-1", refusal(), step="a task", link="https://me:pw@airflow/runs/1")
     (row,) = stored()
     raised_at, event_key = row.pop("raised_at"), row.pop("event_key")
@@ -86,7 +86,7 @@ def test_a_refusal_is_told_with_what_it_followed_from(warehouse: Settings) -> No
     }
 
 
-def test_a_failure_is_told_with_the_place_that_the_error_knows(warehouse: Settings) -> None:
+def test_a_failure_has_the_day_and_step_of_the_error(warehouse: Settings) -> None:
     placed = ShopError("It is down", "Wait for it.")
     placed.place(SECOND, "extract_load")
     assert report_failure(ORDERS, None, "run-1", placed, step="a task")
@@ -98,11 +98,11 @@ def test_a_failure_is_told_with_the_place_that_the_error_knows(warehouse: Settin
     assert (third["logical_date"], third["step"], third["severity"]) == (None, None, "critical")
 
 
-@pytest.mark.parametrize("tell", [ZeroDivisionError("by zero\nmore"), KeyboardInterrupt(), SystemExit(1)])
-def test_somebody_elses_error_gives_its_type_and_first_line(warehouse: Settings, tell: BaseException) -> None:
-    assert report_failure(ORDERS, FIRST, "run-1", tell, step="gate")
+@pytest.mark.parametrize("error", [ZeroDivisionError("by zero\nmore"), KeyboardInterrupt(), SystemExit(1)])
+def test_a_foreign_error_gives_its_type_and_first_line(warehouse: Settings, error: BaseException) -> None:
+    assert report_failure(ORDERS, FIRST, "run-1", error, step="gate")
     (row,) = stored()
-    assert row["cause"].startswith(type(tell).__name__)
+    assert row["cause"].startswith(type(error).__name__)
     assert "more" not in row["cause"]
     assert row["remedy"]
 
@@ -120,11 +120,11 @@ def test_no_secret_and_no_row_is_stored_or_logged(warehouse: Settings, caplog: p
     assert CANARY not in repr(stored()) + caplog.text
 
 
-def test_text_that_postgres_cannot_hold_is_told_all_the_same(warehouse: Settings) -> None:
+def test_text_that_postgres_cannot_store_is_reported_nevertheless(warehouse: Settings) -> None:
     assert report_failure(ORDERS, FIRST, "run-1", ValueError("a NUL \0 and a surrogate \ud800"))
 
 
-def test_a_killed_process_is_told_unless_the_run_has_told_its_failure(warehouse: Settings) -> None:
+def test_a_killed_process_is_reported_unless_the_run_reported_its_failure(warehouse: Settings) -> None:
     assert report_failure(ORDERS, FIRST, "run-1", None, step="transform")
     (row,) = stored()
     assert (row["kind"], row["step"]) == ("failure", "transform")
@@ -136,7 +136,7 @@ def test_a_killed_process_is_told_unless_the_run_has_told_its_failure(warehouse:
 
 
 @pytest.mark.parametrize(
-    "tell",
+    "report",
     [
         lambda day: report_failure(ORDERS, day, "run-1", DOWN),
         lambda day: report_failure(ORDERS, day, "run-1", refusal()),
@@ -144,11 +144,11 @@ def test_a_killed_process_is_told_unless_the_run_has_told_its_failure(warehouse:
     ],
 )
 @pytest.mark.parametrize("day", [FIRST, None])
-def test_an_event_told_twice_is_one_message(
-    warehouse: Settings, tell: Callable[[date | None], bool], day: date | None, caplog: pytest.LogCaptureFixture
+def test_an_event_reported_twice_is_one_message(
+    warehouse: Settings, report: Callable[[date | None], bool], day: date | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    assert [tell(day), tell(day)] == [True, False]
+    assert [report(day), report(day)] == [True, False]
     assert len(stored()) == 1
     assert len([record for record in caplog.records if record.name == "monitoring.alerting.alerts"]) == 1
 
@@ -168,10 +168,10 @@ def test_a_success_after_a_refusal_is_a_recovery_once(warehouse: Settings) -> No
         report_success(ORDERS, FIRST, run_id)
     assert [row["kind"] for row in stored()] == ["refusal", "recovery", "success"]
     assert {row["severity"] for row in stored()[1:]} == {"info"}
-    assert stored()[1]["title"] == f"{ORDERS} {FIRST} is well again"
+    assert stored()[1]["title"] == f"{ORDERS} {FIRST} recovered"
 
 
-def test_only_a_trouble_of_this_day_and_pipeline_is_recovered_from(warehouse: Settings) -> None:
+def test_only_failures_of_this_day_and_pipeline_recover(warehouse: Settings) -> None:
     report_failure(ORDERS, FIRST, "run-1", DOWN)
     report_failure(REVIEWS, SECOND, "run-1", DOWN)
     report_success(ORDERS, SECOND, "run-2")
@@ -180,7 +180,7 @@ def test_only_a_trouble_of_this_day_and_pipeline_is_recovered_from(warehouse: Se
     assert [row["kind"] for row in stored()[2:]] == ["success", "recovery", "recovery"]
 
 
-def test_a_failure_without_a_day_is_recovered_from_by_the_next_success_of_any_day(warehouse: Settings) -> None:
+def test_a_failure_without_a_day_recovers_with_the_next_success_of_any_day(warehouse: Settings) -> None:
     report_failure(ORDERS, None, "run-1", DOWN)
     report_failure(ORDERS, FIRST, "run-2", DOWN)
     report_success(ORDERS, SECOND, "run-3")
@@ -189,7 +189,7 @@ def test_a_failure_without_a_day_is_recovered_from_by_the_next_success_of_any_da
     assert [row["kind"] for row in stored()[2:]] == ["recovery", "success", "recovery"]
 
 
-def test_a_run_that_is_told_to_fail_again_after_it_was_well_is_news(warehouse: Settings) -> None:
+def test_a_failure_reported_again_after_a_success_is_news(warehouse: Settings) -> None:
     for _ in range(2):
         for _ in range(2):
             report_failure(ORDERS, FIRST, "run-1", DOWN)
@@ -198,7 +198,7 @@ def test_a_run_that_is_told_to_fail_again_after_it_was_well_is_news(warehouse: S
     assert [row["kind"] for row in stored()] == ["failure", "recovery", "failure", "recovery"]
 
 
-def test_figures_are_what_the_ops_tables_say_of_this_run(warehouse: Settings) -> None:
+def test_figures_are_those_of_this_run_in_the_ops_tables(warehouse: Settings) -> None:
     load_id = Loads().admit("orders", FIRST, orders(FIRST, 20))
     execute("update ops.gate_results set accepted = 19, rejected = 1, bad_rate = 0.05 where load_id = %s", load_id)
     execute(
@@ -256,7 +256,7 @@ def test_many_published_days_are_one_success(warehouse: Settings) -> None:
     assert not report_published(ORDERS, "orders", [], "run-2")
 
 
-def test_each_day_that_was_in_trouble_and_is_published_now_has_recovered(warehouse: Settings) -> None:
+def test_each_failed_day_that_is_published_now_has_recovered(warehouse: Settings) -> None:
     for day in (FIRST, SECOND):
         report_failure(ORDERS, day, "run-1", DOWN)
     report_failure(REVIEWS, FIRST, "run-1", DOWN)
@@ -266,17 +266,17 @@ def test_each_day_that_was_in_trouble_and_is_published_now_has_recovered(warehou
     assert kinds()[3:] == [("recovery", FIRST), ("success", THIRD)]
 
 
-def test_a_day_that_was_published_before_it_was_refused_has_not_recovered(warehouse: Settings) -> None:
+def test_a_day_published_before_its_refusal_has_not_recovered(warehouse: Settings) -> None:
     admit(FIRST, SECOND)
     publish(FIRST, SECOND)
     report_failure(ORDERS, FIRST, "run-1", refusal())
     report_published(ORDERS, "orders", [SECOND], "run-1")
     assert kinds()[1:] == [("success", SECOND)]
-    report_published(ORDERS, "orders", [FIRST], "run-2")  # the shop says again what readers see
+    report_published(ORDERS, "orders", [FIRST], "run-2")  # the shop sends the published rows again
     assert kinds()[2:] == [("recovery", FIRST)]
 
 
-def test_a_day_whose_newest_load_is_refused_has_not_recovered_when_an_older_one_is_published(
+def test_a_day_with_a_refused_newest_load_has_not_recovered_with_an_older_one_published(
     warehouse: Settings,
 ) -> None:
     admit(FIRST)
@@ -290,7 +290,7 @@ def test_a_day_whose_newest_load_is_refused_has_not_recovered_when_an_older_one_
     assert kinds() == [("refusal", FIRST)]
 
 
-def test_a_pipeline_without_a_dataset_is_well_again_once_it_has_published(warehouse: Settings) -> None:
+def test_a_pipeline_without_a_dataset_recovers_once_it_has_published(warehouse: Settings) -> None:
     report_failure(HEALTH, FIRST, "run-1", DOWN)
     execute(
         "insert into ops.publications (pipeline, build_id, as_of_date, day_count, rows_published) "
@@ -301,7 +301,7 @@ def test_a_pipeline_without_a_dataset_is_well_again_once_it_has_published(wareho
     assert kinds()[1:] == [("recovery", FIRST), ("success", SECOND)]
 
 
-def test_what_is_open_is_found_quickly_after_years_of_trouble(warehouse: Settings) -> None:
+def test_open_alerts_are_found_quickly_after_years(warehouse: Settings) -> None:
     execute(
         """
         insert into ops.alerts (event_key, pipeline, logical_date, run_id, kind, severity, title)
@@ -311,11 +311,11 @@ def test_what_is_open_is_found_quickly_after_years_of_trouble(warehouse: Setting
         ORDERS,
     )
     with connect() as connection:
-        connection.execute("set statement_timeout = '2s'")  # a comparison of each with each takes longer
+        connection.execute("set statement_timeout = '2s'")  # a quadratic comparison takes longer
         assert connection.execute("select * from ops.open_alerts").fetchall() == []
 
 
-def test_a_message_is_one_line_of_the_log(warehouse: Settings, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_message_is_one_log_line(warehouse: Settings, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     report_failure(ORDERS, FIRST, "run-1", refusal())
     report_success(ORDERS, FIRST, "run-2")
@@ -326,7 +326,7 @@ def test_a_message_is_one_line_of_the_log(warehouse: Settings, caplog: pytest.Lo
     ]
 
 
-def test_a_warehouse_that_is_down_breaks_nothing_and_the_message_is_in_the_log(
+def test_without_a_warehouse_nothing_breaks_and_the_message_is_logged(
     warehouse: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as broken:
@@ -343,7 +343,7 @@ def test_a_warehouse_that_is_down_breaks_nothing_and_the_message_is_in_the_log(
     assert stored() == []
 
 
-def test_nothing_that_goes_wrong_in_here_gets_out(
+def test_no_error_of_alerting_is_raised(
     warehouse: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     class MuteError(Exception):

@@ -34,7 +34,7 @@ KEY = "Idempotency-Key"
 
 
 class Inbox:
-    """What a receiver was sent at each path; `answers` says how it answers there, 200 without."""
+    """Records the requests to a receiver by path; `answers` sets the answer of a path, 200 by default."""
 
     def __init__(self, server: HTTPServer) -> None:
         self.server = server
@@ -99,8 +99,8 @@ def wait_is_over() -> None:
     execute("update ops.outbox_deliveries set next_attempt_at = clock_timestamp()")
 
 
-def told(run_id: str = "run-1", pipeline: str = ORDERS, day: date = FIRST) -> str:
-    """Tell a success; returns its idempotency key."""
+def queue_success(run_id: str = "run-1", pipeline: str = ORDERS, day: date = FIRST) -> str:
+    """Report a success; return its idempotency key."""
     report_success(pipeline, day, run_id, figures={"rows": 20})
     return f"{pipeline}/{day}/{run_id}/success/0"
 
@@ -116,7 +116,7 @@ def without_receiver() -> dict[str, int]:
 
 
 def test_a_message_is_sent_once_with_its_key(one_receiver: Inbox) -> None:
-    key = told()
+    key = queue_success()
     assert waiting()["alert"] == 1
     assert (deliver().sent, deliver().sent) == (1, 0)
     assert one_receiver.keys("/chat") == [key]
@@ -142,7 +142,7 @@ def test_metrics_are_posted_as_json(inbox: Inbox, configure: Callable[..., None]
     assert len(set(inbox.keys("/metrics"))) == 2
 
 
-def test_what_is_rolled_back_leaves_no_message(one_receiver: Inbox) -> None:
+def test_a_rollback_leaves_no_message(one_receiver: Inbox) -> None:
     Loads().admit("orders", FIRST, orders(FIRST, 20))
     with connect() as connection:
         record_metrics(connection, ORDERS, "orders", FIRST, "run-1")
@@ -152,7 +152,7 @@ def test_what_is_rolled_back_leaves_no_message(one_receiver: Inbox) -> None:
 
 @pytest.mark.parametrize("status", [500, 404, 302, 301, 307, 308])
 @pytest.mark.fault(30)
-def test_a_receiver_that_does_not_take_it_gets_it_later_with_the_same_key(
+def test_a_failed_delivery_is_repeated_with_the_same_key(
     inbox: Inbox, configure: Callable[..., None], status: int
 ) -> None:
     configure(ALERT_URLS=inbox.alert_url(), METRICS_URL=inbox.metrics_url())
@@ -161,11 +161,11 @@ def test_a_receiver_that_does_not_take_it_gets_it_later_with_the_same_key(
     Loads().admit("orders", FIRST, orders(FIRST, 20))
     with connect() as connection:
         record_metrics(connection, ORDERS, "orders", FIRST, "run-1")
-    told()
+    queue_success()
     assert deliver() == outbox.Delivery(sent=0, failed=2)
     assert {row["last_error"] for row in execute("select * from ops.outbox_deliveries")} == {f"HTTP {status}"}
     assert waiting() == {"alert": 1, "metrics": 1}
-    assert deliver() == outbox.Delivery()  # not at once again
+    assert deliver() == outbox.Delivery()  # not again at once
     inbox.heal()
     wait_is_over()
     assert deliver() == outbox.Delivery(sent=2)
@@ -177,9 +177,9 @@ def test_a_receiver_that_does_not_take_it_gets_it_later_with_the_same_key(
 
 
 @pytest.mark.fault(30)
-def test_a_receiver_that_is_down_is_asked_less_and_less_often(configure: Callable[..., None]) -> None:
+def test_retries_to_a_receiver_that_is_down_back_off(configure: Callable[..., None]) -> None:
     configure(ALERT_URLS=f"json://:{CANARY}@127.0.0.1:9/{CANARY}", METRICS_URL=f"http://127.0.0.1:9/{CANARY}")
-    told()
+    queue_success()
     waits = []
     for _ in range(8):
         assert deliver().failed == 1
@@ -190,10 +190,10 @@ def test_a_receiver_that_is_down_is_asked_less_and_less_often(configure: Callabl
 
 
 @pytest.mark.fault(30)
-def test_a_slow_receiver_holds_a_run_up_for_a_bounded_time(
+def test_a_slow_receiver_delays_a_run_for_a_bounded_time(
     inbox: Inbox, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both send a byte at a time for ever, of the body or of the headers: no timeout between two bytes ends that."""
+    """Both send a byte at a time for ever, of body or headers, which no timeout between bytes ends."""
     monkeypatch.setattr(outbox, "SECONDS_A_REQUEST", 1.0)
     is_over = threading.Event()
 
@@ -215,7 +215,7 @@ def test_a_slow_receiver_holds_a_run_up_for_a_bounded_time(
     configure(ALERT_URLS=inbox.alert_url(), METRICS_URL=inbox.metrics_url())
     Loads().admit("orders", FIRST, orders(FIRST, 20))
     for number in range(9):
-        told(f"run-{number}")
+        queue_success(f"run-{number}")
         with connect() as connection:
             record_metrics(connection, ORDERS, "orders", FIRST, f"run-{number}")
     started = time.monotonic()
@@ -232,7 +232,7 @@ def test_a_slow_receiver_holds_a_run_up_for_a_bounded_time(
 def test_killed_after_the_post_it_is_sent_twice_with_one_key(
     one_receiver: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = told()
+    key = queue_success()
     post = receivers.send
 
     def killed(*args: Any) -> str | None:
@@ -248,8 +248,8 @@ def test_killed_after_the_post_it_is_sent_twice_with_one_key(
     assert one_receiver.keys("/chat") == [key, key]
 
 
-def test_two_processes_never_send_the_same_and_keep_the_order(one_receiver: Inbox) -> None:
-    keys = [told(f"run-{number}") for number in range(3)]
+def test_two_processes_send_each_message_once_and_in_order(one_receiver: Inbox) -> None:
+    keys = [queue_success(f"run-{number}") for number in range(3)]
     is_sending, may_answer = threading.Event(), threading.Event()
 
     def hold() -> Response:
@@ -267,12 +267,10 @@ def test_two_processes_never_send_the_same_and_keep_the_order(one_receiver: Inbo
     assert one_receiver.keys("/chat") == keys
 
 
-def test_who_has_a_message_is_not_sent_it_again_because_another_is_down(
-    inbox: Inbox, configure: Callable[..., None]
-) -> None:
+def test_a_receiver_gets_no_message_twice_because_another_is_down(inbox: Inbox, configure: Callable[..., None]) -> None:
     configure(ALERT_URLS=f"{inbox.alert_url('/one')}, {inbox.alert_url('/two')}\n{inbox.alert_url('/three')}")
     inbox.fail("/two")
-    keys = [told("run-1"), told("run-2")]
+    keys = [queue_success("run-1"), queue_success("run-2")]
     deliver()
     assert (inbox.keys("/one"), inbox.keys("/two"), inbox.keys("/three")) == (keys, keys[:1], keys)
     inbox.heal()
@@ -282,10 +280,10 @@ def test_who_has_a_message_is_not_sent_it_again_because_another_is_down(
     assert all(row["delivered_at"] for row in execute("select * from ops.outbox"))
 
 
-def test_a_message_that_is_never_taken_holds_up_the_others_for_a_while_only(
+def test_a_message_that_always_fails_blocks_the_others_only_for_a_while(
     one_receiver: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poison, good = told("run-1"), told("run-2")
+    poison, good = queue_success("run-1"), queue_success("run-2")
     send = receivers.send
 
     def choosy(receiver: Any, key: str, *rest: Any) -> str | None:
@@ -300,42 +298,42 @@ def test_a_message_that_is_never_taken_holds_up_the_others_for_a_while_only(
     assert waiting()["alert"] == 1
 
 
-def test_without_a_receiver_messages_are_kept_and_no_backlog(inbox: Inbox, configure: Callable[..., None]) -> None:
+def test_without_a_receiver_messages_are_kept_without_a_backlog(inbox: Inbox, configure: Callable[..., None]) -> None:
     configure()
-    old, key = told("run-0"), told("run-1")
+    old, key = queue_success("run-0"), queue_success("run-1")
     execute("update ops.outbox set created_at = created_at - interval '8 days' where idempotency_key = %s", old)
     assert deliver() == outbox.Delivery()
     assert (waiting()["alert"], without_receiver()["alert"]) == (0, 2)
     configure(ALERT_URLS=inbox.alert_url())
     deliver()
-    assert inbox.keys("/chat") == [key]  # a newcomer is not told all history
+    assert inbox.keys("/chat") == [key]  # a new receiver does not get the whole history
     configure(ALERT_URLS=inbox.alert_url("/other"))
     deliver()
-    assert inbox.keys("/other") == []  # nor what somebody was told already
+    assert inbox.keys("/other") == []  # nor messages that another receiver has
 
 
-def test_a_receiver_that_was_down_for_long_gets_what_was_written_for_it(one_receiver: Inbox) -> None:
-    key = told()
+def test_a_receiver_that_was_down_for_long_gets_its_messages(one_receiver: Inbox) -> None:
+    key = queue_success()
     execute("update ops.outbox set created_at = created_at - interval '30 days'")
     deliver()
     assert one_receiver.keys("/chat") == [key]
 
 
 @pytest.mark.parametrize("url", [f"nonsense://{CANARY}", CANARY, "json://", "ftp://host"])
-def test_a_url_that_is_none_is_told_in_the_table_and_breaks_nothing(configure: Callable[..., None], url: str) -> None:
+def test_an_invalid_url_is_recorded_in_the_table_and_breaks_nothing(configure: Callable[..., None], url: str) -> None:
     configure(ALERT_URLS=url, METRICS_URL=f"file:///{CANARY}")
     Loads().admit("orders", FIRST, orders(FIRST, 20))
     with connect() as connection:
         record_metrics(connection, ORDERS, "orders", FIRST, "run-1")
-    told()
+    queue_success()
     assert deliver().failed == 2
     errors = {row["last_error"] for row in execute("select * from ops.outbox_deliveries")}
-    assert errors == {"METRICS_URL is not an http:// or https:// URL", "apprise knows no such URL"}
+    assert errors == {"METRICS_URL is not an http:// or https:// URL", "apprise does not know this kind of URL"}
 
 
 @pytest.fixture
 def whole_log() -> Iterator[io.StringIO]:
-    """What a program that logs everything would write. (caplog hears even those loggers that pass nothing on.)"""
+    """The log of a program that logs everything. (caplog also captures loggers that do not propagate.)"""
     text = io.StringIO()
     handler, root = logging.StreamHandler(text), logging.getLogger()
     handler.addFilter(lambda record: record.name != "werkzeug")  # the receiver itself
@@ -369,7 +367,7 @@ def test_no_secret_is_in_tables_logs_or_errors(
 
 
 @pytest.mark.fault(14, 48)
-def test_mentions_and_markup_reach_nobody(one_receiver: Inbox) -> None:
+def test_mentions_and_markup_are_disarmed(one_receiver: Inbox) -> None:
     nasty = "<b>x</b> <!here> <@U1> @channel @everyone *bold* `code` [text](https://evil.example) ~~gone~~ &lt;i&gt;"
     nasty += " \x1b[1m\u202eR&D"
     report_failure(ORDERS, FIRST, "run-1", ShopError(nasty, nasty), step="<i>", link="https://af/runs/a@b?x=<y>")
@@ -388,7 +386,7 @@ def test_mentions_and_markup_reach_nobody(one_receiver: Inbox) -> None:
 def test_a_warehouse_that_is_down_breaks_nothing(
     one_receiver: Inbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told()
+    queue_success()
     with monkeypatch.context() as broken:
         broken.setenv("PGPORT", "9")
         settings.cache_clear()
@@ -399,11 +397,11 @@ def test_a_warehouse_that_is_down_breaks_nothing(
     assert deliver() == outbox.Delivery()
 
 
-# ---- Quiet -----------------------------------------------------------------------------------------------------------
+# ---- Repetition ------------------------------------------------------------------------------------------------------
 
 
 def nights(count: int, hours: float = 24.0) -> Iterator[date]:
-    """Logical days; between two of them the clock of ops moves on."""
+    """Yield logical days, and advance the clock of ops between two of them."""
     for number in range(count):
         yield FIRST + timedelta(number)
         for table, column in (("outbox", "created_at"), ("alerts", "raised_at")):
@@ -415,7 +413,7 @@ def titles(inbox: Inbox) -> list[str]:
     return [body["title"] for body in inbox.bodies("/chat")]
 
 
-def test_ten_bad_days_in_a_row_are_not_ten_pages(one_receiver: Inbox) -> None:
+def test_ten_bad_days_in_a_row_are_not_ten_alerts(one_receiver: Inbox) -> None:
     for number, day in enumerate(nights(10, hours=23.9)):
         for attempt in range(3):
             report_failure(ORDERS, day, f"run-{number}-{attempt}", DOWN)
@@ -427,7 +425,7 @@ def test_ten_bad_days_in_a_row_are_not_ten_pages(one_receiver: Inbox) -> None:
     for number in range(10):
         assert len(titles(one_receiver)) == 5
         report_success(ORDERS, FIRST + timedelta(number), "good")
-    assert titles(one_receiver)[5:] == [f"(info) resolved: {ORDERS} {FIRST + timedelta(9)} is well again"]
+    assert titles(one_receiver)[5:] == [f"(info) resolved: {ORDERS} {FIRST + timedelta(9)} recovered"]
     assert execute("select count(*) as alerts from ops.alerts") == [{"alerts": 40}]
     report_success(ORDERS, FIRST, "again")
     report_failure(ORDERS, FIRST, "after", DOWN)
@@ -437,26 +435,26 @@ def test_ten_bad_days_in_a_row_are_not_ten_pages(one_receiver: Inbox) -> None:
     ]
 
 
-def test_ten_days_of_outage_with_delivery_between_are_one_opening_daily_reminders_and_one_end(
+def test_an_outage_of_ten_days_is_one_opening_daily_reminders_and_one_end(
     one_receiver: Inbox,
 ) -> None:
-    """The days fail by night, twice each, and by day `daybreak deliver` reminds whenever it is time."""
+    """The runs fail by night, twice each, and during the day `daybreak deliver` sends due reminders."""
     with connect(autocommit=True) as connection:
         for number in range(10):
             for attempt in range(2):
                 report_failure(ORDERS, FIRST + timedelta(number), f"run-{number}-{attempt}", DOWN)
-            for _ in range(4):  # six hours go by
+            for _ in range(4):  # six hours pass
                 incidents.remind(connection)
                 connection.execute("update ops.outbox set created_at = created_at - interval '6 hours'")
                 connection.execute("update ops.alerts set raised_at = raised_at - interval '6 hours'")
     for number in range(10):
         report_success(ORDERS, FIRST + timedelta(number), "good")
-    told = titles(one_receiver)
-    assert told[0] == f"(critical) {ORDERS} {FIRST} failed"
-    assert [title.split(":")[0] for title in told[1:]] == ["(critical) still open"] * 9 + ["(info) resolved"]
+    sent = titles(one_receiver)
+    assert sent[0] == f"(critical) {ORDERS} {FIRST} failed"
+    assert [title.split(":")[0] for title in sent[1:]] == ["(critical) still open"] * 9 + ["(info) resolved"]
 
 
-def test_an_incident_of_each_pipeline_and_kind_is_its_own(one_receiver: Inbox) -> None:
+def test_each_pipeline_and_kind_has_separate_incidents(one_receiver: Inbox) -> None:
     report_failure(ORDERS, FIRST, "run-1", DOWN)
     report_failure(ORDERS, FIRST, "run-2", refusal())
     report_failure(REVIEWS, FIRST, "run-1", DOWN)
@@ -468,7 +466,7 @@ def test_an_incident_of_each_pipeline_and_kind_is_its_own(one_receiver: Inbox) -
     assert [title.split(")")[1][:11] for title in titles(one_receiver)[3:]] == [" resolved: "] * 2
 
 
-def test_alerts_that_two_processes_tell_at_once_open_one_incident(one_receiver: Inbox) -> None:
+def test_alerts_of_several_processes_open_one_incident(one_receiver: Inbox) -> None:
     at_once = [
         threading.Thread(target=report_failure, args=(ORDERS, FIRST + timedelta(number), f"run-{number}", DOWN))
         for number in range(6)
@@ -481,16 +479,16 @@ def test_alerts_that_two_processes_tell_at_once_open_one_incident(one_receiver: 
     assert len(execute("select * from ops.alerts")) == 6
 
 
-def test_what_stays_open_without_a_new_failure_is_recalled_daily_and_later_weekly(one_receiver: Inbox) -> None:
+def test_open_incidents_get_daily_and_later_weekly_reminders(one_receiver: Inbox) -> None:
     report_failure(ORDERS, FIRST, "run-1", DOWN)
     report_failure(ORDERS, FIRST + timedelta(1), "run-2", DOWN)
-    told_on = []
+    reminded_on = []
     with connect(autocommit=True) as connection:
         for number in range(30):
-            told_on += [number] * (incidents.remind(connection) + incidents.remind(connection))
+            reminded_on += [number] * (incidents.remind(connection) + incidents.remind(connection))
             connection.execute("update ops.outbox set created_at = created_at - interval '1 day'")
             connection.execute("update ops.alerts set raised_at = raised_at - interval '1 day'")
-    assert told_on == [1, 2, 3, 4, 5, 6, 13, 20, 27]
+    assert reminded_on == [1, 2, 3, 4, 5, 6, 13, 20, 27]
     assert titles(one_receiver)[1:] == [f"(critical) still open: {ORDERS} {FIRST + timedelta(1)} failed"] * 9
     assert len(set(one_receiver.keys("/chat"))) == 10
     assert "2 days affected, since " in one_receiver.bodies("/chat")[-1]["message"]
@@ -501,7 +499,7 @@ def test_what_stays_open_without_a_new_failure_is_recalled_daily_and_later_weekl
         assert incidents.remind(connection) == 0
 
 
-def test_reminders_written_at_once_are_one(one_receiver: Inbox) -> None:
+def test_concurrent_reminders_are_one(one_receiver: Inbox) -> None:
     report_failure(ORDERS, FIRST, "run-1", DOWN)
     execute("update ops.outbox set created_at = created_at - interval '2 days'")
     at_once = [threading.Thread(target=keep_up) for _ in range(4)]

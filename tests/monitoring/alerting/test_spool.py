@@ -1,4 +1,4 @@
-"""Alerts while Postgres is stopped: people are told at once and quietly, afterwards nothing twice and nothing lost."""
+"""Alerts while Postgres is stopped: sent at once without repetition, and afterwards neither repeated nor lost."""
 
 import json
 import logging
@@ -39,7 +39,7 @@ DOWN = WarehouseError("Postgres cannot be reached", "Start it.")
 
 @pytest.fixture
 def stopped(warehouse: Settings, home: Path) -> Callable[[], Any]:
-    """Stops the Postgres of this run for a block; it comes back with what it held."""
+    """Stop the Postgres of the tests for a block; it keeps its data."""
 
     @contextmanager
     def stop() -> Iterator[None]:
@@ -54,7 +54,7 @@ def stopped(warehouse: Settings, home: Path) -> Callable[[], Any]:
 
 @pytest.fixture
 def unreachable(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
-    """As if it were stopped, and quicker."""
+    """Make Postgres unreachable, which is quicker than stopping it."""
 
     @contextmanager
     def hide() -> Iterator[None]:
@@ -77,7 +77,7 @@ def titles(of: Inbox, path: str = "/chat") -> list[str]:
 
 
 def days_ago(home: Path, days: float) -> None:
-    """Let time go by: what is kept was raised earlier."""
+    """Let time pass: date the spooled alerts earlier."""
     file = home / spool.FILE_NAME
     entries = json.loads(file.read_text())
     for entry in entries:
@@ -97,24 +97,24 @@ def test_ten_days_without_postgres_are_one_message_reminders_and_a_resolve(
                 assert not report_failure(ORDERS, None, f"night-{night}-{attempt}", DOWN)
             assert not report_failure(ORDERS, None, f"night-{night}-0", DOWN)
         assert deliver().sent == 0
-    told = titles(one_receiver)
-    assert told[0] == f"(critical) {ORDERS} failed"
-    assert told[1:] == [f"(critical) still open: {ORDERS} failed"] * 9
+    sent = titles(one_receiver)
+    assert sent[0] == f"(critical) {ORDERS} failed"
+    assert sent[1:] == [f"(critical) still open: {ORDERS} failed"] * 9
     assert len(set(one_receiver.keys("/chat"))) == 10
     assert len(kept(home)) == 30
 
     report_success(ORDERS, FIRST, "good")
     deliver()
-    assert titles(one_receiver)[10:] == [f"(info) resolved: {ORDERS} {FIRST} is well again"]
+    assert titles(one_receiver)[10:] == [f"(info) resolved: {ORDERS} {FIRST} recovered"]
     rows = execute("select kind, raised_at < now() - interval '8 days' as is_old from ops.alerts order by alert_id")
     assert [row["kind"] for row in rows] == ["failure"] * 30 + ["recovery"]
-    assert sum(row["is_old"] for row in rows) == 6  # each at the time when it was raised
+    assert sum(row["is_old"] for row in rows) == 6  # each with its original time
     assert kept(home) == []
     assert deliver().sent == 0
     assert len(titles(one_receiver)) == 11
 
 
-def test_who_was_down_as_well_gets_it_from_the_outbox_and_nobody_twice(
+def test_a_receiver_that_was_down_too_is_served_from_the_outbox_and_none_twice(
     inbox: Inbox, configure: Callable[..., None], unreachable: Callable[[], Any], home: Path
 ) -> None:
     configure(ALERT_URLS=f"{inbox.alert_url('/one')} {inbox.alert_url('/two')}")
@@ -127,11 +127,11 @@ def test_who_was_down_as_well_gets_it_from_the_outbox_and_nobody_twice(
     assert not store_kept()
     deliver()
     keys = [f"{name}/{FIRST}/run-1/failure/0" for name in (ORDERS, REVIEWS)]
-    assert (inbox.keys("/one"), inbox.keys("/two")) == (keys, [*keys, *keys])  # tried twice, taken once
+    assert (inbox.keys("/one"), inbox.keys("/two")) == (keys, [*keys, *keys])  # sent twice, accepted once
     assert all(row["delivered_at"] for row in execute("select * from ops.outbox"))
 
 
-def test_between_two_runs_who_lacks_it_is_tried_again_and_nobody_else(
+def test_between_runs_only_receivers_without_the_alert_are_retried(
     inbox: Inbox, configure: Callable[..., None], unreachable: Callable[[], Any]
 ) -> None:
     configure(ALERT_URLS=f"{inbox.alert_url('/one')} {inbox.alert_url('/two')}")
@@ -148,7 +148,7 @@ def test_between_two_runs_who_lacks_it_is_tried_again_and_nobody_else(
     assert len(inbox.keys("/two")) == 5  # at both failures, and three times between runs
 
 
-def test_a_success_that_could_not_be_stored_is_told_later_in_its_place(
+def test_a_success_that_could_not_be_stored_is_stored_later_in_order(
     one_receiver: Inbox, unreachable: Callable[[], Any]
 ) -> None:
     report_failure(ORDERS, FIRST, "run-1", DOWN)
@@ -162,7 +162,7 @@ def test_a_success_that_could_not_be_stored_is_told_later_in_its_place(
     assert kinds == ["failure", "recovery", "failure"]
 
 
-def test_a_run_that_publishes_answers_what_was_kept(one_receiver: Inbox, unreachable: Callable[[], Any]) -> None:
+def test_a_publishing_run_resolves_spooled_alerts(one_receiver: Inbox, unreachable: Callable[[], Any]) -> None:
     with unreachable():
         report_failure(HEALTH, FIRST, "run-1", ShopError("It is down"))
     execute(
@@ -177,7 +177,7 @@ def test_a_run_that_publishes_answers_what_was_kept(one_receiver: Inbox, unreach
     ]  # fmt: skip
 
 
-def test_a_killed_process_is_not_told_beside_its_failure(
+def test_a_killed_process_is_not_reported_beside_its_failure(
     one_receiver: Inbox, unreachable: Callable[[], Any], home: Path
 ) -> None:
     with unreachable():
@@ -186,7 +186,7 @@ def test_a_killed_process_is_not_told_beside_its_failure(
     assert len(kept(home)) == 1
 
 
-def test_processes_at_once_send_one_message(one_receiver: Inbox, unreachable: Callable[[], Any], home: Path) -> None:
+def test_concurrent_processes_send_one_message(one_receiver: Inbox, unreachable: Callable[[], Any], home: Path) -> None:
     with unreachable():
         at_once = [
             threading.Thread(target=report_failure, args=(ORDERS, FIRST + timedelta(number), f"run-{number}", DOWN))
@@ -200,14 +200,14 @@ def test_processes_at_once_send_one_message(one_receiver: Inbox, unreachable: Ca
     assert len(kept(home)) == 5
 
 
-def test_a_file_that_cannot_be_written_or_read_breaks_nothing(
+def test_an_unusable_spool_file_breaks_nothing(
     one_receiver: Inbox, unreachable: Callable[[], Any], home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (home / "messages").write_text("in the way")
     with unreachable():
         report_failure(ORDERS, FIRST, "run-1", DOWN)
     assert len(one_receiver.requests) == 1
-    assert "is not kept" in caplog.text
+    assert "could not be spooled" in caplog.text
     (home / "messages").unlink()
     (home / "messages").mkdir()
     (home / spool.FILE_NAME).write_text("[{")
@@ -215,7 +215,7 @@ def test_a_file_that_cannot_be_written_or_read_breaks_nothing(
     assert "set aside" in caplog.text
 
 
-def test_an_alert_that_no_warehouse_takes_holds_up_no_other(
+def test_an_alert_that_cannot_be_stored_blocks_no_other(
     one_receiver: Inbox, unreachable: Callable[[], Any], home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with unreachable():
@@ -225,11 +225,11 @@ def test_an_alert_that_no_warehouse_takes_holds_up_no_other(
     file.write_text(file.read_text().replace('"kind": "failure"', '"kind": "unknown"', 1))
     caplog.set_level(logging.ERROR)
     assert store_kept()
-    assert "can never be stored" in caplog.text
+    assert "cannot be stored at all" in caplog.text
     assert [row["pipeline"] for row in execute("select pipeline from ops.alerts")] == [REVIEWS]
 
 
-def test_no_secret_is_kept(one_receiver: Inbox, unreachable: Callable[[], Any], home: Path) -> None:
+def test_no_secret_is_spooled(one_receiver: Inbox, unreachable: Callable[[], Any], home: Path) -> None:
     with unreachable():
         error = RuntimeError(f"cannot post to {one_receiver.alert_url()}")
         report_failure(ORDERS, date(2026, 3, 1), "run-1", error, link=f"https://me:{CANARY}@airflow/runs/1")

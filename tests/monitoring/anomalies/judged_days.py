@@ -1,4 +1,4 @@
-"""Days as the gate leaves them behind, by their counts alone, and what the measure step makes of them."""
+"""Judged days, reduced to their counts, and the results of the measure step."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -69,29 +69,29 @@ def judge(
 
 
 def measure(day: date, run_id: str = "run-1", *, dataset: str = "orders") -> Sequence[Anomaly]:
-    """What the measure step does for a day; returns what it found."""
+    """Run the measure step for a day; return its findings."""
     with connect() as connection:
         record_metrics(connection, PIPELINES[dataset], dataset, day, run_id)
     return record_anomalies(PIPELINES[dataset], dataset, day, run_id)
 
 
 def explain(day: date, event: str, expected_share: float) -> None:
-    """Write a day into the calendar."""
+    """Add a day to the calendar."""
     execute("insert into staging.calendar_events values (%s, %s, %s)", day, event, expected_share)
 
 
 def kinds(anomalies: Sequence[Anomaly]) -> dict[str, str]:
-    """The severity of each kind found."""
+    """Return the severity of each kind found."""
     return {anomaly.kind: anomaly.severity for anomaly in anomalies}
 
 
 def stored() -> dict[tuple[date, str], str]:
-    """What ops.anomalies holds: the severity by day and kind."""
+    """Return the severities in ops.anomalies by day and kind."""
     rows = select("select logical_date, kind, severity from ops.anomalies order by logical_date, kind")
     return {(row["logical_date"], row["kind"]): row["severity"] for row in rows}
 
 
-def told() -> list[tuple[date, str, str]]:
-    """Day, severity and title's end of each message of an anomaly."""
+def anomaly_alerts() -> list[tuple[date, str, str]]:
+    """Return day, severity and the end of the title of each anomaly's alert."""
     rows = select("select * from ops.alerts where kind = 'anomaly' order by alert_id")
     return [(row["logical_date"], row["severity"], row["title"].split(": ")[1]) for row in rows]

@@ -1,4 +1,4 @@
-"""Anomalies: each real one is found, nothing else is, each is told once, and a re-run replaces what was found."""
+"""Anomalies: each real one is found and no other, each is reported once, and a re-run replaces the findings."""
 
 import random
 from collections.abc import Iterator
@@ -16,7 +16,16 @@ from pipeline_errors import ShopError
 from pipeline_settings import Settings
 from tests.conftest import Examples
 from tests.laws.conftest import empty_warehouse
-from tests.monitoring.anomalies.judged_days import execute, explain, judge, kinds, measure, select, stored, told
+from tests.monitoring.anomalies.judged_days import (
+    anomaly_alerts,
+    execute,
+    explain,
+    judge,
+    kinds,
+    measure,
+    select,
+    stored,
+)
 from warehouse.connection import connect, create_schemas
 
 DAY = date(2026, 6, 3)
@@ -27,7 +36,7 @@ def weeks_before(day: date, *numbers: int) -> Iterator[date]:
     return (day - timedelta(weeks=number) for number in numbers)
 
 
-def usual_weeks(volume: int = 100, weeks: int = 8, day: date = DAY, dataset: str = "orders") -> None:
+def normal_weeks(volume: int = 100, weeks: int = 8, day: date = DAY, dataset: str = "orders") -> None:
     for other in weeks_before(day, *range(1, weeks + 1)):
         judge(other, volume, dataset=dataset)
 
@@ -35,8 +44,8 @@ def usual_weeks(volume: int = 100, weeks: int = 8, day: date = DAY, dataset: str
 # ---- volume ----------------------------------------------------------------------------------------------------------
 
 
-def test_each_odd_day_of_sixty_is_found_and_no_other(warehouse: Settings, examples: Examples) -> None:
-    """The weekdays differ by a factor of four, the days by noise and growth. A third of the odd days come late."""
+def test_each_anomaly_in_sixty_days_is_found_and_no_other(warehouse: Settings, examples: Examples) -> None:
+    """The weekdays differ by a factor of four, the days by noise and growth, and the runs have any order."""
 
     @examples(3, 24)
     @given(
@@ -65,7 +74,7 @@ def test_each_odd_day_of_sixty_is_found_and_no_other(warehouse: Settings, exampl
             share = shares.get(day, 1)
             expected = {"zero_rows": "critical"} if share == 0 else {"volume_drop": "critical"} if share < 1 else {}
             assert found[day] == ({"volume_jump": "warning"} if share > 1 else expected), (day, share)
-        assert {day for day, _, _ in told()} == set(shares)
+        assert {day for day, _, _ in anomaly_alerts()} == set(shares)
 
     each_is_found()
 
@@ -75,21 +84,21 @@ def test_each_odd_day_of_sixty_is_found_and_no_other(warehouse: Settings, exampl
     [(50, {}), (49, {"volume_drop": "critical"}), (200, {}), (201, {"volume_jump": "warning"}), (100, {})],
 )
 @pytest.mark.fault(19)
-def test_half_and_double_are_still_usual(warehouse: Settings, volume: int, expected: dict[str, str]) -> None:
-    usual_weeks()
+def test_half_and_double_are_still_normal(warehouse: Settings, volume: int, expected: dict[str, str]) -> None:
+    normal_weeks()
     judge(DAY, volume)
     assert kinds(measure(DAY)) == expected
 
 
-def test_a_drop_is_told_with_what_was_expected_and_why(warehouse: Settings) -> None:
-    usual_weeks(weeks=5)
+def test_a_drop_is_reported_with_the_expected_volume_and_its_origin(warehouse: Settings) -> None:
+    normal_weeks(weeks=5)
     judge(DAY, 30, 3, copies=70)
     (anomaly,) = [anomaly for anomaly in measure(DAY) if anomaly.kind == "volume_drop"]
     assert (anomaly.observed, anomaly.expected) == (
         Decimal(33),
         Decimal(100),
     )  # a page that came three times hides nothing
-    assert anomaly.message == "33 orders where 100.00 were expected (the mean of 5 Wednesdays before)"
+    assert anomaly.message == "33 orders where 100.00 were expected (the mean of 5 previous Wednesdays)"
     (alert,) = select("select * from ops.alerts where title like '%%volume drop'")
     assert alert["title"] == f"ecommerce_order_pipeline {DAY}: volume drop"
     assert (alert["kind"], alert["severity"], alert["cause"]) == ("anomaly", "critical", anomaly.message)
@@ -97,15 +106,15 @@ def test_a_drop_is_told_with_what_was_expected_and_why(warehouse: Settings) -> N
     assert alert["figures"] == {"observed": "33", "expected": "100.00"}
 
 
-def test_an_explained_day_is_compared_with_its_share_and_told_to_nobody(warehouse: Settings) -> None:
-    usual_weeks()
+def test_an_explained_day_is_compared_with_its_share_and_not_reported(warehouse: Settings) -> None:
+    normal_weeks()
     explain(DAY, "a holiday", 0.45)
     judge(DAY, 44)
     (anomaly,) = measure(DAY)
     assert (anomaly.severity, anomaly.expected) == ("info", Decimal(45))
     assert "× 0.45 for a holiday" in anomaly.message
     assert "explained" in anomaly.message
-    assert told() == []
+    assert anomaly_alerts() == []
 
 
 @pytest.mark.parametrize(
@@ -118,17 +127,17 @@ def test_an_explained_day_is_compared_with_its_share_and_told_to_nobody(warehous
         (0, {"zero_rows": "critical"}),
     ],
 )
-def test_an_explanation_explains_its_share_and_no_more(
+def test_an_explanation_covers_its_share_and_no_more(
     warehouse: Settings, volume: int, expected: dict[str, str]
 ) -> None:
-    usual_weeks()
+    normal_weeks()
     explain(DAY, "a holiday", 0.45)
     judge(DAY, volume)
     assert kinds(measure(DAY)) == expected
 
 
-def test_an_explained_day_is_no_part_of_the_history(warehouse: Settings) -> None:
-    usual_weeks(weeks=4)
+def test_an_explained_day_is_not_part_of_the_history(warehouse: Settings) -> None:
+    normal_weeks(weeks=4)
     sale = DAY - timedelta(weeks=5)
     judge(sale, 900)
     explain(sale, "a sale", 9)
@@ -139,37 +148,37 @@ def test_an_explained_day_is_no_part_of_the_history(warehouse: Settings) -> None
 
 
 @pytest.mark.parametrize("weeks", [0, 3, 4])
-def test_too_little_history_is_said_and_not_guessed(warehouse: Settings, weeks: int) -> None:
-    usual_weeks(weeks=weeks)
+def test_too_little_history_is_reported_without_a_guess(warehouse: Settings, weeks: int) -> None:
+    normal_weeks(weeks=weeks)
     judge(DAY, 1)
     found = measure(DAY)
     assert kinds(found) == ({"volume_drop": "critical"} if weeks == 4 else {"volume_history": "info"})
     if weeks < 4:
-        assert f"{weeks} of the 8 Wednesdays before say what is usual, 4 are needed" in found[0].message
+        assert f"only {weeks} of the last 8 Wednesdays are usable, 4 are needed" in found[0].message
         assert found[0].expected is None
-        assert told() == []
+        assert anomaly_alerts() == []
 
 
 def test_the_history_is_the_eight_weeks_before_the_day(warehouse: Settings) -> None:
-    usual_weeks(weeks=4)
+    normal_weeks(weeks=4)
     judge(DAY - timedelta(weeks=9), 100_000)  # too long ago
-    judge(DAY + timedelta(weeks=1), 100_000)  # loaded before the day, which comes late
+    judge(DAY + timedelta(weeks=1), 100_000)  # loaded before the day, which is late
     judge(DAY - timedelta(days=1), 100_000)  # another weekday
     judge(DAY - timedelta(weeks=1), 100_000, dataset="reviews")
     judge(DAY, 100)
     assert measure(DAY) == []
 
 
-def test_refused_days_are_no_part_of_the_history(warehouse: Settings) -> None:
-    usual_weeks(weeks=3)
+def test_refused_days_are_not_part_of_the_history(warehouse: Settings) -> None:
+    normal_weeks(weeks=3)
     for week in range(4, 9):
         judge(DAY - timedelta(weeks=week), 1, 99, is_refused=True)
     judge(DAY, 1)
     assert kinds(measure(DAY)) == {"volume_history": "info"}
 
 
-def test_a_weekday_of_a_few_rows_is_not_judged(warehouse: Settings) -> None:
-    usual_weeks(9)
+def test_a_weekday_with_few_rows_is_not_judged(warehouse: Settings) -> None:
+    normal_weeks(9)
     judge(DAY, 2)
     (anomaly,) = measure(DAY)
     assert (anomaly.kind, anomaly.severity) == ("volume_history", "info")
@@ -179,10 +188,10 @@ def test_a_weekday_of_a_few_rows_is_not_judged(warehouse: Settings) -> None:
 @pytest.mark.parametrize("weeks", [0, 8])
 @pytest.mark.fault(18)
 def test_zero_rows_are_critical_whatever_the_history(warehouse: Settings, weeks: int) -> None:
-    usual_weeks(weeks=weeks)
+    normal_weeks(weeks=weeks)
     judge(DAY, 0)
     assert kinds(measure(DAY)) == {"zero_rows": "critical"}
-    assert told() == [(DAY, "critical", "zero rows")]
+    assert anomaly_alerts() == [(DAY, "critical", "zero rows")]
 
 
 def test_zero_rows_of_a_closed_shop_are_explained(warehouse: Settings) -> None:
@@ -193,7 +202,7 @@ def test_zero_rows_of_a_closed_shop_are_explained(warehouse: Settings) -> None:
 
 
 def test_a_weekday_that_never_has_rows_needs_no_explanation(warehouse: Settings) -> None:
-    usual_weeks(0, weeks=4)
+    normal_weeks(0, weeks=4)
     judge(DAY, 0)
     assert measure(DAY) == []
 
@@ -218,26 +227,26 @@ def test_quality_is_judged_exactly(accepted: int, rejected: int, severity: str |
     assert (finding and finding.severity) == severity
 
 
-def test_bad_quality_is_told_with_its_reasons(warehouse: Settings) -> None:
-    usual_weeks()
+def test_bad_quality_is_reported_with_its_reasons(warehouse: Settings) -> None:
+    normal_weeks()
     judge(DAY, 93, 7)
     (anomaly,) = measure(DAY)
     assert anomaly.message == "the data quality score is 0.9300, below 0.95: amount_negative 7"
-    assert told() == [(DAY, "warning", "data quality")]
+    assert anomaly_alerts() == [(DAY, "warning", "data quality")]
 
 
-def test_the_quality_of_a_refused_load_is_kept_and_the_refusal_tells_it(warehouse: Settings) -> None:
-    usual_weeks()
+def test_the_quality_of_a_refused_load_is_stored_and_reported_by_the_refusal(warehouse: Settings) -> None:
+    normal_weeks()
     judge(DAY, 100)
-    judge(DAY, 5, 15, is_refused=True)  # what readers see is a usual day all the same
+    judge(DAY, 5, 15, is_refused=True)  # readers see a normal day nevertheless
     assert kinds(measure(DAY)) == {"data_quality": "critical"}
     assert stored() == {(DAY, "data_quality"): "critical"}
-    assert told() == []
+    assert anomaly_alerts() == []
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(7200, {}), (7201, {"run_duration": "warning"})])
 def test_a_run_may_take_two_hours(warehouse: Settings, seconds: int, expected: dict[str, str]) -> None:
-    usual_weeks()
+    normal_weeks()
     judge(DAY, 100)
     _took(DAY, seconds)
     assert kinds(measure(DAY)) == expected
@@ -246,11 +255,11 @@ def test_a_run_may_take_two_hours(warehouse: Settings, seconds: int, expected: d
 def test_a_slow_run_of_many_days_is_one_message(warehouse: Settings) -> None:
     days = [DAY + timedelta(number) for number in range(3)]
     for day in days:
-        usual_weeks(day=day)
+        normal_weeks(day=day)
         judge(day, 100)
         _took(day, 9000)
         assert kinds(measure(day)) == {"run_duration": "warning"}
-    assert told() == [(DAY, "warning", "run duration")]
+    assert anomaly_alerts() == [(DAY, "warning", "run duration")]
 
 
 def _took(day: date, seconds: int) -> None:
@@ -265,12 +274,12 @@ def _took(day: date, seconds: int) -> None:
 # ---- runs ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_re_run_that_finds_nothing_heals_and_one_that_finds_it_again_is_no_news(warehouse: Settings) -> None:
-    usual_weeks()
+def test_a_re_run_removes_findings_and_reports_none_twice(warehouse: Settings) -> None:
+    normal_weeks()
     judge(DAY, 20, 3)
     for run_id in ("run-1", "run-1", "run-2"):
         assert set(kinds(measure(DAY, run_id))) == {"volume_drop", "data_quality"}
-    assert len(told()) == 2
+    assert len(anomaly_alerts()) == 2
     (row,) = select("select run_id, observed from ops.anomalies where kind = 'volume_drop'")
     assert row == {"run_id": "run-2", "observed": 23}
 
@@ -280,15 +289,15 @@ def test_a_re_run_that_finds_nothing_heals_and_one_that_finds_it_again_is_no_new
     judge(DAY, 100)
     assert measure(DAY, "run-4") == []
     assert stored() == {}
-    assert len(told()) == 2
+    assert len(anomaly_alerts()) == 2
 
 
-def test_a_shop_that_goes_back_to_rows_judged_before_is_judged_by_those(warehouse: Settings) -> None:
-    usual_weeks()
+def test_rows_that_were_judged_before_keep_their_judgement(warehouse: Settings) -> None:
+    normal_weeks()
     judge(DAY, 100, fingerprint="good")
     judge(DAY, 5, 95, fingerprint="bad", is_refused=True)
     assert kinds(measure(DAY)) == {"data_quality": "critical"}
-    execute(  # landed, and not judged again
+    execute(  # landed and not judged again
         "insert into ops.loads (load_id, dataset, day, row_count, page_count, seconds, fingerprint) "
         "values ('twin', 'orders', %s, 100, 1, 0, 'good')",
         DAY,
@@ -298,11 +307,11 @@ def test_a_shop_that_goes_back_to_rows_judged_before_is_judged_by_those(warehous
     assert row["data_quality_score"] == 1
 
 
-def test_a_day_that_nobody_judged_has_no_anomalies(warehouse: Settings) -> None:
+def test_a_day_that_was_never_judged_has_no_anomalies(warehouse: Settings) -> None:
     assert measure(DAY) == []
 
 
-def test_an_anomaly_is_no_good_news_after_a_failure(warehouse: Settings) -> None:
+def test_an_anomaly_is_not_a_recovery(warehouse: Settings) -> None:
     judge(DAY, 0)
     down = ShopError("It is down", "Wait for it.")
     for _ in range(2):
@@ -312,18 +321,16 @@ def test_an_anomaly_is_no_good_news_after_a_failure(warehouse: Settings) -> None
     assert [row["kind"] for row in rows] == ["failure", "anomaly"]
 
 
-def test_what_goes_wrong_in_the_search_is_a_line_of_the_log(
-    warehouse: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_error_of_the_search_is_a_log_line(warehouse: Settings, caplog: pytest.LogCaptureFixture) -> None:
     judge(DAY, 0)
     measure(DAY)
     execute("alter table ops.anomalies rename to elsewhere")
     assert measure(DAY) == []
-    assert f"{DAY} of ecommerce_order_pipeline was not searched for anomalies: UndefinedTable" in caplog.text
+    assert f"{DAY} of ecommerce_order_pipeline could not be searched for anomalies: UndefinedTable" in caplog.text
 
 
-def test_the_metrics_of_a_run_say_what_was_rejected_expected_and_published(warehouse: Settings) -> None:
-    usual_weeks(weeks=4)
+def test_the_metrics_of_a_run_have_rejected_expected_and_published_rows(warehouse: Settings) -> None:
+    normal_weeks(weeks=4)
     judge(DAY - timedelta(weeks=5), 103)
     judge(DAY, 90, 10)
     _took(DAY, 60)
@@ -340,7 +347,7 @@ def test_the_metrics_of_a_run_say_what_was_rejected_expected_and_published(wareh
     assert rows == [{**expected, "rows_published": 91}, {**expected, "rows_published": 0}]
 
 
-def test_a_day_costs_its_own_weeks_and_not_the_history(warehouse: Settings) -> None:
+def test_the_cost_of_a_day_does_not_grow_with_the_history(warehouse: Settings) -> None:
     execute(
         """
         with days as (
@@ -368,7 +375,7 @@ def test_a_day_costs_its_own_weeks_and_not_the_history(warehouse: Settings) -> N
     assert after["rows"] - before["rows"] < 1000
 
 
-def test_a_warehouse_made_before_anomalies_takes_them_and_keeps_its_messages(warehouse: Settings) -> None:
+def test_a_warehouse_from_before_anomalies_is_migrated_with_its_messages(warehouse: Settings) -> None:
     execute("drop table ops.alerts cascade; drop table ops.anomalies")
     execute(
         """

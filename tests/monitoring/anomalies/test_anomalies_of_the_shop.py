@@ -1,4 +1,4 @@
-"""The simulated shop's story, told by its anomalies: DROP_DAY is found, HOLIDAY is explained, the rest is usual."""
+"""Anomalies of the simulated shop: DROP_DAY is found, HOLIDAY is explained, other days are normal."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,7 +9,7 @@ from cli import summary
 from local.demo_shop.shop_contract import Shop
 from local.demo_shop.simulated_shop import DROP_DAY, HOLIDAY, SimulatedShop
 from tests.laws.conftest import World, world
-from tests.monitoring.anomalies.judged_days import select, told
+from tests.monitoring.anomalies.judged_days import anomaly_alerts, select
 
 __all__ = ["world"]  # the fixture of a shop and its warehouse
 
@@ -34,7 +34,7 @@ def test_the_drop_is_found_and_the_holiday_is_explained(
         ("reviews", HOLIDAY, "volume_drop"): "info",
     }
     assert {kind for _, day, kind in found if day not in watched} == {"volume_history"}
-    assert [(day, what) for day, _, what in told() if what != "rating drop"] == [(DROP_DAY, "volume drop")]
+    assert [(day, what) for day, _, what in anomaly_alerts() if what != "rating drop"] == [(DROP_DAY, "volume drop")]
     (easter,) = select("select message from ops.anomalies where logical_date = %s and pipeline like 'ecom%%'", HOLIDAY)
     assert "Easter Sunday" in easter["message"]
 

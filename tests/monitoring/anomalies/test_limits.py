@@ -1,4 +1,4 @@
-"""The limits of anomalies: one place, a reason each, replaced by the environment, and refused before a run if wrong."""
+"""The anomaly limits: one place, a reason each, set by the environment, and refused before a run if invalid."""
 
 import re
 from datetime import date
@@ -15,7 +15,7 @@ from tests.monitoring.anomalies.judged_days import judge, kinds, measure
 DAY = date(2026, 6, 3)
 
 
-def test_each_limit_says_why() -> None:
+def test_each_limit_has_a_reason() -> None:
     assert [name for name, field in AnomalyLimits.model_fields.items() if not field.description] == []
 
 
@@ -24,7 +24,7 @@ def test_each_kind_has_a_remedy_and_a_row_in_the_documentation() -> None:
     check = schema.read_text().split("anomalies_kind_check check (kind in (")[1].split("))")[0]
     kinds = set(re.findall(r"'(\w+)'", check))
     rows = [line.split("|")[1] for line in text.read_text().splitlines() if line.startswith("| `")]
-    assert kinds - set(REMEDIES) == {"volume_history"}  # information: nobody is told
+    assert kinds - set(REMEDIES) == {"volume_history"}  # information, not reported
     assert set(re.findall(r"`(\w+)`", " ".join(rows))) == kinds
 
 
@@ -47,7 +47,7 @@ def test_the_environment_replaces_a_limit(warehouse: Settings, monkeypatch: pyte
         ("ANOMALY_QUALITY_CRITICAL", "0.96"),
     ],
 )
-def test_a_limit_that_is_not_usable_is_refused_before_the_run(
+def test_an_invalid_limit_is_refused_before_the_run(
     warehouse: Settings, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)

@@ -1,4 +1,4 @@
-"""Products whose rating dropped are named once, when it drops, and again only after they were well in between."""
+"""Rating drops: a product is named once when it drops, and again only after a recovery in between."""
 
 from datetime import date, timedelta
 
@@ -6,7 +6,7 @@ import pytest
 
 from monitoring.anomalies.rating_drops import PRODUCTS_NAMED
 from pipeline_settings import Settings
-from tests.monitoring.anomalies.judged_days import execute, judge, kinds, measure, select, stored, told
+from tests.monitoring.anomalies.judged_days import anomaly_alerts, execute, judge, kinds, measure, select, stored
 
 DAYS = [date(2026, 6, 1) + timedelta(number) for number in range(6)]
 REVIEWS = "customer_feedback_pipeline"
@@ -14,15 +14,15 @@ REVIEWS = "customer_feedback_pipeline"
 
 @pytest.fixture
 def product_metrics(warehouse: Settings) -> None:
-    """The mart's columns that matter here, to be filled with what it says of a day."""
+    """The columns of the mart that matter here, to be filled for a day."""
     execute(
         "create table marts.product_metrics (product_id text, prior_average numeric(6, 4), "
         "recent_average numeric(6, 4), rating_delta numeric(6, 4), is_rating_drop boolean)"
     )
 
 
-def published(day: date, *dropped: str) -> list[str]:
-    """Publish a day with these drops among its products, and measure it; returns the products that it newly names."""
+def publish(day: date, *dropped: str) -> list[str]:
+    """Publish a day with these drops among its products, and measure it; return the newly named products."""
     execute("truncate marts.product_metrics")
     for product in dropped:
         execute("insert into marts.product_metrics values (%s, 4.5, 3.25, -1.25, true)", product)
@@ -44,14 +44,14 @@ def named(day: date) -> list[str]:
 
 
 @pytest.mark.usefixtures("product_metrics")
-def test_a_product_is_named_when_it_drops_and_not_every_day() -> None:
-    assert published(DAYS[0]) == []
-    assert published(DAYS[1], "a", "b") == ["a", "b"]
-    assert published(DAYS[2], "a", "b", "c") == ["c"]
-    assert published(DAYS[3], "c") == []
-    assert published(DAYS[4], "a", "c") == ["a"]
+def test_a_product_is_named_only_when_it_drops() -> None:
+    assert publish(DAYS[0]) == []
+    assert publish(DAYS[1], "a", "b") == ["a", "b"]
+    assert publish(DAYS[2], "a", "b", "c") == ["c"]
+    assert publish(DAYS[3], "c") == []
+    assert publish(DAYS[4], "a", "c") == ["a"]
     assert stored()[DAYS[1], "rating_drop"] == "warning"
-    assert told() == [(day, "warning", "rating drop") for day in (DAYS[1], DAYS[2], DAYS[4])]
+    assert anomaly_alerts() == [(day, "warning", "rating drop") for day in (DAYS[1], DAYS[2], DAYS[4])]
     (row,) = select(
         "select message, observed from ops.anomalies where kind = 'rating_drop' and logical_date = %s", DAYS[1]
     )
@@ -60,26 +60,26 @@ def test_a_product_is_named_when_it_drops_and_not_every_day() -> None:
 
 
 @pytest.mark.usefixtures("product_metrics")
-def test_a_day_that_is_measured_again_names_the_same() -> None:
-    published(DAYS[0], "old")
-    assert published(DAYS[1], "old", "a") == ["a"]
+def test_measuring_a_day_again_names_the_same_products() -> None:
+    publish(DAYS[0], "old")
+    assert publish(DAYS[1], "old", "a") == ["a"]
     assert named(DAYS[1]) == ["a"]
-    assert published(DAYS[1], "old") == []  # corrected
+    assert publish(DAYS[1], "old") == []  # corrected
     assert (DAYS[1], "rating_drop") not in stored()
-    assert published(DAYS[1], "a") == ["a"]
-    assert published(DAYS[1], "old", "a") == ["a"]
+    assert publish(DAYS[1], "a") == ["a"]
+    assert publish(DAYS[1], "old", "a") == ["a"]
     assert select("select product_id, ended_on from ops.rating_drops order by 1") == [
         {"product_id": "a", "ended_on": None},
         {"product_id": "old", "ended_on": None},
     ]
-    assert len(told()) == 2
+    assert len(anomaly_alerts()) == 2
 
 
 @pytest.mark.usefixtures("product_metrics")
-def test_a_late_day_changes_nothing_of_what_its_time_said() -> None:
-    published(DAYS[1], "a")
-    published(DAYS[2], "a", "b")
-    assert named(DAYS[1]) == []  # the mart tells of a later day by now
+def test_a_late_day_does_not_change_later_findings() -> None:
+    publish(DAYS[1], "a")
+    publish(DAYS[2], "a", "b")
+    assert named(DAYS[1]) == []  # the mart has a later day by now
     assert named(DAYS[0]) == []
     assert {day for day, kind in stored() if kind == "rating_drop"} == {DAYS[1], DAYS[2]}
 
@@ -87,13 +87,13 @@ def test_a_late_day_changes_nothing_of_what_its_time_said() -> None:
 @pytest.mark.usefixtures("product_metrics")
 def test_many_products_and_long_names_are_one_short_message() -> None:
     products = ["x" * 1000, *(f"p{number:03}" for number in range(40))]
-    published(DAYS[0], *products)
+    publish(DAYS[0], *products)
     (row,) = select("select message, observed from ops.anomalies where kind = 'rating_drop'")
     assert row["observed"] == 41
     assert row["message"].endswith(f"and {41 - PRODUCTS_NAMED} more")
     assert len(row["message"]) < 600
 
 
-def test_nothing_is_named_before_the_mart_is_there(warehouse: Settings) -> None:
+def test_nothing_is_named_before_the_mart_exists(warehouse: Settings) -> None:
     judge(DAYS[0], 20, dataset="reviews")
     assert kinds(measure(DAYS[0], dataset="reviews")) == {"volume_history": "info"}

@@ -1,4 +1,4 @@
-"""Two shops whose answers are changed by one thing: the simulated one, and one of nested rows, numbers and offsets."""
+"""Two shops for changed answers: the simulated one, and one with nested rows, numbers and offsets."""
 
 import json
 import random
@@ -18,9 +18,9 @@ from monitoring.drift.profile import Profile, profile_of
 from pipeline_settings import PROJECT_ROOT
 
 Row = dict[str, Any]
-Change = Callable[[Row, int], Any]  # a row and its number, to what stands in its place
+Change = Callable[[Row, int], Any]  # maps a row and its number to its replacement
 
-GONE = object()  # in the place of a row that is not told
+GONE = object()  # marks a row to be left out
 
 DAYS = [date(2026, 3, 2) + timedelta(days=number) for number in range(8)]
 OURS = load_shop_config(PROJECT_ROOT / "ingestion" / "shop.toml")
@@ -54,7 +54,7 @@ WORDS = ("good", "late", "as expected", "would buy again", "broken", "très bien
 
 @cache
 def _nested(dataset: str, day: date) -> str:
-    """150 orders or 60 reviews of a day as JSON."""
+    """Return 150 orders or 60 reviews of a day as JSON."""
     draw = random.Random(f"{dataset} {day}")
     rows: list[Row] = []
     for number in range(150 if dataset == "orders" else 60):
@@ -87,7 +87,7 @@ def _simulated() -> SimulatedShop:
 
 
 def rows_of(shop: str, dataset: str, day: date) -> list[Any]:
-    """The rows that a shop tells of a day."""
+    """Return a shop's rows of a day."""
     if shop == "nested":
         rows: list[Any] = json.loads(_nested(dataset, day))
         return rows
@@ -95,7 +95,7 @@ def rows_of(shop: str, dataset: str, day: date) -> list[Any]:
 
 
 def profiled(shop: str, dataset: str, day: date, rows: Sequence[Any]) -> Profile:
-    """The profile of rows as they would land."""
+    """Return the profile of rows as they would land."""
     sample = RowSample()
     sample.add(parse_json(json.dumps(rows).encode()))
     return profile_of(sample.rows, OURS if shop == "simulated" else NESTED, dataset, day)
@@ -103,12 +103,12 @@ def profiled(shop: str, dataset: str, day: date, rows: Sequence[Any]) -> Profile
 
 @cache
 def history(shop: str, dataset: str) -> tuple[Profile, ...]:
-    """The profiles of a week, the newest first."""
+    """Return the profiles of a week, the newest first."""
     return tuple(profiled(shop, dataset, day, rows_of(shop, dataset, day)) for day in reversed(DAYS[:-1]))
 
 
 def differences(shop: str, dataset: str, change: Change | None = None, *, days: int = 7) -> list[Difference]:
-    """How the eighth day differs when each row is changed, from so many days before."""
+    """Return the differences of the eighth day, with each row changed, from the given number of days before."""
     day = DAYS[-1]
     rows = rows_of(shop, dataset, day)
     if change:

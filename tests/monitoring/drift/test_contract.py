@@ -1,4 +1,4 @@
-"""What breaks a contract and what does not: a shop's answers changed by one thing each, beside a week before."""
+"""Breaking and harmless differences: a shop's answers, each with one change, compared with the week before."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from tests.laws.test_olist import OLIST
 from tests.monitoring.drift.contract_shops import GONE, NESTED, OURS, Change, Row, differences
 
 SHOPS = ("simulated", "nested")
-# The key of each field in the rows of the two shops: the last step of its path.
+# The key of each field in the rows of the shops: the last step of its path.
 KEYS = {"nested": {"order_id": "id", "customer_id": "customer", "order_date": "created_at"}}
 
 
@@ -45,7 +45,7 @@ def change(field: str, to: Callable[[Any], Any], every: int = 1) -> Callable[[st
 
 
 def key_of(field: str, to: Callable[[Row, str], Row], every: int = 1) -> Callable[[str], Change]:
-    """Change what stands around a field's key."""
+    """Change the surroundings of a field's key."""
 
     def for_shop(shop: str) -> Change:
         def changed(row: Row, number: int) -> Row:
@@ -227,7 +227,7 @@ HARMLESS = {
     "ratings a little higher": ("reviews", change("rating", lambda v: min(5, int(number(v)) + 1), 6)),
     "one status of all": ("orders", change("status", lambda v: v if v in ("paid", "delivered") else "shipped")),
     "more cancelled": ("orders", change("status", lambda _: "cancelled", 5)),
-    "a refund that we know": ("orders", change("status", lambda _: "refunded", 12)),
+    "a known refund status": ("orders", change("status", lambda _: "refunded", 12)),
     "one amount too many": ("orders", change("total_amount", lambda _: "abc", 140)),
     "one large amount": ("orders", change("total_amount", lambda _: 99000, 149)),
     "a key doubled": ("orders", row(lambda row, _: {**row, "id2": 1, "status_text": "x"})),
@@ -275,23 +275,23 @@ def breaking(shop: str, dataset: str, changed: Change) -> list[str]:
 
 @pytest.mark.parametrize("shop", OF_BOTH)
 @pytest.mark.parametrize("name", BREAKING)
-def test_what_breaks_a_contract(name: str, shop: str) -> None:
+def test_breaking_changes(name: str, shop: str) -> None:
     dataset, changed = BREAKING[name]
     assert breaking(shop, dataset, changed(shop))
 
 
 @pytest.mark.parametrize("name", OF_THE_NESTED)
-def test_what_breaks_a_contract_of_nested_rows(name: str) -> None:
+def test_breaking_changes_of_nested_rows(name: str) -> None:
     dataset, changed = OF_THE_NESTED[name]
     assert breaking("nested", dataset, changed("nested"))
 
 
 @pytest.mark.parametrize("name", ITEMS_BREAK)
-def test_what_breaks_a_contract_of_items(name: str) -> None:
+def test_breaking_changes_of_items(name: str) -> None:
     assert breaking("simulated", "orders", ITEMS_BREAK[name]("simulated"))
 
 
-def test_items_may_be_written_as_text_and_few_may_have_no_product() -> None:
+def test_items_may_be_text_and_a_few_may_lack_a_product() -> None:
     as_text = change("items", json.dumps)
     assert [str(one) for one in differences("simulated", "orders", as_text("simulated")) if one.is_breaking] == []
     few = change("items", lambda v: [{**one, "product_id": None} for one in v] if isinstance(v, list) else v, 50)
@@ -300,13 +300,13 @@ def test_items_may_be_written_as_text_and_few_may_have_no_product() -> None:
 
 @pytest.mark.parametrize("shop", OF_BOTH)
 @pytest.mark.parametrize("name", HARMLESS)
-def test_what_is_harmless(name: str, shop: str) -> None:
+def test_harmless_changes(name: str, shop: str) -> None:
     dataset, changed = HARMLESS[name]
     assert breaking(shop, dataset, changed(shop)) == []
 
 
 @pytest.mark.parametrize("name", HARMLESS_OF_THE_NESTED)
-def test_what_is_harmless_of_nested_rows(name: str) -> None:
+def test_harmless_changes_of_nested_rows(name: str) -> None:
     dataset, changed = HARMLESS_OF_THE_NESTED[name]
     assert breaking("nested", dataset, changed("nested")) == []
 
@@ -319,7 +319,7 @@ def test_dates_may_become_more_exact(name: str) -> None:
     assert [str(one) for one in found if one.is_breaking] == []
 
 
-def test_summer_time_moves_no_time_zone() -> None:
+def test_summer_time_is_not_another_time_zone() -> None:
     berlin = NESTED.model_copy(update={"time_zone": "Europe/Berlin"})
 
     def profile(day: date, offset: str) -> Profile:
@@ -335,7 +335,7 @@ def test_summer_time_moves_no_time_zone() -> None:
 
 @pytest.mark.parametrize("shop", OF_BOTH)
 @pytest.mark.parametrize("days", [1, 2, 3])
-def test_a_short_history_tells_much_already(shop: str, days: int) -> None:
+def test_a_short_history_is_enough_for_many_differences(shop: str, days: int) -> None:
     for name in ("amount renamed", "status in capitals", "amount in cents", "date with slashes", "customer a list"):
         dataset, changed = BREAKING[name]
         found = differences(shop, dataset, changed(shop), days=days)
@@ -345,11 +345,11 @@ def test_a_short_history_tells_much_already(shop: str, days: int) -> None:
 
 
 @pytest.mark.parametrize("shop", OF_BOTH)
-def test_without_a_history_the_declaration_is_what_is_expected(shop: str) -> None:
+def test_without_a_history_the_declaration_is_the_contract(shop: str) -> None:
     for name in ("amount renamed", "date with slashes", "customer a list", "amount with a comma", "rating to 100"):
         dataset, changed = BREAKING[name]
         assert [one for one in differences(shop, dataset, changed(shop), days=0) if one.is_breaking], name
-    for name in ("status in capitals", "customer with a prefix", "a new object"):  # nobody has said what is usual
+    for name in ("status in capitals", "customer with a prefix", "a new object"):  # there is no baseline
         dataset, changed = (BREAKING | HARMLESS)[name]
         assert differences(shop, dataset, changed(shop), days=0) == []
     assert differences(shop, "orders", days=0) == differences(shop, "reviews", days=0) == []
@@ -362,16 +362,16 @@ def test_a_difference_names_its_likely_cause() -> None:
         "total_amount", "missing", True, "totalAmount", False,
     )  # fmt: skip
     assert lost.share > 0.98
-    assert "new field totalAmount since: is it total_amount?" in lost.hint
-    told = {name: str(differences("nested", BREAKING[name][0], BREAKING[name][1]("nested"))[0]) for name in BREAKING}
-    assert "minor_units = 100" in told["amount in cents"]
-    assert "decimal comma 100%, expected number 100%" in told["amount with a comma"]
-    assert "new field amounts.total_amount since" in told["amount one level deeper"]
-    assert "non_revenue_statuses" in told["a refund in other words"]
-    assert "keys of shop.toml can name a place within it" in told["status an object"]
+    assert "new field totalAmount: is it total_amount?" in lost.hint
+    texts = {name: str(differences("nested", BREAKING[name][0], BREAKING[name][1]("nested"))[0]) for name in BREAKING}
+    assert "minor_units = 100" in texts["amount in cents"]
+    assert "decimal comma 100%, expected number 100%" in texts["amount with a comma"]
+    assert "new field amounts.total_amount: is it" in texts["amount one level deeper"]
+    assert "non_revenue_statuses" in texts["a refund in other words"]
+    assert "keys of shop.toml can name a path within it" in texts["status an object"]
 
 
-def test_a_new_rare_status_is_told_and_breaks_nothing() -> None:
+def test_a_new_rare_status_is_reported_as_harmless() -> None:
     (found,) = differences("nested", "orders", lambda row, number: {**row, "status": "held"} if number == 7 else row)
     assert (found.kind, found.is_breaking) == ("new_value", False)
     assert "'held' in 0.7%" in str(found)
@@ -391,25 +391,25 @@ def test_no_false_alarm_in_sixty_days_of_the_simulated_shop() -> None:
         alarms = {
             (day, str(one))
             for dataset in ("orders", "reviews")
-            for day, found in told_day_by_day(shop, dataset, days_between(date(2026, 2, 20), date(2026, 4, 20)))
+            for day, found in differences_by_day(shop, dataset, days_between(date(2026, 2, 20), date(2026, 4, 20)))
             for one in found
             if one.is_breaking
         }
         assert {day for day, _ in alarms} <= {REFUSED_DAY}, alarms
-        assert any("decimal comma" in told for _, told in alarms)
+        assert any("decimal comma" in text for _, text in alarms)
 
 
-@pytest.mark.skipif(not OLIST.exists(), reason="the Olist sample is not beside this checkout")
+@pytest.mark.skipif(not OLIST.exists(), reason="the Olist sample is missing")
 def test_no_false_alarm_in_days_of_a_real_shop() -> None:
     shop, config = CsvShop(OLIST), load_shop_config(Path(test_olist.__file__).with_name("olist_shop.toml"))
     for dataset in ("orders", "reviews"):
         days = days_between(date(2017, 10, 1), date(2017, 12, 31))
-        told = told_day_by_day(shop, dataset, days, config)
-        alarms = [(day, str(one)) for day, found in told for one in found if one.is_breaking]
+        by_day = differences_by_day(shop, dataset, days, config)
+        alarms = [(day, str(one)) for day, found in by_day for one in found if one.is_breaking]
         assert alarms == [], dataset
 
 
-def test_what_is_sampled_does_not_depend_on_pages() -> None:
+def test_the_sample_does_not_depend_on_pages() -> None:
     whole, paged = RowSample(), RowSample()
     whole.add(range(5_000))
     for start in range(0, 5_000, 77):
@@ -425,8 +425,8 @@ def test_chance_is_the_tail_of_a_binomial() -> None:
     assert at_least(0, 10, 0.5) == pytest.approx(1)
 
 
-def told_day_by_day(shop: Any, dataset: str, days: list[date], config: ShopConfig = OURS) -> Any:
-    """Each day's differences from the 28 days before it, as far as those broke nothing."""
+def differences_by_day(shop: Any, dataset: str, days: list[date], config: ShopConfig = OURS) -> Any:
+    """Yield each day's differences from the 28 unbroken days before it."""
     history: list[Any] = []
     for each in days:
         rows = [parse_json(row) for row in shop.rows(dataset, each)]

@@ -1,4 +1,4 @@
-"""Lineage of runs and steps: OpenLineage's events, to a file and over HTTP, and never in a run's way."""
+"""Lineage of runs and steps: OpenLineage events, to a file and over HTTP, without breaking a run."""
 
 import json
 import logging
@@ -43,7 +43,7 @@ def events_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return file
 
 
-def told(file: Path) -> list[dict[str, Any]]:
+def events_in(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
@@ -53,14 +53,14 @@ def landed() -> DatasetsUsed:
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What our own code said."""
+    """Return the log lines of monitoring."""
     return [record.getMessage() for record in caplog.records if record.name.startswith("monitoring")]
 
 
-def test_a_step_tells_its_run_its_day_and_its_datasets(events_file: Path) -> None:
+def test_a_step_reports_its_run_its_day_and_its_datasets(events_file: Path) -> None:
     with lineage.run("daybreak.run", [DAY], []), lineage.step([ORDERS], "extract_load", [DAY], landed):
         pass
-    run, start, end, run_end = told(events_file)
+    run, start, end, run_end = events_in(events_file)
     assert [event["eventType"] for event in (run, start, end, run_end)] == ["START", "START", "COMPLETE", "COMPLETE"]
     assert end["job"] | {"facets": {}} == {
         "namespace": "daybreak",
@@ -81,27 +81,27 @@ def test_a_step_tells_its_run_its_day_and_its_datasets(events_file: Path) -> Non
     assert [(read["namespace"], read["name"]) for read in end["inputs"]] == [("https://shop.example", "api/v1/orders")]
 
 
-def test_a_refusal_fails_with_its_checks_and_the_line_that_people_read(events_file: Path) -> None:
+def test_a_refusal_fails_with_its_checks_and_its_message(events_file: Path) -> None:
     checks = [Check("amount_negative", False, "47"), Check("bad_rate", False, "0.1175", "<= 0.05")]
     judged = DatasetsUsed([DatasetUse("raw.orders", rows=400, checks=checks)])
     with pytest.raises(GateRefusedError), lineage.step([ORDERS], "gate", [DAY], lambda: judged):
         raise GateRefusedError("47 of 400 orders are bad", "Readers keep the day")
-    failed = told(events_file)[-1]
+    failed = events_in(events_file)[-1]
     assert failed["eventType"] == "FAIL"
     assert failed["run"]["facets"]["errorMessage"]["message"] == "47 of 400 orders are bad. Readers keep the day"
     facets = failed["inputs"][0]["inputFacets"]
     assert facets["dataQualityMetrics"]["rowCount"] == 400
-    told_checks = facets["dataQualityAssertions"]["assertions"]
-    assert [(check["assertion"], check["success"], check["actual"]) for check in told_checks] == [
+    assertions = facets["dataQualityAssertions"]["assertions"]
+    assert [(check["assertion"], check["success"], check["actual"]) for check in assertions] == [
         ("amount_negative", False, "47"),
         ("bad_rate", False, "0.1175"),
     ]
 
 
-def test_a_foreign_error_is_told_without_its_text(events_file: Path) -> None:
+def test_a_foreign_error_is_reported_without_its_text(events_file: Path) -> None:
     with pytest.raises(ValueError), lineage.step([ORDERS], "gate", [DAY], DatasetsUsed):
         raise ValueError("Failing row contains (Awful kettle, password=s3cret)")
-    assert told(events_file)[-1]["run"]["facets"]["errorMessage"]["message"] == "ValueError"
+    assert events_in(events_file)[-1]["run"]["facets"]["errorMessage"]["message"] == "ValueError"
     assert "s3cret" not in events_file.read_text()
 
 
@@ -110,19 +110,21 @@ def test_an_interrupted_run_is_aborted_and_one_with_errors_failed(events_file: P
         raise KeyboardInterrupt
     with lineage.run("daybreak.run", [DAY], [GateRefusedError("Too many")]):
         pass
-    assert [event["eventType"] for event in told(events_file)] == ["START", "ABORT", "START", "FAIL"]
+    assert [event["eventType"] for event in events_in(events_file)] == ["START", "ABORT", "START", "FAIL"]
 
 
-def test_each_pipeline_of_a_step_has_a_run_of_its_own_with_its_own_datasets(events_file: Path) -> None:
+def test_each_pipeline_of_a_step_has_a_separate_run_with_its_datasets(events_file: Path) -> None:
     used = DatasetsUsed(writes=[DatasetUse("marts.fct_orders", pipeline=ORDERS, rows=2)])
     with lineage.step([ORDERS, REVIEWS], "publish", [DAY], lambda: used):
         assert lineage.parent_of(REVIEWS) is not None
-    ends = {event["job"]["name"]: event["outputs"] for event in told(events_file) if event["eventType"] == "COMPLETE"}
+    ends = {
+        event["job"]["name"]: event["outputs"] for event in events_in(events_file) if event["eventType"] == "COMPLETE"
+    }
     assert [output["name"] for output in ends[f"daybreak.{ORDERS}.publish"]] == ["shop.marts.fct_orders"]
     assert not ends[f"daybreak.{REVIEWS}.publish"]
 
 
-def test_who_started_us_is_the_parent(events_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_calling_program_is_the_parent(events_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task, dag = "0197a000-0000-7000-8000-000000000001", "0197a000-0000-7000-8000-000000000002"
     monkeypatch.setenv("OPENLINEAGE_PARENT_ID", f"cron/nightly/{task}")
     with lineage.run("daybreak.run", [DAY], []):
@@ -130,7 +132,7 @@ def test_who_started_us_is_the_parent(events_file: Path, monkeypatch: pytest.Mon
     airflow = lineage.child_of(lambda: [f"airflow/dag/{dag}", f"airflow/dag.task/{task}"])
     with airflow, lineage.step([ORDERS], "gate", [DAY], DatasetsUsed):
         pass
-    by_cron, by_airflow = told(events_file)[0], told(events_file)[-1]
+    by_cron, by_airflow = events_in(events_file)[0], events_in(events_file)[-1]
     assert by_cron["run"]["facets"]["parent"]["job"] == {"namespace": "cron", "name": "nightly", "facets": {}}
     assert by_airflow["run"]["facets"]["parent"]["run"]["runId"] == task
     assert by_airflow["run"]["facets"]["parent"]["root"]["run"]["runId"] == dag
@@ -149,7 +151,7 @@ def test_events_are_posted_to_a_server(httpserver: HTTPServer, monkeypatch: pyte
     assert {request.headers["Authorization"] for request in requests} == {"Bearer s3cret"}
 
 
-FOR_EVER_SECONDS = 15  # of one answer; a run that waited for it would take as long
+FOR_EVER_SECONDS = 15  # of one answer: a run that waited for it would take that long
 
 
 @pytest.mark.parametrize("is_slow", [True, False])
@@ -177,7 +179,7 @@ def test_a_server_that_is_down_or_slow_costs_bounded_seconds_and_one_line(
     assert line.startswith("42 of 42 lineage events did not arrive")
 
 
-def test_a_configuration_that_is_not_usable_is_one_line(
+def test_an_invalid_configuration_is_one_line(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("OPENLINEAGE_CONFIG", str(tmp_path / "missing.yml"))
@@ -186,10 +188,10 @@ def test_a_configuration_that_is_not_usable_is_one_line(
             with lineage.step([ORDERS], "gate", [DAY], DatasetsUsed):
                 pass
     (line,) = lines(caplog)
-    assert "configuration is not usable" in line
+    assert "configuration is invalid" in line
 
 
-def test_without_a_receiver_nothing_of_openlineage_is_imported() -> None:
+def test_without_a_receiver_openlineage_is_not_imported() -> None:
     code = (
         "import sys, datetime; import orchestration.day_run, orchestration.steps; from monitoring import lineage\n"
         "with lineage.run('daybreak.run', [datetime.date(2026, 3, 1)], []): pass\n"

@@ -1,4 +1,4 @@
-"""A page as a reader gets it: its tables by caption, its lists by label, its text."""
+"""A page parsed for tests: its tables by caption, its lists by label, its text."""
 
 from html.parser import HTMLParser
 
@@ -6,7 +6,7 @@ VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 
 class Page(HTMLParser):
-    """The tables of a page by caption, as rows of texts; every tag, and every text."""
+    """The tables of a page by caption, as rows of texts; all tags and all texts."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -53,18 +53,18 @@ class Page(HTMLParser):
             self._titles[-1] += data
 
     def table(self, caption: str) -> list[list[str]]:
-        """The rows, without the head, of the one table whose caption begins so."""
+        """Return the rows, without the head, of the one table whose caption starts with this text."""
         (found,) = [rows for name, rows in self.tables.items() if name.startswith(caption)]
         return found[1:]
 
     def lists(self, label: str) -> list[list[str]]:
-        """The items of each list whose label begins so."""
+        """Return the items of each list whose label starts with this text."""
         return [items for name, items in self._lists if name.startswith(label)]
 
     def cells(self) -> list[str]:
-        """Day and state of each cell of the calendars."""
+        """Return day and state of each cell of the calendars."""
         return [str(attrs["title"]) for tag, attrs in self.tags if tag in ("a", "span") and "title" in attrs]
 
     def text_of_titles(self) -> list[str]:
-        """What is told over each mark of a picture."""
+        """Return the tooltips of the charts."""
         return self._titles

@@ -1,4 +1,4 @@
-"""What the tests of the report tell: five days of orders, one of each state, as the tables hold them."""
+"""The history for the tests of the report: five days of orders, one of each state."""
 
 import re
 from datetime import date, timedelta
@@ -20,7 +20,7 @@ def execute(query: str, *rows: tuple[object, ...]) -> None:
 
 
 def judged(load_id: str, dataset: str, day: date, accepted: int, rejected: int, decision: str = "passed") -> None:
-    """A load with two identical copies, and the gate's decision on it."""
+    """Insert a load with two identical copies, and the gate's decision on it."""
     rows = accepted + rejected + 2
     execute(
         "insert into ops.loads (load_id, dataset, day, row_count, page_count, seconds, fingerprint)"
@@ -40,7 +40,7 @@ def ledger(dataset: str, day: date, admitted: str, published: str | None) -> Non
 
 
 def create_marts() -> None:
-    """The views as their contracts declare them: a column that is renamed there is missed here."""
+    """Create the marts by their contracts, so that a renamed column fails here."""
     for mart, folder in CONTRACTS.items():
         contract = (PROJECT_ROOT / f"dbt_project/models/marts/{folder}/{mart}.yml").read_text()
         columns = re.findall(r"- name: (\w+)\n\s+data_type: (.+)", contract)
@@ -56,7 +56,7 @@ def step(name: str, day: date, status: str, records: int | None, seconds: float,
 
 
 def create_history() -> None:
-    """Five days of orders, one of each state; reviews that stand still since the first day."""
+    """Insert five days of orders, one of each state, and reviews of the first day only."""
     judged("o1", "orders", FIRST, 1200, 5)
     ledger("orders", FIRST, "o1", "o1")
     judged("o2", "orders", FIRST + timedelta(1), 95, 5)
@@ -101,7 +101,7 @@ def create_history() -> None:
         "insert into ops.anomalies (pipeline, logical_date, kind, severity, message, run_id)"
         " values (%s, %s, %s, %s, %s, 'r')",
         (ORDERS, FIRST, "volume_drop", "critical", "1205 orders where 5000 were expected"),
-        (ORDERS, FIRST, "volume_history", "info", "Not told on the front page"),
+        (ORDERS, FIRST, "volume_history", "info", "Not on the front page"),
     )
     create_marts()
     execute("insert into marts.daily_sales values (%s, 3, 2, 1234567.50, 4.50)", (FIRST,))
@@ -120,7 +120,7 @@ def create_history() -> None:
 
 
 def create_long_history(days: int) -> None:
-    """So many days of orders and reviews, each with two loads, all steps of a run, its metrics and a message."""
+    """Insert days of orders and reviews, each with two loads, all steps of a run, its metrics and a message."""
     execute(LONG_HISTORY, (days,))
     create_marts()
 

@@ -1,4 +1,4 @@
-"""The report: its figures are the tables', whatever they hold is inert, and it works before anything is there."""
+"""The report: correct figures, inert contents, and pages for an empty warehouse."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from tests.monitoring.report.report_history import (
 
 @pytest.fixture(autouse=True)
 def state(warehouse: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A state directory of this test's own."""
+    """A private state directory."""
     monkeypatch.setenv("DAYBREAK_HOME", str(tmp_path))
     settings.cache_clear()
     return tmp_path
@@ -39,41 +39,41 @@ def report(page: str = "index.html") -> Page:
 
 @pytest.fixture
 def history(warehouse: Settings) -> None:
-    """Five days of orders, one of each state; reviews that stand still since the first day."""
+    """Five days of orders, one of each state; reviews of the first day only."""
     create_history()
 
 
 def test_an_empty_warehouse_has_a_report(warehouse: Settings) -> None:
     page = report()
-    assert "Nothing is published yet" in page.text
+    assert "Nothing published yet" in page.text
     assert page.tables == {}
 
 
 def test_a_warehouse_without_schemas_has_a_report(warehouse: Settings) -> None:
     execute("drop schema ops cascade")
     execute("drop schema marts cascade")
-    assert "Nothing is published yet" in report().text
+    assert "Nothing published yet" in report().text
 
 
 def test_each_day_has_its_state(history: None) -> None:
     days = [FIRST + timedelta(number) for number in range(5)]
     states = ["published, volume drop", "published, newer load refused, loaded again", "waiting", "missing", "refused"]
     reviews = ["published", "missing", "missing", "missing", "missing"]
-    told = [f"{day}: {state}" for day, state in zip(days * 2, states + reviews, strict=True)]
-    assert sorted(report().cells()) == sorted(told)
+    expected = [f"{day}: {state}" for day, state in zip(days * 2, states + reviews, strict=True)]
+    assert sorted(report().cells()) == sorted(expected)
 
 
-def test_what_needs_somebody_stands_first(history: None) -> None:
+def test_incidents_come_first(history: None) -> None:
     page = report()
-    assert page.text.index("1 to see to") < page.text.index("What readers see")
+    assert page.text.index("1 to fix") < page.text.index("What readers see")
     assert f"was refused, 2 times since {date.today()}: 5 of 12 are bad {EVIL}. Call the shop." in page.text
     assert "1205 orders where 5000 were expected" in page.text
-    assert "Not told on the front page" not in page.text
+    assert "Not on the front page" not in page.text
 
 
 def test_figures_are_those_of_the_tables(history: None) -> None:
     page = report()
-    assert page.table("orders, as the newest load") == [
+    assert page.table("orders, from the newest load") == [
         ["missing_order_id", "12", "", "4", str(LAST)],
         ["amount_negative", "8", "", "4", str(LAST)],
     ]
@@ -111,7 +111,7 @@ def test_a_day_has_its_page(history: None) -> None:
     assert f"It is bad: {EVIL}" in report(f"days/{LAST}.html").text
 
 
-def test_bars_are_as_high_as_their_figures(history: None) -> None:
+def test_bars_have_the_height_of_their_figures(history: None) -> None:
     page = report()
     plots = page.text_of_titles()
     assert f"{FIRST}: accepted 1,200, rejected 5, expected 1,234.50" in plots
@@ -120,7 +120,7 @@ def test_bars_are_as_high_as_their_figures(history: None) -> None:
 
 
 @pytest.mark.fault(14)
-def test_nothing_in_the_pages_acts_or_loads(history: None) -> None:
+def test_the_pages_have_no_scripts_and_load_nothing(history: None) -> None:
     folder = write_report(DATASETS).parent
     pages = sorted(folder.rglob("*.html"))
     assert {page.name for page in pages} >= {"index.html", "days.html", f"{LAST}.html"}
@@ -135,7 +135,7 @@ def test_nothing_in_the_pages_acts_or_loads(history: None) -> None:
     assert "url(" not in (folder / "report.css").read_text()
 
 
-def test_every_link_leads_somewhere(history: None, state: Path) -> None:
+def test_every_link_has_a_target(history: None, state: Path) -> None:
     for site in ("gx/docs/index.html", "docs/static_index.html", "gx/docs/validations/orders/orders_x_o2/t/b.html"):
         (state / site).parent.mkdir(parents=True, exist_ok=True)
         (state / site).touch()
@@ -147,7 +147,7 @@ def test_every_link_leads_somewhere(history: None, state: Path) -> None:
             assert (file.parent / path).resolve().is_file() if path else fragment in ids, f"{file.name}: {link}"
 
 
-def test_tables_can_be_read_aloud(history: None) -> None:
+def test_tables_are_accessible_to_screen_readers(history: None) -> None:
     page = report()
     tags = [tag for tag, _ in page.tags]
     assert tags.count("caption") == tags.count("table")
@@ -186,7 +186,7 @@ def test_a_day_on_which_nothing_landed_is_missing(history: None) -> None:
     assert f"{LAST + timedelta(1)}: missing" in report().cells()
 
 
-def test_the_command_prints_where_the_page_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_prints_the_path_of_the_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBREAK_HOME", str(home))
     settings.cache_clear()
     result = CliRunner().invoke(app, ["report"])
@@ -194,13 +194,13 @@ def test_the_command_prints_where_the_page_is(home: Path, monkeypatch: pytest.Mo
     assert Path(result.stdout.strip()) == settings().daybreak_home.resolve() / "report" / "index.html"
 
 
-def test_a_page_that_cannot_be_written_is_said(warehouse: Settings, state: Path) -> None:
+def test_a_page_that_cannot_be_written_is_an_error(warehouse: Settings, state: Path) -> None:
     (state / "report").touch()
     with pytest.raises(ConfigurationError, match="cannot be written"):
         write_report(DATASETS)
 
 
-def test_a_warehouse_that_cannot_be_reached_is_said(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_warehouse_is_an_error(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPORT", "9")
     settings.cache_clear()
     with pytest.raises(WarehouseError):

@@ -1,4 +1,4 @@
-"""The report in a real browser: nothing leaves this machine, nothing is complained about, everybody can use it."""
+"""The report in a real browser: no foreign requests, no errors in the console, and accessible pages."""
 
 import shutil
 import sys
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-# As root there is no sandbox to be had; the rest keeps the browser from calling home.
+# As root there is no sandbox; the other options keep the browser from calling home.
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-DBT_ICONS = ("getIcon", "favicon.ico")  # dbt's page asks for its icons before it knows their names
+DBT_ICONS = ("getIcon", "favicon.ico")  # dbt's page requests its icons before it knows their names
 SIZES = {"desktop": (1280, 900, "light"), "phone": (390, 844, "dark")}
 
 pytestmark = [
@@ -47,7 +47,7 @@ def browser() -> "Iterator[Browser]":
 
 @pytest.fixture
 def folder(warehouse: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A report of five days, with dbt docs and Data Docs that are only there."""
+    """A report of five days, with empty dbt docs and Data Docs."""
     monkeypatch.setenv("DAYBREAK_HOME", str(tmp_path))
     settings.cache_clear()
     for site in ("gx/docs/index.html", "docs/static_index.html"):
@@ -59,7 +59,7 @@ def folder(warehouse: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 @pytest.fixture(params=SIZES)
 def page(browser: "Browser", request: pytest.FixtureRequest) -> "Iterator[Page]":
-    """A page that remembers what it complained about and what it asked for, and fails the test for either."""
+    """A page that collects console messages, errors and foreign requests, and fails the test for any."""
     width, height, scheme = SIZES[request.param]
     opened = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     complaints: list[str] = []
@@ -76,7 +76,7 @@ def is_here(url: str) -> bool:
 
 
 @pytest.mark.parametrize("name", ["index.html", f"days/{FIRST + timedelta(1)}.html", f"days/{LAST}.html", "days.html"])
-def test_a_page_can_be_used_by_everybody(folder: Path, page: "Page", name: str) -> None:
+def test_pages_are_accessible(folder: Path, page: "Page", name: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     page.goto((folder / name).as_uri())
@@ -86,7 +86,7 @@ def test_a_page_can_be_used_by_everybody(folder: Path, page: "Page", name: str) 
     assert page.evaluate("getComputedStyle(document.body).fontSize") == "16px", "the stylesheet is not applied"
 
 
-def test_the_keyboard_leads_from_a_day_to_its_page_and_back(folder: Path, page: "Page") -> None:
+def test_the_keyboard_opens_a_day_and_returns(folder: Path, page: "Page") -> None:
     page.goto((folder / "index.html").as_uri())
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
@@ -100,7 +100,7 @@ def test_the_keyboard_leads_from_a_day_to_its_page_and_back(folder: Path, page: 
     page.wait_for_url("**/index.html")
 
 
-def test_figures_are_seen_as_the_tables_have_them(folder: Path, page: "Page") -> None:
+def test_figures_are_visible(folder: Path, page: "Page") -> None:
     page.goto((folder / "index.html").as_uri())
     flow = page.get_by_role("list", name=f"{ORDERS} {LAST}")
     assert flow.get_by_text("7 accepted").is_visible()
@@ -117,10 +117,10 @@ def test_figures_are_seen_as_the_tables_have_them(folder: Path, page: "Page") ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["desktop"], indirect=True)
-def test_the_way_to_data_docs_and_lineage(
+def test_data_docs_and_lineage_are_reachable(
     warehouse: Settings, cache: object, page: "Page", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Two real days, served as `daybreak report --serve` does: the validation of a load, and a mart's lineage."""
+    """Two real days, served by `daybreak report --serve`: the validation of a load, and a mart's lineage."""
     monkeypatch.setenv("DAYBREAK_HOME", str(tmp_path))
     with ShopServer(SimulatedShop()) as shop:
         monkeypatch.setenv("SHOP_API_URL", shop.url)

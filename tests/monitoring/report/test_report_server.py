@@ -1,4 +1,4 @@
-"""`daybreak report --serve`: the report and what stands beside it, for this machine alone."""
+"""`daybreak report --serve`: serves the report, dbt docs and Data Docs, to this machine alone."""
 
 import http.client
 import os
@@ -67,7 +67,7 @@ def test_the_three_sites_are_served(server: ReportServer, path: str) -> None:
         "/.",
     ],
 )
-def test_nothing_else_of_the_state_is_served(server: ReportServer, path: str) -> None:
+def test_no_other_files_are_served(server: ReportServer, path: str) -> None:
     status, text = get(server, path)
     assert status in (301, 404)
     assert "secret" not in text
@@ -78,21 +78,21 @@ def test_the_root_leads_to_the_report(server: ReportServer) -> None:
     assert get(server, "/")[0] == 302
 
 
-def test_another_name_for_this_machine_is_not_answered(server: ReportServer) -> None:
+def test_other_host_names_are_refused(server: ReportServer) -> None:
     assert get(server, "/report/index.html", host="shop.example")[0] == 421
 
 
-def test_it_listens_on_this_machine_alone(server: ReportServer) -> None:
+def test_it_listens_on_localhost_only(server: ReportServer) -> None:
     assert server.server_address[0] == "127.0.0.1"
 
 
-def test_a_port_that_is_taken_is_said(server: ReportServer, tmp_path: Path) -> None:
+def test_a_taken_port_is_an_error(server: ReportServer, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--port"):
         ReportServer(tmp_path, server.server_port)
 
 
 def test_the_command_serves_until_it_is_interrupted(warehouse: Settings) -> None:
-    # a background job of a shell hands down that it ignores Ctrl-C
+    # background jobs of a shell inherit that Ctrl-C is ignored
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from cli.main import app; "
     command = [sys.executable, "-c", code + "app(['report', '--serve', '--port', '0'])"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:

@@ -1,4 +1,4 @@
-"""The progress of a build in the warehouse: of this attempt, and known to be dead when it was killed."""
+"""The progress of a build in the warehouse: of the current attempt, and over once it was killed."""
 
 import pytest
 
@@ -17,11 +17,11 @@ def progress(run_id: str = "night") -> Progress:
         return read_progress(connection, "orders", run_id)
 
 
-def test_nothing_is_known_before_the_first_build(warehouse: Settings) -> None:
+def test_there_is_no_progress_before_the_first_build(warehouse: Settings) -> None:
     assert progress() == Progress({}, is_running=False)
 
 
-def test_a_build_at_work_is_running_and_over_at_its_end(warehouse: Settings) -> None:
+def test_a_build_is_running_until_its_end(warehouse: Settings) -> None:
     with progress_of("orders", "night") as writer:
         assert progress().is_running
         writer.record(MODEL, NodeResult("success"))
@@ -32,7 +32,7 @@ def test_a_build_at_work_is_running_and_over_at_its_end(warehouse: Settings) -> 
     assert progress("another night") == Progress({}, is_running=False)
 
 
-def test_nodes_are_known_while_the_build_runs(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nodes_are_visible_while_the_build_runs(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_progress, "WRITE_SECONDS", 0.01)
     with progress_of("orders", "night") as writer:
         writer.record(MODEL, NodeResult("success"))
@@ -52,7 +52,7 @@ def test_a_build_that_fails_is_over(warehouse: Settings) -> None:
     assert progress() == Progress({MODEL: NodeResult("error")}, is_running=False)
 
 
-def test_the_next_attempt_begins_with_nothing_and_one_that_resumes_with_what_is_there(warehouse: Settings) -> None:
+def test_a_new_attempt_starts_empty_and_a_resumed_one_keeps_its_nodes(warehouse: Settings) -> None:
     with progress_of("orders", "night") as writer:
         writer.record(MODEL, NodeResult("success"))
     with progress_of("orders", "night", resumes=True) as writer:
@@ -63,14 +63,14 @@ def test_the_next_attempt_begins_with_nothing_and_one_that_resumes_with_what_is_
         assert progress() == Progress({}, is_running=True)
 
 
-def test_a_build_that_was_killed_does_not_run_any_more(warehouse: Settings) -> None:
+def test_a_killed_build_is_not_running(warehouse: Settings) -> None:
     with progress_of("orders", "night"):
         with connect() as connection:
             connection.execute("update ops.build_progress set seen_at = seen_at - interval '11 seconds'")
         assert not progress().is_running
 
 
-def test_a_warehouse_that_is_gone_breaks_no_build(
+def test_a_missing_warehouse_breaks_no_build(
     warehouse: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with progress_of("orders", "night") as writer, connect() as connection:

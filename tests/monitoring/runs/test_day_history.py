@@ -1,4 +1,4 @@
-"""The story of a day: every run, load, decision, publication, anomaly and message of it, and of no other day."""
+"""The story of a day: its runs, loads, decisions, publications, anomalies and messages, and no other day's."""
 
 from datetime import date, timedelta
 
@@ -23,7 +23,7 @@ def stories(first: date = DAY, last: date = DAY) -> dict[tuple[str, date], DaySt
         return read_stories(connection, DATASETS, first, last)
 
 
-def took(name: str, run_id: str, day: date = DAY, pipeline: str = ORDERS, *, fails: bool = False) -> None:
+def log_step(name: str, run_id: str, day: date = DAY, pipeline: str = ORDERS, *, fails: bool = False) -> None:
     """Log a step."""
     try:
         with step([pipeline], name, [day], run_id):
@@ -34,7 +34,7 @@ def took(name: str, run_id: str, day: date = DAY, pipeline: str = ORDERS, *, fai
 
 
 def publish(pipeline: str, day: date, load_id: str | None, build: str, rows: str = '{"fct_orders": 9}') -> None:
-    """What a publish writes of itself; a pipeline without a dataset has no days."""
+    """Insert the rows of a publish; a pipeline without a dataset has no days."""
     execute(
         """
         with publication as (
@@ -52,27 +52,27 @@ def publish(pipeline: str, day: date, load_id: str | None, build: str, rows: str
 
 @pytest.fixture
 def history(warehouse: Settings) -> None:
-    """The first run fails, the second publishes, the third brings a load that is refused. The next day waits."""
-    took("extract_load", "run-1", fails=True)
+    """The first run fails, the second publishes, the third has a refused load. The next day is waiting."""
+    log_step("extract_load", "run-1", fails=True)
     report_failure(ORDERS, DAY, "run-1", DOWN)
-    took("extract_load", "run-2")
+    log_step("extract_load", "run-2")
     judge(DAY, 9, 1, load_id="good")
-    took("gate", "run-2")
+    log_step("gate", "run-2")
     publish(ORDERS, DAY, "good", "build-1")
     measure(DAY, "run-2")
     report_success(ORDERS, DAY, "run-2")
-    took("extract_load", "run-3")
+    log_step("extract_load", "run-3")
     judge(DAY, 5, 5, is_refused=True, load_id="bad")
-    took("gate", "run-3", fails=True)
+    log_step("gate", "run-3", fails=True)
     measure(DAY, "run-3")
-    took("extract_load", "run-4", DAY + timedelta(1))
+    log_step("extract_load", "run-4", DAY + timedelta(1))
     judge(DAY + timedelta(1), 4)
 
 
 def test_a_day_of_several_runs(history: None) -> None:
-    told = stories()
-    assert list(told) == [(ORDERS, DAY)]
-    story = told[ORDERS, DAY]
+    found = stories()
+    assert list(found) == [(ORDERS, DAY)]
+    story = found[ORDERS, DAY]
     assert (story.dataset, story.state, story.is_blank) == ("orders", "published, newer load refused", False)
     assert [run.run_id for run in story.runs] == ["run-1", "run-2", "run-3"]
     assert [run.status for run in story.runs] == ["failed", "success", "failed"]
@@ -81,7 +81,7 @@ def test_a_day_of_several_runs(history: None) -> None:
     assert [run.metrics and run.metrics["records_rejected"] for run in story.runs] == [None, 1, 5]
 
 
-def test_loads_have_their_decisions_and_say_which_one_counts(history: None) -> None:
+def test_loads_have_their_decisions_and_states(history: None) -> None:
     good, bad = stories()[ORDERS, DAY].loads
     facts = ("load_id", "decision", "is_admitted", "is_published")
     assert [good[fact] for fact in facts] == ["good", "passed", True, True]
@@ -104,7 +104,7 @@ def test_publications_anomalies_and_messages_are_those_of_the_day(history: None)
     ]  # fmt: skip
 
 
-def test_a_load_that_nobody_judged_and_a_failure_that_is_open(warehouse: Settings) -> None:
+def test_a_load_without_a_decision_and_an_open_failure(warehouse: Settings) -> None:
     execute(
         "insert into ops.loads (load_id, dataset, day, row_count, page_count, seconds, fingerprint) "
         "values ('alone', 'orders', %s, 3, 1, 0, '')",
@@ -117,11 +117,11 @@ def test_a_load_that_nobody_judged_and_a_failure_that_is_open(warehouse: Setting
     assert [row["is_open"] for row in story.messages] == [True]
 
 
-def test_a_step_run_again_by_the_same_run_counts_as_it_went_last(warehouse: Settings) -> None:
-    """As a cleared task of Airflow does; the run that took a step last is the newest."""
-    took("gate", "night", fails=True)
-    took("gate", "by hand", fails=True)
-    took("gate", "night")
+def test_the_last_attempt_of_a_step_counts(warehouse: Settings) -> None:
+    """As after clearing a task in Airflow; the run with the latest step is the newest."""
+    log_step("gate", "night", fails=True)
+    log_step("gate", "by hand", fails=True)
+    log_step("gate", "night")
     runs = stories()[ORDERS, DAY].runs
     assert [(run.run_id, run.status, len(run.steps)) for run in runs] == [
         ("by hand", "failed", 1),
@@ -129,8 +129,8 @@ def test_a_step_run_again_by_the_same_run_counts_as_it_went_last(warehouse: Sett
     ]
 
 
-def test_health_has_no_state_and_its_publications_are_those_of_its_newest_day(warehouse: Settings) -> None:
-    took("publish", "run-1", pipeline=HEALTH)
+def test_health_has_no_state_and_its_publications_belong_to_its_newest_day(warehouse: Settings) -> None:
+    log_step("publish", "run-1", pipeline=HEALTH)
     publish(HEALTH, DAY, None, "build-1", '{"customer_health_totals": 3}')
     publish(HEALTH, DAY + timedelta(1), None, "build-2")
     story = stories()[HEALTH, DAY]
@@ -138,7 +138,7 @@ def test_health_has_no_state_and_its_publications_are_those_of_its_newest_day(wa
     assert [row["build_id"] for row in story.publications] == ["build-1"]
 
 
-def test_days_are_in_order_and_those_that_nobody_knows_are_left_out(history: None) -> None:
+def test_days_are_in_order_without_unknown_days(history: None) -> None:
     assert list(stories(DAY - timedelta(9), DAY + timedelta(9))) == [(ORDERS, DAY), (ORDERS, DAY + timedelta(1))]
     assert stories(DAY + timedelta(2), DAY + timedelta(9)) == {}
     assert stories(DAY + timedelta(1), DAY + timedelta(1))[ORDERS, DAY + timedelta(1)].state == "waiting"

@@ -1,4 +1,4 @@
-"""The textfile for Prometheus: read back with the official parser."""
+"""The metrics file for Prometheus: read back with the official parser."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,14 +18,14 @@ ORDERS, HEALTH = "ecommerce_order_pipeline", "customer_health_pipeline"
 PIPELINES = {ORDERS: "orders", "customer_feedback_pipeline": "reviews", HEALTH: None}
 
 
-def written(home: Path) -> Mapping[tuple[str, ...], float]:
-    """Value by name and label values."""
+def read_metrics(home: Path) -> Mapping[tuple[str, ...], float]:
+    """Return the values by name and label values."""
     with (home / "metrics" / "daybreak.prom").open() as file:
         families = list(text_fd_to_metric_families(file))
     return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
 
 
-def test_the_newest_day_of_each_pipeline_is_told(warehouse: Settings, home: Path) -> None:
+def test_the_newest_day_of_each_pipeline_is_reported(warehouse: Settings, home: Path) -> None:
     loads = Loads()
     loads.admit("orders", FIRST, orders(FIRST, 5))
     load_id = loads.admit("orders", SECOND, orders(SECOND, 20))
@@ -55,8 +55,8 @@ def test_the_newest_day_of_each_pipeline_is_told(warehouse: Settings, home: Path
     report_failure(ORDERS, FIRST, "run-1", ShopError("It is down", "Wait."))
     report_success(HEALTH, FIRST, "run-1")
     write_metrics_file(PIPELINES)
-    told = written(home)
-    assert {name[0].removeprefix("daybreak_"): value for name, value in told.items() if name[1] == ORDERS} == {
+    metrics = read_metrics(home)
+    assert {name[0].removeprefix("daybreak_"): value for name, value in metrics.items() if name[1] == ORDERS} == {
         "records": 20,
         "records_accepted": 18,
         "records_rejected": 2,
@@ -68,19 +68,19 @@ def test_the_newest_day_of_each_pipeline_is_told(warehouse: Settings, home: Path
         "last_publish_timestamp_seconds": 1772499600,
         "open_incidents": 1,
     }
-    assert told["daybreak_records_rejected_by_reason", ORDERS, "amount_negative"] == 2
-    assert told["daybreak_rows_published", HEALTH] == 7
-    assert ("daybreak_records", HEALTH) not in told
-    assert told["daybreak_open_incidents", HEALTH] == 0
-    assert told["daybreak_undelivered_messages", "alert"] == 0
-    assert told["daybreak_messages_without_receiver", "alert"] == 2
+    assert metrics["daybreak_records_rejected_by_reason", ORDERS, "amount_negative"] == 2
+    assert metrics["daybreak_rows_published", HEALTH] == 7
+    assert ("daybreak_records", HEALTH) not in metrics
+    assert metrics["daybreak_open_incidents", HEALTH] == 0
+    assert metrics["daybreak_undelivered_messages", "alert"] == 0
+    assert metrics["daybreak_messages_without_receiver", "alert"] == 2
 
 
 def test_the_file_is_replaced_as_a_whole_or_not_at_all(
     warehouse: Settings, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_metrics_file(PIPELINES)
-    before = written(home)
+    before = read_metrics(home)
     Loads().admit("orders", FIRST, orders(FIRST, 5))
     with monkeypatch.context() as broken:
         broken.setattr(metrics_file, "undelivered", lambda _: 1 / 0)
@@ -89,8 +89,8 @@ def test_the_file_is_replaced_as_a_whole_or_not_at_all(
         settings.cache_clear()
         write_metrics_file(PIPELINES)
     settings.cache_clear()
-    assert written(home) == before
+    assert read_metrics(home) == before
     assert len([record for record in caplog.records if record.name == metrics_file.__name__]) == 2
     assert [file.name for file in (home / "metrics").iterdir()] == ["daybreak.prom"]
     write_metrics_file(PIPELINES)
-    assert written(home)["daybreak_records", ORDERS] == 5
+    assert read_metrics(home)["daybreak_records", ORDERS] == 5

@@ -1,4 +1,4 @@
-"""The log of steps and the metrics of runs: written whatever happens, and never in anybody's way."""
+"""The log of steps and the metrics of runs: always written, and never breaking a run."""
 
 import logging
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def the_one() -> tuple[str, int | None, str | None]:
     return row["status"], row["records"], row["error"]
 
 
-def test_a_step_that_succeeds_is_logged_with_its_records(warehouse: Settings) -> None:
+def test_a_successful_step_is_logged_with_its_records(warehouse: Settings) -> None:
     with step([ORDERS], "gate", [FIRST], "run-1") as record:
         record.records = 7
     assert the_one() == ("success", 7, None)
@@ -45,7 +45,7 @@ def test_a_warning_is_logged_as_one(warehouse: Settings) -> None:
     assert the_one() == ("warning", None, "The shop has no orders for this day.")
 
 
-def test_an_error_is_logged_goes_on_and_knows_its_place(warehouse: Settings) -> None:
+def test_an_error_is_logged_and_raised_with_its_place(warehouse: Settings) -> None:
     with (
         pytest.raises(ShopError, match=f"{FIRST} extract_load: It is down. Wait"),
         step([ORDERS], "extract_load", [FIRST], "run-1"),
@@ -55,7 +55,7 @@ def test_an_error_is_logged_goes_on_and_knows_its_place(warehouse: Settings) -> 
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), SystemExit(1), ZeroDivisionError("by zero")])
-def test_whatever_ends_a_step_is_logged(warehouse: Settings, failure: BaseException) -> None:
+def test_any_end_of_a_step_is_logged(warehouse: Settings, failure: BaseException) -> None:
     with pytest.raises(type(failure)), step([ORDERS], "gate", [FIRST], "run-1"):
         raise failure
     status, _, error = the_one()
@@ -64,7 +64,7 @@ def test_whatever_ends_a_step_is_logged(warehouse: Settings, failure: BaseExcept
 
 
 @pytest.mark.fault(48)
-def test_what_other_people_s_errors_quote_is_neither_stored_nor_logged(
+def test_values_quoted_by_foreign_errors_are_neither_stored_nor_logged(
     warehouse: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     failure = RuntimeError(f"postgresql://me:{CANARY}@db failed\nDETAIL: Key (customer)=({CANARY}) exists")
@@ -77,11 +77,11 @@ def test_what_other_people_s_errors_quote_is_neither_stored_nor_logged(
 
 def test_a_cache_that_is_down_is_a_warning(warehouse: Settings) -> None:
     with step([REVIEWS], "update_cache", [FIRST], "run-1"):
-        raise CacheUnavailableError("Redis is down", "The next run heals it.")
-    assert the_one() == ("warning", None, "Redis is down. The next run heals it.")
+        raise CacheUnavailableError("Redis is down", "The next run repairs it.")
+    assert the_one() == ("warning", None, "Redis is down. The next run repairs it.")
 
 
-def test_the_latest_run_of_a_step_stands(warehouse: Settings) -> None:
+def test_the_latest_run_of_a_step_replaces_earlier_ones(warehouse: Settings) -> None:
     with pytest.raises(ShopError), step([ORDERS], "gate", [FIRST], "run-1"):
         raise ShopError("It is down")
     with step([ORDERS], "gate", [FIRST], "run-2"):
@@ -98,7 +98,7 @@ def test_a_build_of_several_days_is_logged_for_each_pipeline_and_day(warehouse: 
     ]  # fmt: skip
 
 
-def test_a_neighbours_red_node_is_not_this_pipelines_failure(warehouse: Settings) -> None:
+def test_a_failed_node_of_another_pipeline_is_no_failure_of_this_one(warehouse: Settings) -> None:
     error = ModelError("fct_orders failed", "Correct it.", by_pipeline={ORDERS: "fct_orders failed"})
     with pytest.raises(ModelError), step([ORDERS, REVIEWS], "transform", [FIRST], "run-1"):
         raise error
@@ -120,12 +120,12 @@ def test_a_log_that_cannot_be_written_breaks_nothing(
     with caplog.at_level(logging.WARNING), step([ORDERS], "gate", [FIRST], "run-1") as record:
         record.records = 7
     assert "The run log could not be written: Postgres cannot be reached." in caplog.text
-    with pytest.raises(ShopError), step([ORDERS], "gate", [FIRST], "run-1"):  # the step's own error is the one told
+    with pytest.raises(ShopError), step([ORDERS], "gate", [FIRST], "run-1"):  # the step's error is raised
         raise ShopError("It is down")
     monkeypatch.undo()
 
 
-def test_an_error_that_postgres_cannot_hold_breaks_nothing(warehouse: Settings) -> None:
+def test_an_error_that_postgres_cannot_store_breaks_nothing(warehouse: Settings) -> None:
     with pytest.raises(ValueError), step([ORDERS], "gate", [FIRST], "run-1"):
         raise ValueError("a NUL \0 in it")
 
@@ -145,7 +145,7 @@ def record(day: date, run_id: str) -> None:
         record_metrics(connection, ORDERS, "orders", day, run_id)
 
 
-def test_metrics_tell_records_quality_and_the_minutes_of_this_run(warehouse: Settings) -> None:
+def test_metrics_have_records_quality_and_the_minutes_of_this_run(warehouse: Settings) -> None:
     loads = Loads()
     load_id = loads.admit("orders", FIRST, orders(FIRST, 20))
     with connect() as connection:
@@ -167,12 +167,12 @@ def test_metrics_tell_records_quality_and_the_minutes_of_this_run(warehouse: Set
     assert measured() == [(FIRST, "run-1", 20, 19, 1, Decimal("0.95"), Decimal("1.5"))]
 
 
-def test_a_day_that_no_gate_has_judged_has_no_metrics(warehouse: Settings) -> None:
+def test_a_day_that_was_never_judged_has_no_metrics(warehouse: Settings) -> None:
     record(FIRST, "run-1")
     assert measured() == []
 
 
-def test_a_pipeline_without_a_dataset_has_processed_what_it_published(warehouse: Settings) -> None:
+def test_a_pipeline_without_a_dataset_counts_its_published_rows(warehouse: Settings) -> None:
     health = "customer_health_pipeline"
     with connect() as connection:
         record_metrics(connection, health, None, FIRST, "run-1")  # it took no step
