@@ -1,7 +1,7 @@
 -- A day of orders by hand, in one transaction: what somebody would write who needs it once. Cast, drop what cannot be
 -- used, bring the marts up to it: the same marts as the product's, row for row, of the rows that land_orders.sql makes.
 -- Left out is what makes it a product: reasons and counts of what was dropped, rules that these rows do not break,
--- Great Expectations, data tests, recorded greens, a build that survives a crash. What products sell is left out too:
+-- Great Expectations, data tests, recorded results, a build that survives a crash. What products sell is left out too:
 -- these orders have no items, and product_months stays empty.
 
 create temp table accepted on commit drop as
