@@ -119,7 +119,7 @@ def test_make_airflow_is_closed_to_others_and_leaves_nothing_behind(warehouse: S
         for secret in ("passwords.json", "secrets.json"):
             assert stat.S_IMODE((home / secret).stat().st_mode) == 0o600
 
-        with pytest.raises(ConfigurationError, match=f"runs already, at {airflow.url}"), running_airflow():
+        with pytest.raises(ConfigurationError, match=f"is already running at {airflow.url}"), running_airflow():
             pass
 
         began = time.monotonic()

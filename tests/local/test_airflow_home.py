@@ -100,7 +100,7 @@ def test_secrets_are_generated_once_and_are_for_their_owner_only(airflow_directo
 def test_only_one_airflow_runs_in_a_directory(airflow_directory: Path) -> None:
     with (
         airflow_home.only_one(airflow_directory),
-        pytest.raises(ConfigurationError, match="runs already"),
+        pytest.raises(ConfigurationError, match="is already running"),
         airflow_home.only_one(airflow_directory),
     ):
         pass
