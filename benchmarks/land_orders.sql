@@ -1,5 +1,5 @@
--- A load of a day. One row in ten is a timestamp, some are bad, repeated or superseded, and some stood on a day of the
--- last month before.
+-- A load of a day. One row in ten has a timestamp; some are bad, repeated or superseded; some were on another day of
+-- the last month before.
 insert into raw.orders (_load_id, _day, _row_number, order_id, customer_id, total_amount, order_date, status)
 select
     %(load)s, %(day)s, n,
@@ -25,6 +25,6 @@ select
     end,
     case when said %% 20 = 0 then 'cancelled' else 'delivered' end
 from (
-    -- 6 says something else of the order before it, 8 repeats the one before it
+    -- 6 changes the order before it, 8 repeats the order before it
     select n, case when n %% 1000 in (6, 8) then n - 1 else n end as said from generate_series(1, %(rows)s) as n
 ) as numbered
