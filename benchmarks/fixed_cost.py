@@ -30,9 +30,7 @@ SLOW_SECONDS = 0.5  # for each of the four responses that a run waits for
 REFERENCE = "python -c pass"
 ALL_IMPORTS = "import all that a run imports"
 DAYBREAK = str(Path(sys.executable).with_name("daybreak"))
-RARELY = (
-    "from orchestration.garbage_collection import collect_rarely; collect_rarely();"  # as at every start
-)
+RARELY = "from orchestration.garbage_collection import collect_rarely; collect_rarely();"  # as at every start
 IMPORTS = {
     "import dlt's REST source": "import dlt.sources.rest_api",
     "import great_expectations": f"{RARELY}from expectations.gx_import import import_gx; import_gx()",

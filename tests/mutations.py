@@ -1,11 +1,11 @@
-"""What holds the promises, line by line, and the tests that notice when it is gone: `test_mutations.py`."""
+"""Mutations of the lines that guarantee essential behaviour, and the tests that must fail: `test_mutations.py`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """What is taken away: in `file`, `old` becomes `new`. One of `tests` must notice."""
+    """A mutation: in `file`, `old` becomes `new`, and one of `tests` must fail."""
 
     file: str
     old: str
@@ -127,7 +127,7 @@ MUTATIONS = {
         "str(cause)",
         "tests/ingestion/test_landing.py",
     ),
-    "URLs are told without their secrets": Mutation(
+    "URLs are reported without their secrets": Mutation(
         "ingestion/http/session.py",
         'parts.netloc.rpartition("@")[2], parts.path, "", ""',
         'parts.netloc, parts.path, parts.query, ""',

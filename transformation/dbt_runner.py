@@ -56,7 +56,7 @@ def build(
 def publish(pipelines: Sequence[str]) -> None:
     """Publish the last build of these pipelines, one transaction each.
 
-    This does not start dbt: each build creates a publish function in the warehouse, which a bare `dbt build` also calls.
+    It does not start dbt: each build creates a publish function in the warehouse, which a bare `dbt build` also calls.
 
     Raises ModelError if a build failed, or was based on marts that have changed since; WarehouseError if Postgres is
     the cause.
@@ -74,7 +74,7 @@ def publish(pipelines: Sequence[str]) -> None:
 
 
 def snapshot(names: Sequence[str]) -> None:
-    """Update these snapshots from the published marts. Raises ModelError, or WarehouseError if Postgres is the cause."""
+    """Update these snapshots from the published marts. Raises ModelError, WarehouseError if Postgres is the cause."""
     invoke(["snapshot", "--select", *names])
 
 

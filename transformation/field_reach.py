@@ -37,7 +37,7 @@ class Reach:
 
 
 def field_reach() -> dict[str, Reach]:
-    """Return the reach by `dataset.field`. Compile the project if it has changed; if that fails, log it and return {}."""
+    """Return the reach by `dataset.field`, compiling the project if it has changed; {} with a log line on failure."""
     cache = settings().daybreak_home / STATE / "reach.json"
     fingerprint = _fingerprint()
     try:

@@ -53,11 +53,8 @@ class ColumnChange:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The differences between a mart's two versions.
-
-    `published_rows` is None if it was never published. `examples`: keys as text by kind of difference, empty if the key
-    is personal data (`is_key_personal`).
-    """
+    """The differences between two versions. `published_rows` is None if there is no published one; `examples`: keys as
+    text by kind of difference, empty if the key is personal data (`is_key_personal`)."""
 
     mart: str
     key: list[str]
