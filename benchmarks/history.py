@@ -39,7 +39,7 @@ DAY_SIZE = 10_000
 LARGE_DAY_SIZE = 1_000_000
 USUAL_DAYS = 30  # at the end of the history, before the measured days
 WARM_UP_DAYS, DAYS = 1, 10
-FIRST = date(2000, 1, 1)  # of the usual days: what is older ends before it
+FIRST = date(2000, 1, 1)  # of the usual days; older ones end before it
 LAND = Path(__file__).with_name("land_orders.sql").read_text()
 
 # Relations of a long history that a day reads at random. On a server that has run for weeks, they are in memory.

@@ -169,7 +169,7 @@ def _rows(body: Any) -> tuple[list[Any], str, str | None]:
     lists = [(value, path) for path, value in values(body) if isinstance(value, list)]
     lists = [(value, path) for value, path in lists if not value or isinstance(value[0], dict)]
     if not lists:
-        raise ValueError("The answer holds no list of objects")
+        raise ValueError("The response has no list of objects")
     return *max(lists, key=lambda one: len(one[0])), None
 
 

@@ -158,7 +158,7 @@ def stride(kinds: Sequence[Oddity]) -> int:
 
 
 def has_large_order(day: date) -> bool:
-    """Whether LARGE_ORDER is due. It is rare, and its days are the same for every seed, so that the demo has one."""
+    """Return whether LARGE_ORDER is due: rarely, on the same days for every seed, and once in the demo."""
     return (day - LARGE_ORDER_DAY).days % LARGE_ORDER_EVERY_DAYS == 0
 
 

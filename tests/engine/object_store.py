@@ -73,14 +73,14 @@ def object_store() -> Iterator[ObjectStore]:
     environment = os.environ | {"INITIAL_NO_AUTH_ACTION_COUNT": str(SETTING_UP)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        anybody = ObjectStore(f"http://{HOST}:{port}", "anybody", "anything")
-        _wait_for(anybody.url, process)
-        iam = anybody.client("iam")
+        setup = ObjectStore(f"http://{HOST}:{port}", "any", "thing")
+        _wait_for(setup.url, process)
+        iam = setup.client("iam")
         iam.create_user(UserName="daybreak")
         iam.put_user_policy(UserName="daybreak", PolicyName="all", PolicyDocument=ALLOWED)
         key = iam.create_access_key(UserName="daybreak")["AccessKey"]
-        anybody.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        yield ObjectStore(anybody.url, key["AccessKeyId"], key["SecretAccessKey"])
+        setup.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        yield ObjectStore(setup.url, key["AccessKeyId"], key["SecretAccessKey"])
     finally:
         process.kill()
         process.wait()
