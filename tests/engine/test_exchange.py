@@ -4,7 +4,7 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import psycopg
@@ -30,6 +30,7 @@ TYPES = {
 }  # fmt: skip
 FIRST = date(2026, 1, 1)
 FEWEST = 10  # rows of a file, in these tests
+EXACT = Context(prec=38)  # by default, 28 digits are kept, and the largest number is rounded up
 
 SQUEEZED = how(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
@@ -46,7 +47,7 @@ rows_of_any_kind = st.lists(
         texts,
         texts,
         st.one_of(st.none(), st.decimals("-9999999999999999.99", "9999999999999999.99", places=2)),
-        st.one_of(st.none(), st.integers(-(10**38) + 1, 10**38 - 1).map(lambda cents: Decimal(cents).scaleb(-2))),
+        st.one_of(st.none(), st.integers(-(10**38) + 1, 10**38 - 1).map(lambda n: Decimal(n).scaleb(-2, EXACT))),
         st.one_of(st.none(), st.dates()),
         st.one_of(st.none(), st.booleans()),
     ),
