@@ -1,7 +1,7 @@
-"""All benchmarks, on servers of their own: `make bench`, or `python -m benchmarks landing days …` for some of them.
+"""All benchmarks, on separate servers: `make bench`, or `python -m benchmarks landing days …` for some of them.
 
-Prints tables of ratios. Figures go to .daybreak/bench.json as each part ends, and those of parts that did not run stay
-there: what was cut off goes on with the names of the parts that are missing. All of it takes an hour and a half.
+It prints tables of ratios. The figures of each part go to .daybreak/bench.json at its end, and those of other parts
+stay there: after an interruption, run the missing parts by name. All parts take an hour and a half.
 """
 
 import json
@@ -31,17 +31,17 @@ PARTS: dict[str, Any] = {
 
 
 def main(parts: list[str]) -> None:
-    """Start the embedded servers in a place of their own, run each benchmark, and take all away again."""
+    """Start embedded servers in a temporary directory, run each benchmark, and remove everything."""
     if unknown := set(parts) - set(PARTS):
         raise SystemExit(f"There is no {', '.join(sorted(unknown))}, only {', '.join(PARTS)}.")
     results = settings().daybreak_home / "bench.json"
     for variable in [name for name in os.environ if name.startswith(("PG", "REDIS_URL", "DAYBREAK_", "SHOP_"))]:
         del os.environ[variable]
     with tempfile.TemporaryDirectory(prefix="daybreak-bench-") as home:
-        Path(home).chmod(0o711)  # root's Postgres runs as another account, which must be able to walk through
+        Path(home).chmod(0o711)  # the account of root's Postgres must be able to enter it
         os.environ["DAYBREAK_HOME"] = home
         settings.cache_clear()
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # or the servers would stay
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # to stop the servers
         servers.ensure()
         try:
             for number, part in enumerate(chosen := parts or list(PARTS), start=1):

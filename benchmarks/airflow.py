@@ -1,8 +1,8 @@
-"""A night under Airflow against the same day by `daybreak run`: `python -m benchmarks.airflow [orders]`.
+"""A night under Airflow compared with `daybreak run` of a day: `python -m benchmarks.airflow [orders]`.
 
-Days of both pipelines in turns: one under a real Airflow, as `make airflow` starts it, the next by `daybreak run DAY`
-as a process. Medians of several of each, after one of each that warms up and is left out. Where a task's time goes is
-told by Airflow's metadata and by `ops.step_runs`. Needs a warehouse to make databases in (PGHOST …) and Redis.
+Days of both pipelines alternate: one under a real Airflow, as `make airflow` starts it, the next by `daybreak run DAY`
+as a process. The figures are medians of several of each, after a warm-up. The breakdown of a task's time comes from
+Airflow's metadata and `ops.step_runs`. Needs a server for new databases (PGHOST …) and Redis.
 """
 
 import os
@@ -34,10 +34,10 @@ from warehouse.connection import connect
 ORDERS = 10_000
 NIGHTS = 3
 IDLE_SECONDS = 30.0
-QUIET_SECONDS = 3.0  # without a run queued or running: none is about to start
+QUIET_SECONDS = 3.0  # without a queued or running run
 LONGEST_SECONDS = 900.0
 
-# The step inside a task, by the beginning of the task's name; what is not here has none.
+# The step of a task, by prefix of the task's name. Other tasks have none.
 STEPS = {
     "check_api_health": "wait_for_shop",
     "extract_": "extract_load",
@@ -61,10 +61,10 @@ RUNS = "select state, queued_at, end_date from dag_run where partition_key = %s"
 
 @dataclass(frozen=True)
 class TaskCost:
-    """Where the time of one kind of task goes: medians over its runs, in seconds.
+    """The time of one kind of task: medians over its runs, in seconds.
 
     `waiting`: for a slot and a process; `starting`: from the process to the step (imports, the DAG's file); `working`:
-    the step by its own log; `ending`: what follows. A task without a step works from its start to its end.
+    the step as logged; `ending`: the rest. A task without a step works from its start to its end.
     """
 
     task: str
@@ -76,13 +76,13 @@ class TaskCost:
 
     @property
     def seconds(self) -> float:
-        """From its being due to its end."""
+        """From its due time to its end."""
         return self.waiting + self.starting + self.working + self.ending
 
 
 @dataclass(frozen=True)
 class Night:
-    """Medians of nights under Airflow and of the same days by the command line, CPU without the servers'."""
+    """Medians of nights under Airflow and of days by the command line. CPU excludes the servers."""
 
     orders: int
     nights: int
@@ -90,12 +90,12 @@ class Night:
     airflow_cpu_seconds: float
     command_seconds: float
     command_cpu_seconds: float
-    idle_cpu_share: float  # of one processor, with nothing to do
+    idle_cpu_share: float  # of one processor, while idle
     tasks: list[TaskCost]
 
 
 def run(orders: int = ORDERS, nights: int = NIGHTS) -> Night:
-    """Nights and commands in turns, each with a day of its own."""
+    """Run nights and commands alternately, each with another day."""
     use_new_database("bench_airflow")
     days = [FIRST + timedelta(days=number) for number in range(2 * (nights + 1))]
     by_airflow, by_command, tasks = [], [], list[dict[str, Any]]()
@@ -126,7 +126,7 @@ def _wait_for_dags(airflow: Airflow) -> None:
 
 
 def _night(airflow: Airflow, day: date) -> tuple[float, float]:
-    """Seconds from the first run's beginning to the end of the last, customer_health's, and their CPU."""
+    """Return the seconds from the start of the first run to the end of the last, customer_health's, and their CPU."""
     used, deadline = _cpu_of(airflow), time.monotonic() + LONGEST_SECONDS
     for pipeline in (pipeline.name for pipeline in PIPELINES if pipeline.dataset):
         airflow.api(f"/dags/{pipeline}/dagRuns", {"logical_date": None, "partition_key": day.isoformat()})
@@ -169,7 +169,7 @@ def _metadata(airflow: Airflow, query: str, day: str) -> list[dict[str, Any]]:
 
 
 def _tasks(airflow: Airflow, day: date) -> list[dict[str, Any]]:
-    """The tasks of a night, with the step of each."""
+    """Return the tasks of a night, each with its step."""
     with connect() as connection:
         steps = connection.execute("select * from ops.step_runs where logical_date = %s", [day]).fetchall()
     by_step = {(step["pipeline"], step["run_id"], step["step"]): step for step in steps}
@@ -207,7 +207,7 @@ def _costs(tasks: Iterable[dict[str, Any]], nights: int) -> list[TaskCost]:
 
 
 def table(night: Night) -> Table:
-    """Each kind of task: how many a night has, and the share of its time that goes where."""
+    """Return the kinds of tasks, with their number per night and the shares of their time."""
     time_ratio = night.airflow_seconds / night.command_seconds
     cpu_ratio = night.airflow_cpu_seconds / night.command_cpu_seconds
     shown = Table(

@@ -1,9 +1,8 @@
-"""A backfill against daily runs of the same days: `python -m benchmarks.backfill [--days 365]`.
+"""A backfill compared with daily runs of the same days: `python -m benchmarks.backfill [--days 365]`.
 
-Days of 100 orders and 33 reviews, once by one `daybreak backfill` and once a day at a time, in databases of their own.
-The first of the daily runs are processes, `daybreak run`, as every night's is; the others follow in this process, which
-spares them what starting costs. Both must leave the same marts, row for row. Needs a warehouse to make databases in
-(PGHOST …) and Redis.
+Days of 100 orders and 33 reviews run once by one `daybreak backfill` and once day by day, in separate databases. The
+first daily runs are processes, `daybreak run`; the others run in this process, which saves the startup. Both ways must
+produce the same marts, row for row. Needs a server for new databases (PGHOST …) and Redis.
 """
 
 import os
@@ -31,13 +30,13 @@ from warehouse.connection import connect
 
 DAYS = 365
 ORDERS = 100
-COMMANDS = 5  # daily runs that are processes; their median counts
+COMMANDS = 5  # daily runs as processes, of which the median counts
 COMPARED = tuple(f"marts.{mart}" for pipeline in PIPELINES for mart in pipeline.marts)
 
 
 @dataclass(frozen=True)
 class Backfill:
-    """Seconds of these days at once, and of one of them alone: as a process, and in one that is warm, in the median."""
+    """Seconds of all days at once, and the median seconds of one: as a process, and in a warm process."""
 
     days: int
     backfill_seconds: float
@@ -45,12 +44,12 @@ class Backfill:
     warm_seconds: float
 
     def times_faster(self, seconds_of_a_day: float) -> float:
-        """How many times faster the backfill was than as many days that take so long each."""
+        """Return how many times faster the backfill was than the same number of days at these seconds each."""
         return self.days * seconds_of_a_day / self.backfill_seconds
 
 
 def run(count: int = DAYS) -> Backfill:
-    """Both ways, each after a day that sets the warehouse up."""
+    """Run both ways, each after a day that sets up the warehouse."""
     days = days_between(FIRST, date.fromordinal(FIRST.toordinal() + count))
     with shop([(ORDERS, days)]) as url:
         os.environ["SHOP_API_URL"] = f"{url}/{ORDERS}"
@@ -94,7 +93,7 @@ def _marts() -> list[tuple[object, ...]]:
 
 
 def table(found: Backfill) -> Table:
-    """How many times faster a backfill is."""
+    """Return the ratios of the backfill to daily runs."""
     shown = Table("days", "daily runs / backfill", "without their start", "marts")
     shown.title = f"A backfill of days with {ORDERS} orders"
     ratios = (found.times_faster(seconds) for seconds in (found.command_seconds, found.warm_seconds))

@@ -1,6 +1,6 @@
-"""Ways to land a day of orders from the shop at SHOP_API_URL in the warehouse, to be compared by `landing.py`.
+"""Ways to land a day of orders from the shop at SHOP_API_URL, which `landing.py` compares.
 
-Each is one function that takes the directory for its files and returns the rows that it landed.
+Each is a function that takes a directory for files and returns the number of landed rows.
 """
 
 import time
@@ -39,7 +39,7 @@ def by_hand(_: Path) -> int:
 
 
 def tutorial(_: Path) -> int:
-    """As most tutorials do it: all pages in a list, DELETE of the day, execute_values."""
+    """The way of most tutorials: all pages in a list, DELETE of the day, execute_values."""
     import psycopg2
     import requests
     from psycopg2.extras import execute_values
@@ -58,7 +58,7 @@ def tutorial(_: Path) -> int:
 
 
 def dlt_defaults(directory: Path) -> int:
-    """dlt as its own introduction shows it: a generator of pages, and everything else as it comes."""
+    """dlt as in its introduction: a generator of pages, and defaults."""
     import dlt
     from dlt.sources.helpers import requests
 
@@ -83,7 +83,7 @@ def dlt_defaults(directory: Path) -> int:
 
 
 def daybreak(_: Path) -> int:
-    """The step of the product, as `daybreak run` calls it."""
+    """Daybreak's step, as `daybreak run` calls it."""
     from ingestion.landing.land_days import land
 
     return land("orders", DAY).rows

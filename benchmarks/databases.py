@@ -1,4 +1,4 @@
-"""Databases of their own for benchmarks, on the server that PGHOST names."""
+"""Separate databases for benchmarks on the server at PGHOST."""
 
 import os
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from pipeline_settings import settings
 from transformation import dbt_runner
 from warehouse.connection import Connection
 
-# What is compared, independent of the order of rows: rows, and a sum over their hashes.
+# Contents of a relation, independent of the order of rows: their number and the sum of their hashes.
 CONTENTS = """
 select count(*), coalesce(sum(hashtextextended(contents::text, 0)::numeric), 0) from {} as contents
 """
 
 
 def use_new_database(name: str) -> None:
-    """Make an empty database, in the place of one with this name, and use it from now on."""
+    """Create an empty database, replacing one of this name, and use it from now on."""
     with psycopg.connect(settings().postgres_uri(), dbname="postgres", autocommit=True) as connection:
         connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
@@ -28,7 +28,7 @@ def use_new_database(name: str) -> None:
 
 
 def put_aside(name: str) -> None:
-    """Keep the database in use under this name, in the place of one that has it."""
+    """Rename the current database, replacing one of this name."""
     remove(name)
     with psycopg.connect(settings().postgres_uri(), dbname="postgres", autocommit=True) as connection:
         _rename(connection, settings().pgdatabase, name)
@@ -36,7 +36,7 @@ def put_aside(name: str) -> None:
 
 @contextmanager
 def in_turn(name: str) -> Iterator[None]:
-    """Use a database that was put aside, under the name of the one in use: a parsed project holds the name."""
+    """Use a database that was put aside under the current name, which the parsed project contains."""
     used = settings().pgdatabase
     with psycopg.connect(settings().postgres_uri(), dbname="postgres", autocommit=True) as connection:
         _rename(connection, name, used)
@@ -45,18 +45,18 @@ def in_turn(name: str) -> Iterator[None]:
 
 
 def remove(name: str) -> None:
-    """Drop a database, if it is there."""
+    """Drop a database if it exists."""
     with psycopg.connect(settings().postgres_uri(), dbname="postgres", autocommit=True) as connection:
         connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
 def _rename(connection: psycopg.Connection, name: str, other: str) -> None:
-    """Whoever is connected is not any longer: a database in use keeps its name."""
+    """End all sessions in a database, since it could not be renamed otherwise."""
     connection.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", [name])
     connection.execute(sql.SQL("alter database {} rename to {}").format(sql.Identifier(name), sql.Identifier(other)))
 
 
 def contents(connection: Connection, relations: tuple[str, ...]) -> list[tuple[object, ...]]:
-    """What stands in these relations: each with its rows and a sum over their hashes."""
+    """Return the number of rows and the sum of their hashes for each relation."""
     rows = [connection.execute(CONTENTS.format(relation).encode()).fetchone() for relation in relations]
     return [(relation, *row.values()) for relation, row in zip(relations, rows, strict=True) if row]

@@ -1,6 +1,6 @@
-"""A day of orders as somebody would do it by hand, in one transaction: what the product's day is compared with.
+"""A day of orders written by hand in one transaction, for comparison with Daybreak's day.
 
-It judges no row by the product's rules, but must publish the same rows of what the benchmark lands.
+It does not judge rows by the rules of Daybreak, but must publish the same rows for the landed day.
 Products are not compared: the benchmark's orders have no items, so that product_months is empty.
 """
 
@@ -16,7 +16,7 @@ from warehouse.connection import connect
 
 STATEMENTS = Path(__file__).with_name("orders_by_hand.sql")
 
-# What is compared: what readers see of orders, and what returns when a later day drops one.
+# The compared relations: the marts of orders, and the superseded orders that return when a later day drops one.
 COMPARED = (
     "marts.fct_orders",
     "marts.customer_ltv",
@@ -28,7 +28,7 @@ COMPARED = (
 
 
 def by_hand(day: date, load_id: str) -> tuple[float, list[tuple[object, ...]]]:
-    """Seconds that the day takes by hand, and what readers would see then; rolled back."""
+    """Run the day by hand and roll it back. Return its seconds, and the contents that readers would see."""
     project = yaml.safe_load((PROJECT_ROOT / "dbt_project" / "dbt_project.yml").read_text())
     values = {"day": day, "load": load_id, **project["vars"]}
     with connect() as connection:

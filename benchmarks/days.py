@@ -1,8 +1,8 @@
-"""What a whole day costs by its size: `python -m benchmarks.days [orders …]`.
+"""The time of a whole day by its size: `python -m benchmarks.days [orders …]`.
 
-Days of both pipelines, from the shop's API to the cache, through the same function as `daybreak run`; each has a third
-as many reviews as orders. One database, one process, after a day that warms both up. Needs a warehouse to make a
-database in (PGHOST …) and Redis.
+Days of both pipelines run from the shop's API to the cache through the same function as `daybreak run`. Each has a
+third as many reviews as orders. All run in one database and one process, after a warm-up. Needs a server for a new
+database (PGHOST …) and Redis.
 """
 
 import os
@@ -29,14 +29,14 @@ WARM_UP = 1_000
 
 @dataclass(frozen=True)
 class DayCost:
-    """What a day of so many orders took, step by step."""
+    """The seconds of a day with this many orders, by step."""
 
     orders: int
     seconds: dict[str, float]
 
 
 def run_a_day(url: str, orders: int, days: Sequence[date]) -> RunOutcome:
-    """Run these days against a shop with so many orders a day; all of it has to succeed."""
+    """Run these days against a shop with this many orders a day. Every step must succeed."""
     os.environ["SHOP_API_URL"] = f"{url}/{orders}"
     settings.cache_clear()
     outcome = run_days(days, list(BY_NAME), wait_seconds=60)
@@ -46,7 +46,7 @@ def run_a_day(url: str, orders: int, days: Sequence[date]) -> RunOutcome:
 
 
 def run(sizes: Sequence[int] = SIZES) -> list[DayCost]:
-    """A day of each size, one after the other."""
+    """Run a day of each size."""
     use_new_database("bench_days")
     days = [FIRST + timedelta(days=number) for number in range(len(sizes) + 1)]
     found = []
@@ -59,7 +59,7 @@ def run(sizes: Sequence[int] = SIZES) -> list[DayCost]:
 
 
 def table(costs: Sequence[DayCost]) -> Table:
-    """Seconds per row of each step, as a multiple of a day of 10,000 orders; and the share of the step."""
+    """Return the seconds per row of each step relative to a day of 10,000 orders, and the share of the step."""
     reference = next((cost for cost in costs if cost.orders == REFERENCE), costs[0])
     title = f"A whole day: time per order, as a multiple of the day of {reference.orders:,}; share of the day"
     shown = Table("step", *(f"{cost.orders:,} orders" for cost in costs), title=title)

@@ -1,9 +1,9 @@
-"""Where an engine pays: `python -m benchmarks.engine [orders …]`. Postgres alone against the embedded engine.
+"""Postgres compared with the embedded engine, by size: `python -m benchmarks.engine [orders …]`.
 
-For each size a database of its own gets that many published orders and a day with as many again. Then that day is
-built and tested on both, and everything again by a full refresh; nothing of it is published, so that all start from
-the same. Each size is measured in a fresh process, which prints its figures as a line of JSON. Needs a warehouse to
-make databases in (PGHOST …).
+Each size has a separate database with that many published orders and a day with as many again. That day is built and
+tested on both, then everything by a full refresh. Nothing is published, so that all builds start from the same state.
+Each size runs in a fresh process, which prints its figures as a line of JSON. Needs a server for new databases
+(PGHOST …).
 """
 
 import json
@@ -27,13 +27,13 @@ from benchmarks.postgres_cpu import postgres_cpu_seconds
 from pipeline_settings import PROJECT_ROOT
 
 SIZES = (100_000, 1_000_000, 3_000_000)
-REPEATED_BELOW = 1_000_000  # orders: three times with the first left out, else once
+REPEATED_BELOW = 1_000_000  # orders: fewer run three times without the first, more run once
 BUILDERS = ("postgres", "engine")
 
 
 @dataclass(frozen=True)
 class Transform:
-    """What one build needed. CPU of this process, the embedded engine in it, and of Postgres where it is ours."""
+    """The cost of one build. CPU of this process with the embedded engine, and of Postgres if it is embedded."""
 
     builder: str
     orders: int
@@ -45,7 +45,7 @@ class Transform:
 
 
 def prepare(size: int) -> None:
-    """A database with so many published orders, and a day of so many admitted ones."""
+    """Create a database with this many published orders, and a day of as many admitted ones."""
     from orchestration import steps
     from transformation import dbt_runner
     from transformation.pipelines import ORDERS
@@ -64,7 +64,7 @@ def prepare(size: int) -> None:
 
 
 def measure(builder: str, size: int, *, is_full: bool) -> Transform:
-    """Build what is pending, or everything; nothing is published."""
+    """Build the pending days, or everything, without publishing."""
     from engine import engine_build
     from transformation import dbt_runner
     from transformation.pipelines import ORDERS
@@ -87,7 +87,7 @@ def measure(builder: str, size: int, *, is_full: bool) -> Transform:
 
 
 def run(sizes: Sequence[int] = SIZES) -> list[Transform]:
-    """Every size on both, each size in its own process."""
+    """Run every size on both, each size in a new process."""
     found: list[Transform] = []
     with tempfile.TemporaryDirectory() as home:
         environment = os.environ | {
@@ -103,7 +103,7 @@ def run(sizes: Sequence[int] = SIZES) -> list[Transform]:
 
 
 def table(transforms: Sequence[Transform]) -> Table:
-    """Each build on the engine as a multiple of the same one on Postgres."""
+    """Return the builds on the engine relative to Postgres."""
     shown = Table("orders", "build", "Postgres", "engine", "time", "CPU, all in all", title="Transform on an engine")
     by_build = {(done.orders, done.is_full, done.builder): done for done in transforms}
     for orders, is_full in dict.fromkeys((done.orders, done.is_full) for done in transforms):

@@ -1,10 +1,9 @@
-"""What does not depend on rows: `python -m benchmarks.fixed_cost`.
+"""Costs that do not depend on rows: `python -m benchmarks.fixed_cost`.
 
-Processes as a user starts them, the least of several each, by the clock and in CPU: `daybreak --help`, the imports of a
-run, a run of a day with hardly any rows, and of one that has not changed, each with a shop that answers at once and one
-that takes its time; then each step of a day of orders in a process of its own, as under Airflow. Beside them
-`python -c pass`, and the imports of the libraries that the product is made of. Needs a warehouse to make a database in
-(PGHOST …) and Redis.
+It measures the minimum time and CPU of several processes each: `daybreak --help`, the imports of a run, a run of a day
+with few rows and of an unchanged day, each with a fast and a slow shop, and each step of a day of orders as a process,
+as under Airflow. For comparison, it also measures `python -c pass` and the imports of the libraries. Needs a server for
+a new database (PGHOST …) and Redis.
 """
 
 import os
@@ -27,13 +26,11 @@ from pipeline_settings import PROJECT_ROOT
 
 ORDERS = 100
 TIMES = 3
-SLOW_SECONDS = 0.5  # for each of the four answers that a run waits for
+SLOW_SECONDS = 0.5  # for each of the four responses that a run waits for
 REFERENCE = "python -c pass"
 ALL_IMPORTS = "import all that a run imports"
 DAYBREAK = str(Path(sys.executable).with_name("daybreak"))
-RARELY = (
-    "from orchestration.garbage_collection import collect_rarely; collect_rarely();"  # as each process of ours begins
-)
+RARELY = "from orchestration.garbage_collection import collect_rarely; collect_rarely();"  # as at every start
 IMPORTS = {
     "import dlt's REST source": "import dlt.sources.rest_api",
     "import great_expectations": f"{RARELY}from expectations.gx_import import import_gx; import_gx()",
@@ -42,7 +39,7 @@ IMPORTS = {
     "from expectations.gx_import import import_gx; import_gx();"
     "from transformation.dbt_import import import_dbt; import_dbt()",
 }
-# what comes before each step: the day, and its newest load
+# The setup of each step: the day and its newest load.
 STEP = f"""{RARELY}
 from datetime import date
 from orchestration import steps
@@ -63,7 +60,7 @@ STEPS = {
 
 @dataclass(frozen=True)
 class Process:
-    """What a process took from its start to its end, and its CPU, without the servers': the least of several."""
+    """Time and CPU of a process without the servers: the minimum of several."""
 
     what: str
     seconds: float
@@ -71,7 +68,7 @@ class Process:
 
 
 def run() -> list[Process]:
-    """Each process, a few times."""
+    """Run each process a few times."""
     use_new_database("bench_fixed_cost")
     days = [FIRST + timedelta(days=number) for number in range(3 * TIMES + 1)]
     found = [_least(REFERENCE, [[sys.executable, "-c", "pass"]] * TIMES)]
@@ -90,7 +87,7 @@ def run() -> list[Process]:
 
 
 def _steps_alone(days: Sequence[str]) -> list[Process]:
-    """Each step of these days in a process of its own, one day after the other: a step needs what the last one made."""
+    """Run each step of these days in a new process, one day after the other, since a step needs the one before."""
     took: dict[str, list[Process]] = {}
     for day in days:
         for step, call in STEPS.items():
@@ -125,7 +122,7 @@ def _cpu_of_ended() -> float:
 
 
 def table(processes: Sequence[Process]) -> Table:
-    """Each process as a multiple of Python's own start, and of all imports."""
+    """Return the processes relative to the start of Python and to all imports."""
     by_name = {process.what: process for process in processes}
     least, imports = by_name[REFERENCE], by_name[ALL_IMPORTS]
     shown = Table("process", "time / pass", "CPU / pass", "CPU / imports", title="What does not depend on rows")

@@ -1,11 +1,11 @@
-"""What a day costs on top of a history: `python -m benchmarks.history [orders of history …]`.
+"""The time of a day by the size of its history: `python -m benchmarks.history [orders of history …]`.
 
-Each size has a database of its own with that many published orders. The product makes some million of them, and what
-is older than a month of days of 10,000 is there many times (history_copies.py). Then days of 10,000 orders are judged,
-built, tested and published, in turns between the databases, each after a checkpoint, with what days read at random in
-memory: the median is told. Then a day of 1,000,000 orders once, after the same work was done by hand in one transaction
-(orders_by_hand.sql) and rolled back; both must leave the same marts, row for row. Needs a warehouse to make databases
-in (PGHOST …).
+Each size has a separate database with that many published orders. Daybreak publishes about a million of them, and
+history_copies.py multiplies those older than a month. Then days of 10,000 orders are judged, built, tested and
+published, alternating between the databases, each after a checkpoint and with randomly read relations in memory. The
+figure is the median. At last a day of 1,000,000 orders runs once, after the same work by hand in one transaction
+(orders_by_hand.sql), rolled back. Both must produce the same marts, row for row. Needs a server for new databases
+(PGHOST …).
 """
 
 import os
@@ -37,12 +37,12 @@ COPY_SIZE = 1_000_000
 ORDERS_OF_CUSTOMER = 5
 DAY_SIZE = 10_000
 LARGE_DAY_SIZE = 1_000_000
-USUAL_DAYS = 30  # of the history, before the days that are measured
+USUAL_DAYS = 30  # at the end of the history, before the measured days
 WARM_UP_DAYS, DAYS = 1, 10
-FIRST = date(2000, 1, 1)  # of the usual days: what is older ends before it
+FIRST = date(2000, 1, 1)  # of the usual days; older ones end before it
 LAND = Path(__file__).with_name("land_orders.sql").read_text()
 
-# What a day reads at random of a long history: on a server that has run for weeks it is in memory.
+# Relations of a long history that a day reads at random. On a server that has run for weeks, they are in memory.
 READ_AT_RANDOM = """
 create extension if not exists pg_prewarm;
 select pg_prewarm('marts.customer_order_totals');
@@ -55,7 +55,7 @@ where indrelid in ('marts.customer_order_totals'::regclass, 'marts.fct_orders'::
 
 @dataclass(frozen=True)
 class HistoryCost:
-    """What days of 10,000 orders took on so many, in the median, and one of a million beside the same by hand."""
+    """Median seconds of days of 10,000 orders on this history, and of a day of a million, also by hand."""
 
     history: int
     gate: float
@@ -71,7 +71,7 @@ class HistoryCost:
 
 
 def land(day: date, rows: int, customers: int) -> str:
-    """Put a day's load into raw and the ledger of loads; returns its id."""
+    """Put a day's load into raw and ops.loads, and return its id."""
     load_id = f"{day}-{time.time_ns()}"
     days = min(max((day - FIRST).days, 1), USUAL_DAYS)
     values = {"days": days, "earlier": DAY_SIZE, "seed": day.toordinal()}
@@ -95,7 +95,7 @@ def admit(day: date, load_id: str) -> None:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds that the work takes."""
+    """Return the seconds of a call."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
@@ -103,24 +103,24 @@ def timed(work: Callable[[], object]) -> float:
 
 @dataclass(frozen=True)
 class Shape:
-    """Of how many orders a history is made: copies of older days, and days of 10,000 after them."""
+    """The shape of a history: copies of older days, followed by days of 10,000 orders."""
 
     orders: int
 
     @property
     def copies(self) -> int:
-        """Of some million orders each."""
+        """The number of copies, of about a million orders each."""
         older = self.orders - USUAL_DAYS * DAY_SIZE
         return max(round(older / COPY_SIZE), 1) if older > 0 else 0
 
     @property
     def customers_of_copy(self) -> int:
-        """Each copy has its own."""
+        """The customers of each copy, which are different ones."""
         return max(self.orders // ORDERS_OF_CUSTOMER // max(self.copies, 1), 1)
 
     @property
     def customers(self) -> int:
-        """Days after the copies have orders of all of them."""
+        """The customers of all copies, who place the orders of later days."""
         return self.customers_of_copy * max(self.copies, 1)
 
     @property
@@ -131,12 +131,12 @@ class Shape:
 
     @property
     def usual(self) -> list[tuple[date, int]]:
-        """The days before those that are measured, each with its number of orders."""
+        """The days before the measured ones, each with its number of orders."""
         return [(FIRST + timedelta(day), DAY_SIZE) for day in range(min(self.orders // DAY_SIZE, USUAL_DAYS))]
 
 
 def fill(shape: Shape) -> None:
-    """Publish a history in the database in use, which is empty: by the product, and by copies of what it made."""
+    """Publish a history in the current, empty database: first by Daybreak, then by copies."""
     steps.prepare()
     _publish(shape.older, shape.customers_of_copy)
     if shape.copies:
@@ -155,17 +155,17 @@ def _publish(days: Sequence[tuple[date, int]], customers: int) -> None:
 
 
 def _measured_day(number: int, shape: Shape) -> list[float]:
-    """Seconds of gate, transform and publish of the n-th day of 10,000 after the history."""
+    """Return the seconds of gate, transform and publish of the n-th day of 10,000 orders after the history."""
     with connect(autocommit=True) as connection:
         connection.execute(READ_AT_RANDOM)
     day = shape.usual[-1][0] + timedelta(days=1 + number)
     load_id = land(day, DAY_SIZE, shape.customers)
-    _checkpoint()  # as between two nights: the first change of each page is then logged as a whole page
+    _checkpoint()  # as between two nights; then the first change of each page logs the whole page
     return _day_parts(day, load_id)
 
 
 def large_day_of(shape: Shape) -> tuple[float, float]:
-    """Seconds of a day of 1,000,000 after the measured ones, by the product and by hand."""
+    """Return the seconds of a day of 1,000,000 orders after the measured ones, by Daybreak and by hand."""
     day = shape.usual[-1][0] + timedelta(days=1 + WARM_UP_DAYS + DAYS)
     load_id = land(day, LARGE_DAY_SIZE, shape.customers)
     seconds_by_hand, wanted = day_by_hand.by_hand(day, load_id)
@@ -179,7 +179,7 @@ def large_day_of(shape: Shape) -> tuple[float, float]:
 
 
 def _day_parts(day: date, load_id: str) -> list[float]:
-    """Seconds of gate, transform and publish."""
+    """Return the seconds of gate, transform and publish."""
     return [
         timed(lambda: admit(day, load_id)),
         timed(lambda: dbt_runner.build([ORDERS.name])),
@@ -193,37 +193,37 @@ def _checkpoint() -> None:
 
 
 def run(sizes: Sequence[int] = SIZES) -> list[HistoryCost]:
-    """Each size of history in a database of its own; the days in turns, so that other work meets all sizes alike."""
+    """Measure each size in a separate database, alternating days so that other load affects all sizes alike."""
     shapes = {f"{DATABASE}_{size}": Shape(size) for size in sizes}
     for name, shape in shapes.items():
         use_new_database(DATABASE)
         seconds = timed(partial(fill, shape))
-        _tell(f"{shape.orders:,} orders of history are filled, in {seconds:.0f} s")
+        _report(f"{shape.orders:,} orders of history filled in {seconds:.0f} s")
         put_aside(name)
     parts: dict[str, list[list[float]]] = {name: [] for name in shapes}
     for number in range(WARM_UP_DAYS + DAYS):
         for name, shape in shapes.items():
             with in_turn(name):
                 parts[name].append(_measured_day(number, shape))
-            _tell(f"Day {number} on {shape.orders:,}: {sum(parts[name][-1]):.2f} s")
+            _report(f"Day {number} on {shape.orders:,}: {sum(parts[name][-1]):.2f} s")
     found = []
     for name, shape in shapes.items():
         of_days = zip(*parts[name][WARM_UP_DAYS:], strict=True)
         gate, transform, publish = (statistics.median(part) for part in of_days)
         with in_turn(name):
             large_day, large_day_by_hand = large_day_of(shape)
-        _tell(f"A day of {LARGE_DAY_SIZE:,} on {shape.orders:,}: {large_day:.1f} s, by hand {large_day_by_hand:.1f} s")
+        _report(f"{LARGE_DAY_SIZE:,} orders on {shape.orders:,}: {large_day:.1f} s, by hand {large_day_by_hand:.1f} s")
         found.append(HistoryCost(shape.orders, gate, transform, publish, large_day, large_day_by_hand))
         remove(name)
     return found
 
 
-def _tell(progress: str) -> None:
+def _report(progress: str) -> None:
     print(progress, file=sys.stderr, flush=True)
 
 
 def table(costs: Sequence[HistoryCost]) -> Table:
-    """Each history against the smallest; the large day against the same by hand."""
+    """Return the histories relative to the smallest, and the large day relative to that by hand."""
     least = min(costs, key=lambda cost: cost.history)
     shown = Table("orders of history", "gate", "transform", "publish", "day", f"{LARGE_DAY_SIZE:,} / by hand")
     shown.title = f"A day of {DAY_SIZE:,} orders, as a multiple of the same on {least.history:,}"

@@ -1,7 +1,8 @@
-"""A published history many times over, by plain SQL: what the product would have published of as much more, sooner.
+"""Copies of a published history by plain SQL: the marts that Daybreak would publish for a longer history, but faster.
 
-A copy says the same of other orders, customers and days. Days move by so many days that months stay months: for that
-the original's lie in the middle of theirs (`older_days`). Ids of orders and loads begin with a day, which moves along.
+A copy has the same rows for other orders, customers and days. Its days are shifted such that months stay months, so the
+original's days are in the middle of theirs (`older_days`). Ids of orders and loads begin with a day, which is shifted
+too.
 """
 
 import sys
@@ -10,7 +11,7 @@ from datetime import date
 
 from warehouse.connection import Connection, connect
 
-MONTHS = 4  # of a copy: customers come back in some of them, as rows of customers' months
+MONTHS = 4  # of a copy; customers return in some of them, as rows of customer_months
 DAYS_OF_MONTH = range(13, 18)
 
 DAY = "{column} + {days}"
@@ -19,7 +20,7 @@ DATED_TEXT = "(left({column}, 10)::date + {days})::text || substr({column}, 11)"
 CUSTOMER = "case when {column} ~ '^c' then 'c' || substr({column}, 2)::integer + {customers} else {column} end"
 
 _ORDER = {"order_id": DATED_TEXT, "customer_id": CUSTOMER, "order_date": DAY, "logical_date": DAY}
-# What of a row is another in a copy; the other columns stay. A load comes before what names it.
+# The columns that differ in a copy; the others are the same. A load comes before the rows that name it.
 COPIED = {
     "ops.loads": {"load_id": DATED_TEXT, "day": DAY, "fingerprint": DATED_TEXT},
     "ops.gate_results": {"load_id": DATED_TEXT, "day": DAY},
@@ -39,10 +40,10 @@ COPIED = {
     "marts.cohort_months": {"order_month": MONTH, "cohort_month": MONTH},
     "marts.product_months": {"order_month": MONTH},
 }
-# Their indexes are made when all rows are there.
+# Their indexes are created after all rows.
 LARGE = ("raw.orders", "marts.fct_orders", "marts.customer_order_totals", "marts.customer_months")
 
-# A copy was published as the original was, by a publication of its own.
+# Each copy has a publication, as the original has.
 PUBLISH = """
 with published as (
     insert into ops.publications (pipeline, build_id, as_of_date, day_count, rows_published)
@@ -71,7 +72,7 @@ where indrelid = %s::regclass
 
 
 def older_days(copies: int, before: date) -> list[date]:
-    """The days of the original, so long before this month that it and its copies end there."""
+    """Return the days of the original, placed such that its copies end before this month."""
     return [
         _month_before(before, MONTHS * copies - month).replace(day=day)
         for month in range(MONTHS)
@@ -80,7 +81,7 @@ def older_days(copies: int, before: date) -> list[date]:
 
 
 def multiply(copies: int, before: date, customers: int) -> None:
-    """Have so many copies of what is published, the original included, up to a month; each has so many customers."""
+    """Make this many copies of the published history, including the original, up to a month."""
     first = _month_before(before, MONTHS * copies)
     distances = [(_month_before(before, MONTHS * (copies - number)) - first).days for number in range(copies)]
     with connect(autocommit=True) as connection:
@@ -101,7 +102,7 @@ def multiply(copies: int, before: date, customers: int) -> None:
 
 
 def _month_before(day: date, months: int) -> date:
-    """The first day of the month so many months before."""
+    """Return the first day of the month this many months before."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return date(year, month + 1, 1)
 
@@ -111,7 +112,7 @@ def _original(table: str) -> str:
 
 
 def _copy(connection: Connection, days: int, customers: int) -> None:
-    """All of the original, so many days later, its customers' numbers so much higher."""
+    """Return the statement that copies a table, shifted by days and by the numbers of customers."""
     for table, changes in COPIED.items():
         original = connection.execute(f"select * from {_original(table)} limit 0".encode()).description or []
         columns = [column.name for column in original]
@@ -126,7 +127,7 @@ def _copy(connection: Connection, days: int, customers: int) -> None:
 
 
 def _drop_indexes(connection: Connection, table: str) -> Sequence[str]:
-    """Drop the indexes of a table; returns the statements that make them again, and the keys that stand on them."""
+    """Drop the indexes of a table. Return the statements that recreate them and their keys."""
     statements = []
     for index in connection.execute(INDEXES.encode(), [table]).fetchall():
         if key := index["conname"]:

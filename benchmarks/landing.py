@@ -1,7 +1,7 @@
-"""What landing costs beside the least that could be written by hand: `python -m benchmarks.landing [rows …]`.
+"""The time of landing, compared with other ways and the minimum by hand: `python -m benchmarks.landing [rows …]`.
 
-Every contender lands each size in a fresh process, which prints what it measured as a line of JSON. Needs a warehouse
-to write to (PGHOST …), whose raw.orders is emptied.
+Every contender lands each size in a fresh process, which prints its figures as a line of JSON. Needs a warehouse
+(PGHOST …), whose raw.orders is emptied.
 """
 
 import json
@@ -27,16 +27,16 @@ from benchmarks.shop import shop
 from pipeline_settings import PROJECT_ROOT, settings
 
 SIZES = (10_000, 100_000, 1_000_000, 3_000_000)
-LARGEST = {"tutorial": 1_000_000, "dlt defaults": 100_000}  # rows; beyond that they take minutes, or all the memory
+LARGEST = {"tutorial": 1_000_000, "dlt defaults": 100_000}  # rows; above they take minutes, or all memory
 REFERENCE = "by hand"
 PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-WARM_UP = 1_000  # rows that each lands first: imports are measured in fixed_cost.py
-REPEATED_BELOW = 3_000_000  # rows: four times, else once
+WARM_UP = 1_000  # rows that each lands first, since fixed_cost.py measures imports
+REPEATED_BELOW = 3_000_000  # rows: fewer run four times, more run once
 
 
 @dataclass(frozen=True)
 class Landing:
-    """What one contender needed for one size. CPU of its processes and of Postgres; the peak of resident memory."""
+    """The cost of one contender for one size: CPU of its processes and of Postgres, and peak resident memory."""
 
     way: str
     rows: int
@@ -61,7 +61,7 @@ def measure(way: str, size: int, shop_url: str) -> Landing:
             started, cpu, of_postgres = time.perf_counter(), cpu_seconds(), postgres_cpu_seconds()
             landed = CONTENDERS[way](Path(directory))
             took = time.perf_counter() - started, cpu_seconds() - cpu
-            time.sleep(0.2)  # until Postgres has counted the sessions that ended
+            time.sleep(0.2)  # until Postgres has counted the ended sessions
             now = postgres_cpu_seconds()
             figures.append((*took, None if now is None or of_postgres is None else now - of_postgres))
         assert landed == rows, (way, landed)
@@ -76,12 +76,12 @@ def measure(way: str, size: int, shop_url: str) -> Landing:
 
 
 def cpu_seconds() -> float:
-    """What this process and those that it has waited for have used of the processors."""
+    """Return the CPU seconds of this process and of those that it has waited for."""
     return sum(sum(resource.getrusage(who)[:2]) for who in PROCESSES)
 
 
 def run(sizes: Sequence[int] = SIZES) -> list[Landing]:
-    """Every contender with every size that it can take, each in its own process."""
+    """Run every contender with every size that it can handle, each in a new process."""
     ways = [way for way in CONTENDERS if way not in programs.WHEELS or programs.install(way)]
     found = []
     with tempfile.TemporaryDirectory() as home, shop([(size, [DAY]) for size in (WARM_UP, *sizes)], ["orders"]) as url:
@@ -100,7 +100,7 @@ def run(sizes: Sequence[int] = SIZES) -> list[Landing]:
 
 
 def table(landings: Sequence[Landing]) -> Table:
-    """Each contender against the one by hand, size by size."""
+    """Return the contenders relative to the one by hand, by size."""
     shown = Table("rows", "way", "time", "CPU", "CPU of Postgres", "peak MB", title="Landing, as a multiple of by hand")
     references = {landing.rows: landing for landing in landings if landing.way == REFERENCE}
     for landing in landings:

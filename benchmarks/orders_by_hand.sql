@@ -1,8 +1,7 @@
--- A day of orders by hand, in one transaction: what somebody would write who needs it once. Cast, drop what cannot be
--- used, bring the marts up to it: the same marts as the product's, row for row, of the rows that land_orders.sql makes.
--- Left out is what makes it a product: reasons and counts of what was dropped, rules that these rows do not break,
--- Great Expectations, data tests, recorded results, a build that survives a crash. What products sell is left out too:
--- these orders have no items, and product_months stays empty.
+-- A day of orders by hand, in one transaction, as a script for a single use: cast, drop unusable rows, update the marts.
+-- For the rows of land_orders.sql, the marts equal Daybreak's, row for row. It omits everything else: reasons and counts
+-- of dropped rows, rules that these rows do not break, Great Expectations, data tests, build results, recovery after a
+-- crash. It also omits product_months, which stays empty since these orders have no items.
 
 create temp table accepted on commit drop as
 select
@@ -35,7 +34,7 @@ where
     and read.order_date = %(day)s;
 analyze accepted;
 
--- what readers see of the orders that this day has or had, and what stands behind a later day
+-- the published orders that this day has or had, and those superseded by a later day
 create temp table replaced on commit drop as
 select * from marts.fct_orders where order_date = %(day)s
 union all
@@ -81,7 +80,7 @@ union
 select customer_id from candidates where is_current;
 analyze customers;
 
--- what each of these customers bought in which month; the first is the cohort
+-- the purchases of each of these customers by month; the first month is the cohort
 create temp table months on commit drop as
 select
     customer_id,

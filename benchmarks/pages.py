@@ -1,4 +1,4 @@
-"""What contenders share: the day that is landed, where it goes, and a loop over the shop's pages."""
+"""Shared parts of contenders: the landed day, its schema, and a loop over the shop's pages."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ SCHEMA = "bench"
 
 
 def pages(get: Callable[[str], Any]) -> Iterator[Any]:
-    """The parsed bodies of the day's pages, from the shop at SHOP_API_URL."""
+    """Yield the parsed pages of the day from the shop at SHOP_API_URL."""
     url: str | None = f"{os.environ['SHOP_API_URL']}/api/v1/orders?date={DAY}&limit=5000"
     while url:
         body = get(url)

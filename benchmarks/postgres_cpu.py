@@ -1,4 +1,4 @@
-"""What the embedded Postgres has used of the processors: its own work is a part of what a way of landing costs."""
+"""CPU of the embedded Postgres, which is part of the cost of landing."""
 
 import os
 from contextlib import suppress
@@ -8,7 +8,7 @@ import psutil  # type: ignore[import-untyped]
 
 
 def postgres_cpu_seconds() -> float | None:
-    """CPU seconds of the server below BENCH_HOME with all its sessions, ended ones too; None if it is not ours."""
+    """Return the CPU seconds of the server below BENCH_HOME and all its sessions; None if it is not embedded."""
     pid_file = Path(os.environ.get("BENCH_HOME", "")) / "servers" / "postgres" / "data" / "postmaster.pid"
     if not pid_file.exists():
         return None
@@ -16,6 +16,6 @@ def postgres_cpu_seconds() -> float | None:
     used = server.cpu_times()
     seconds = used.user + used.system + used.children_user + used.children_system
     for session in server.children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+        with suppress(psutil.NoSuchProcess):  # it has just ended
             seconds += sum(session.cpu_times()[:2])
     return float(seconds)

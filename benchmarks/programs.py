@@ -1,7 +1,7 @@
-"""Programs that land files in Postgres, each installed by uv in a place of its own: contenders for `landing.py`.
+"""Programs that land files in Postgres, each installed by uv in a separate environment: contenders for `landing.py`.
 
-Neither reads an API like the shop's, so the pages are written to a CSV file first, by the least code that does it.
-The versions are the last whose wheels hold the program; later ones download it when they are first started.
+Neither reads an API like the shop's, so minimal code writes the pages to a CSV file first. The versions are the last
+with the program in the wheel; later ones download it on first use.
 """
 
 import csv
@@ -22,13 +22,13 @@ QUIET = {"SLING_DISABLE_TELEMETRY": "true", "DISABLE_TELEMETRY": "true", "INGEST
 
 
 def executable(name: str) -> Path | None:
-    """Where the program is."""
+    """Return the path of the program."""
     pattern = {"ingestr": "bin/ingestr", "sling": "lib/python*/site-packages/sling_linux_amd64/bin/sling-linux-amd64"}
     return next((HOME / name).glob(pattern[name]), None)
 
 
 def install(name: str) -> bool:
-    """Whether the program is there, after trying to install it."""
+    """Install the program if needed, and return whether it is there."""
     if executable(name):
         return True
     uv, place = str(Path(sys.executable).with_name("uv")), str(HOME / name)
@@ -38,7 +38,7 @@ def install(name: str) -> bool:
 
 
 def ingestr(directory: Path) -> int:
-    """The pages as a CSV file, and `ingestr ingest` of it."""
+    """Write the pages to a CSV file, and run `ingestr ingest` on it."""
     file, rows = _csv(directory)
     _run(
         "ingestr",
@@ -51,7 +51,7 @@ def ingestr(directory: Path) -> int:
 
 
 def sling(directory: Path) -> int:
-    """The pages as a CSV file, and `sling run` of it."""
+    """Write the pages to a CSV file, and run `sling run` on it."""
     file, rows = _csv(directory)
     uri = settings().postgres_uri().replace("sslmode=prefer", "sslmode=disable")
     _run(

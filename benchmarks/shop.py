@@ -1,7 +1,7 @@
-"""A shop that only hands out bytes, in a process of its own: what is measured does not wait for it.
+"""A shop that serves prepared bytes from a separate process, so that measurements do not wait for it.
 
-`/{orders}/…` is the API of a shop with so many orders a day, and a third as many reviews. Ids are of their day; a
-fifth as many customers as orders come back every day. `/{orders}@{seconds}/…` takes so long for each answer.
+`/{orders}/…` is the API of a shop with this many orders a day and a third as many reviews. Ids contain their day. The
+same customers, a fifth as many as orders, buy every day. `/{orders}@{seconds}/…` waits this long for each response.
 """
 
 import json
@@ -16,12 +16,12 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 PAGE_SIZE = 5000
-SizeOfDays: TypeAlias = tuple[int, Sequence[date]]  # so many orders on each of these days
+SizeOfDays: TypeAlias = tuple[int, Sequence[date]]  # a number of orders for each of these days
 TEXTS = ("Lovely, I would buy it again.", "It broke after a week, what a pity.", "Does what it says.")
 
 
 def order(day: str, number: int, orders: int) -> dict[str, Any]:
-    """One order of a day."""
+    """Return one order of a day."""
     return {
         "order_id": f"o-{day}-{number}",
         "customer_id": f"c-{number % max(orders // 5, 1)}",
@@ -32,7 +32,7 @@ def order(day: str, number: int, orders: int) -> dict[str, Any]:
 
 
 def review(day: str, number: int, orders: int) -> dict[str, Any]:
-    """One review of a day."""
+    """Return one review of a day."""
     return {
         "review_id": f"r-{day}-{number}",
         "product_id": f"p-{number % max(orders // 10, 1)}",
@@ -47,13 +47,13 @@ ROWS: dict[str, Callable[[str, int, int], dict[str, Any]]] = {"orders": order, "
 
 
 def size_of(dataset: str, orders: int) -> int:
-    """Rows of a dataset on a day with so many orders."""
+    """Return the rows of a dataset on a day with this many orders."""
     return orders if dataset == "orders" else orders // 3
 
 
 @cache
 def page(orders: int, dataset: str, day: str, start: int) -> bytes:
-    """A page of a day with so many orders."""
+    """Return a page of a day with this many orders."""
     size = size_of(dataset, orders)
     end = min(size, start + PAGE_SIZE)
     rows = [ROWS[dataset](day, number, orders) for number in range(start, end)]
@@ -62,12 +62,12 @@ def page(orders: int, dataset: str, day: str, start: int) -> bytes:
 
 
 class Shop(BaseHTTPRequestHandler):
-    """Hands out pages that it keeps."""
+    """A handler that serves prepared pages."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Answer with a page, or that all is well."""
+        """Send a page, or the health check's response."""
         url = urlsplit(self.path)
         size, _, seconds = url.path.split("/")[1].partition("@")
         orders, dataset = int(size), url.path.rpartition("/")[2]
@@ -82,11 +82,11 @@ class Shop(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 def serve(ports: "multiprocessing.Queue[int]", kept: Sequence[SizeOfDays], datasets: Sequence[str]) -> None:
-    """Serve until killed, after telling the port. All pages are made before: nobody waits for that."""
+    """Prepare all pages, send the port, and serve until killed."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
     for orders, days in kept:
         for dataset in datasets:
@@ -99,7 +99,7 @@ def serve(ports: "multiprocessing.Queue[int]", kept: Sequence[SizeOfDays], datas
 
 @contextmanager
 def shop(kept: Sequence[SizeOfDays], datasets: Sequence[str] = tuple(ROWS)) -> Iterator[str]:
-    """The URL of a shop with these days for the block, to which `/{orders}` is added."""
+    """Start a shop with these days, and yield its URL, to which `/{orders}` is added."""
     ports: multiprocessing.Queue[int] = multiprocessing.Queue()
     server = multiprocessing.Process(target=serve, args=(ports, kept, datasets), daemon=True)
     server.start()

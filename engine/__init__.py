@@ -1,1 +1,1 @@
-"""An engine that computes in the place of Postgres: a session of Spark Connect, and Parquet to and fro."""
+"""An external engine for large builds: a Spark Connect session, and exchange of Parquet files."""

@@ -1,8 +1,8 @@
-"""A build whose orders an engine computes: decision 0010.
+"""A build of the orders on an engine: decision 0010.
 
-submit → compute → collect. Postgres freezes the days and looks up what they touch, the engine computes the changes from
-Parquet with the same models, Postgres takes them over and goes on as always: tests, other pipelines, publish. Each step
-needs the job's id alone, so that they may run in processes of their own; the caller holds the pipelines' build locks.
+submit → compute → collect. Postgres freezes the days and selects the affected rows, the engine computes the changes
+from Parquet with the same models, and Postgres loads them and continues as usual: tests, other pipelines, publish. Each
+step only needs the job's id, so the steps can run in separate processes. The caller holds the pipelines' build locks.
 """
 
 import os
@@ -17,7 +17,7 @@ from psycopg import sql
 from engine.exchange import REMEDY, Folder, Result, load
 from engine.exporting import export
 from engine.inputs import DAYS, FROZEN, INPUTS
-from engine.session import gone, is_alive, spark_session
+from engine.session import is_alive, lost_server, spark_session
 from monitoring.plain_text import first_line
 from pipeline_errors import LockedError, ModelError, WarehouseError
 from transformation import dbt_runner
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from transformation.dbt_runner import EventListener, Progress
 
-TAG = "on_engine"  # models that an engine computes
+TAG = "on_engine"  # of the models that run on the engine
 SCHEMA = "DAYBREAK_ENGINE_SCHEMA"  # read by profiles.yml
 
 
@@ -42,7 +42,7 @@ def build(
     on_progress: "Progress | None" = None,
     on_event: "EventListener | None" = None,
 ) -> int:
-    """Do what dbt_runner.build does, the orders' changes on the engine.
+    """Build as dbt_runner.build does, but compute the changes of orders on the engine.
 
     Raises WarehouseError if the engine cannot be reached or is lost, ConfigurationError if it is not installed.
     """
@@ -51,13 +51,13 @@ def build(
             tags, full_refresh=full_refresh, day_range=day_range, on_progress=on_progress, on_event=on_event
         )
     options: dict[str, Any] = {"full_refresh": full_refresh, "day_range": day_range, "on_event": on_event}
-    with spark_session() as session:  # first of all: without an engine nothing is begun
+    with spark_session() as session:  # first, so that nothing starts without an engine
         job = submit(**options)
         try:
             compute(session, job, on_progress)
             return collect(job, tags, on_progress=on_progress, **options)
         finally:
-            Folder(job).leave()
+            Folder(job).cleanup()
 
 
 def submit(
@@ -66,8 +66,8 @@ def submit(
     day_range: tuple[date, date] | None = None,
     on_event: "EventListener | None" = None,
 ) -> str:
-    """Freeze the days of a build and write what they touch as Parquet; returns the job's id, which is the build's."""
-    # what the engine's models read, without the tests on it: those come with the rest
+    """Freeze the days of a build and write the affected rows as Parquet. Return the job's id, which is the build's."""
+    # The inputs of the engine's models without their tests, which run later with the rest.
     inputs = ["--select", f"1+tag:{TAG}", "--exclude", f"tag:{TAG}", "--indirect-selection", "empty"]
     dbt_runner.build([], full_refresh=full_refresh, day_range=day_range, selection=inputs, on_event=on_event)
     with connect() as connection:
@@ -80,9 +80,9 @@ def submit(
 
 
 def compute_once(job: str, wait_seconds: float) -> None:
-    """Compute a job that has no result yet. One process does, however many try: the others wait for it.
+    """Compute a job unless it has a result. One process computes, and others wait for it.
 
-    Raises DayBusyError if that takes longer than they may wait.
+    Raises DayBusyError if that takes longer than `wait_seconds`.
     """
     with pipeline_lock(f"engine job {job}", wait_seconds):
         if Folder(job).result() is None:
@@ -91,9 +91,9 @@ def compute_once(job: str, wait_seconds: float) -> None:
 
 
 def compute(session: "SparkSession", job: str, on_progress: "Progress | None" = None) -> None:
-    """Run the models on the engine; their rows are Parquet in the job's folder then.
+    """Run the models on the engine, which writes their rows as Parquet into the job's folder.
 
-    Each attempt has a schema and a folder of its own: one that was cut off may go on for a while.
+    Each attempt has a separate schema and folder, since an interrupted attempt may continue for a while.
     """
     from pyspark.errors import PySparkException
 
@@ -104,19 +104,19 @@ def compute(session: "SparkSession", job: str, on_progress: "Progress | None" = 
         session.sql(f"create schema {schema}").collect()
         for name in INPUTS:
             session.sql(f"create table {schema}.{name} using parquet location '{folder.url}/{name}'").collect()
-        session.table(f"{schema}.int_order_days").count()  # or the first model would fail, and look guilty
+        session.table(f"{schema}.int_order_days").count()  # fail here rather than in the first model
         dbt_runner.run_on_engine(TAG, [f"engine_folder: '{folder.url}/{attempt}'"], on_progress)
         counts = {name: session.table(f"{schema}.{name}").count() for name in _tables()}
         folder.write_result(Result(attempt, counts))
     except (ModelError, PySparkException) as error:
         if not is_alive(session):
-            raise gone() from None
+            raise lost_server() from None
         if isinstance(error, ModelError):
             raise
         raise WarehouseError(f"The engine cannot use {folder.url}: {first_line(error)}", REMEDY) from None
     finally:
         del os.environ[SCHEMA]
-        with suppress(PySparkException):  # the tables' files stay; a server that is gone has forgotten them
+        with suppress(PySparkException):  # the files stay; a lost server has no schema to drop
             session.sql(f"drop schema if exists {schema} cascade").collect()
 
 
@@ -129,14 +129,14 @@ def collect(
     on_progress: "Progress | None" = None,
     on_event: "EventListener | None" = None,
 ) -> int:
-    """Take the engine's rows over, and build and test the rest; returns how many nodes ran.
+    """Load the engine's rows, then build and test the rest. Return the number of nodes that ran.
 
-    Raises LockedError if another build has begun since the job was submitted.
+    Raises LockedError if another build has started since the job was submitted.
     """
     rest = [node.name for node in dbt_runner.nodes_of(tags) if node.name not in FROZEN]
     with connect() as connection:
         if _frozen_build(connection) != job:
-            raise LockedError("Another build of the orders has begun meanwhile", "Run the same again.")
+            raise LockedError("Another build of the orders has started meanwhile", "Run the same command again.")
         for name in _tables():
             load(connection, Folder(job), name, _made(name))
     done = dbt_runner.build(
@@ -155,16 +155,16 @@ def collect(
 
 
 def _frozen_build(connection: Connection) -> str:
-    """The build whose days are frozen; "nothing" if it has none."""
+    """Return the id of the build whose days are frozen; "nothing" if there are no days."""
     frozen = connection.execute("select build_id from build.int_order_days limit 1").fetchone()
     return str(frozen["build_id"]) if frozen else "nothing"
 
 
 def _tables() -> list[str]:
-    """The models that come back; the others are views on them."""
+    """Return the models whose rows the engine returns; the others are views on them."""
     return [node.name for node in dbt_runner.nodes_of([TAG]) if getattr(node.config, "materialized", "") == "table"]
 
 
 def _made(name: str) -> sql.Identifier:
-    """Where macros/engine/engine_tables.sql looks for a model's rows."""
+    """Return the table from which macros/engine/engine_tables.sql reads a model's rows."""
     return sql.Identifier("build", f"{name}__made")

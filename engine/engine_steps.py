@@ -1,8 +1,8 @@
-"""The transform step on an engine in three parts, each a process of its own: for who must not wait for the second one.
+"""The transform step on an engine in three parts, so that a task need not wait while the second one runs.
 
     python -m engine.engine_steps JOB PIPELINE DAY RUN_ID
 
-computes what was submitted. The last line on standard error and the exit code say what kept it from that.
+computes a submitted job. After a failure, the last line on standard error and the exit code give the reason.
 """
 
 import signal
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 
 
 def submit(pipeline: str, day: date, run_id: str, on_event: "EventListener | None" = None) -> str:
-    """Freeze the pending days and write what the engine needs; returns the job's id. The build lock is the caller's."""
+    """Freeze the pending days, write the engine's inputs, return the job's id. The caller holds the build lock."""
     with step([pipeline], "submit", [day], run_id), acting_as(TRANSFORMER):
         return once_more(lambda: engine_build.submit(on_event=on_event))
 
 
 def compute(job: str, pipeline: str, day: date, run_id: str) -> None:
-    """Compute the job, or wait for who does. Raises WarehouseError if the engine does not answer or is lost."""
+    """Compute the job, or wait for the process that does. Raises WarehouseError if the engine is down or lost."""
     with step([pipeline], "compute", [day], run_id):
         engine_build.compute_once(job, settings().step_timeout_minutes * 60)
 
 
 def collect(job: str, pipeline: str, day: date, run_id: str, on_event: "EventListener | None" = None) -> None:
-    """Take the result over, build and test the rest. The build lock is the caller's.
+    """Load the result, build and test the rest. The caller holds the build lock.
 
-    Raises ModelError naming the model or test that failed, LockedError if another build has begun meanwhile.
+    Raises ModelError with the failed model or test, LockedError if another build has started meanwhile.
     """
     with step([pipeline], "transform", [day], run_id) as record, acting_as(TRANSFORMER):
         record.records = once_more(lambda: engine_build.collect(job, [pipeline], on_event=on_event))
-    Folder(job).leave()
+    Folder(job).cleanup()
 
 
 def main(job: str, pipeline: str, day: str, run_id: str) -> int:
-    """Compute, and return the exit code. Ended by the system when the time of a step is over: no client can hang."""
+    """Compute and return the exit code. A timer of the system ends the process at the step's time limit."""
     try:
         signal.setitimer(signal.ITIMER_REAL, settings().step_timeout_minutes * 60)
         compute(job, pipeline, date.fromisoformat(day), run_id)

@@ -1,4 +1,4 @@
-"""Rows between Postgres and an engine, as Parquet: in a folder, or wherever a URL of fsspec leads."""
+"""Exchange of rows between Postgres and an engine as Parquet, in a folder or at an fsspec URL."""
 
 import hashlib
 import io
@@ -21,26 +21,26 @@ from warehouse.connection import Connection
 
 logger = logging.getLogger(__name__)
 
-REMEDY = "SPARK_EXCHANGE names a folder or bucket that both Daybreak and the engine can read and write."
+REMEDY = "Set SPARK_EXCHANGE to a folder or bucket that both Daybreak and the engine can read and write."
 
-# What the orders' models hold, in both worlds. A numeric without a scale is money that the gate has accepted.
+# Column types of the orders' models in Postgres and Arrow. A numeric without a scale is an accepted amount.
 POSTGRES_TYPES = {"text": pa.string(), "date": pa.date32(), "bool": pa.bool_(), "int8": pa.int64()}
 MONEY = pa.decimal128(18, 2)
 
 
 @dataclass(frozen=True)
 class Result:
-    """The folder, in the job's, of the attempt that came to its end; and how many rows it made, by model."""
+    """The completed attempt of a job: its folder within the job's, and its row counts by model."""
 
     attempt: str
     counts: dict[str, int]
 
 
 class Folder:
-    """The place of one build's exchange: `url` as the engine reads it, and the file system as we do.
+    """The folder of one build's exchange: `url` for the engine, a file system for Daybreak.
 
-    Raises ConfigurationError if fsspec does not know such a URL, or lacks the package for it. What keeps us from the
-    place is a WarehouseError that names it.
+    Raises ConfigurationError if fsspec does not know the URL's scheme, or lacks the package for it. An error of the
+    file system becomes a WarehouseError with the URL.
     """
 
     def __init__(self, job: str) -> None:
@@ -50,30 +50,30 @@ class Folder:
         try:
             self.files, self.path = fsspec.core.url_to_fs(self.url)
         except (ImportError, ValueError) as error:
-            remedy = "For s3:// install it: pip install 'daybreak[s3]'; for others the package that fsspec asks for."
+            remedy = "For s3://: pip install 'daybreak[s3]'. For other schemes, install the package that fsspec names."
             raise ConfigurationError(f"SPARK_EXCHANGE cannot be used: {error}", remedy) from None
 
     def create(self) -> None:
-        """Make the folder. Below DAYBREAK_HOME nobody else may look into it."""
+        """Create the folder. Within DAYBREAK_HOME, only the owner may read it."""
         self.remove_all()
-        with self.used("written"):
+        with self.translated_errors("written"):
             if settings().spark_exchange is None:
                 Path(_home_of_jobs()).mkdir(mode=0o700, parents=True)
             self.make(self.path)
 
     def make(self, path: str) -> None:
-        """Make a folder of it, where there are folders: fsspec would make a bucket that is not there."""
+        """Create a local folder. Object stores need none, and fsspec would create a missing bucket."""
         if os.path.isabs(path):
             self.files.makedirs(path, exist_ok=True)
 
     def write_result(self, result: "Result") -> None:
-        """Say, as the last thing of a computation, that there is a result and where."""
-        with self.used("written"), self.files.open(f"{self.path}/result.json", "w") as file:
+        """Record the result, as the last action of a computation."""
+        with self.translated_errors("written"), self.files.open(f"{self.path}/result.json", "w") as file:
             json.dump(asdict(result), file)
 
     def result(self) -> "Result | None":
-        """What was computed; none if nothing has been yet."""
-        with self.used("read"):
+        """Return the recorded result; None if there is none yet."""
+        with self.translated_errors("read"):
             self.files.invalidate_cache()
             if not self.files.exists(f"{self.path}/result.json"):
                 return None
@@ -82,23 +82,23 @@ class Folder:
         return None
 
     def remove_all(self) -> None:
-        """Take away this job's files and those of killed ones of this warehouse: they hold customers' orders."""
+        """Remove the files of this warehouse's jobs, including killed ones: they hold customers' orders."""
         home = self.path.rpartition("/")[0]
-        with self.used("cleared"):
-            self.files.invalidate_cache()  # the engine has written files that we have not seen yet
+        with self.translated_errors("cleared"):
+            self.files.invalidate_cache()  # the engine has written files since the last listing
             if self.files.exists(home):
                 self.files.rm(home, recursive=True)
 
-    def leave(self) -> None:
-        """Take all away when a build has ended, well or not: what is not possible is logged, the next build does it."""
+    def cleanup(self) -> None:
+        """Remove all files at the end of a build. A failure is logged, and the next build tries again."""
         try:
             self.remove_all()
         except WarehouseError as error:
             logger.warning("%s", error)
 
     @contextmanager
-    def used(self, doing: str) -> Iterator[None]:
-        """Tell in a line what keeps the block from the place. Each file system has errors of its own family."""
+    def translated_errors(self, doing: str) -> Iterator[None]:
+        """Translate the errors of any file system, each with its own exception classes, into a WarehouseError."""
         try:
             yield
         except Exception as error:
@@ -112,15 +112,15 @@ class Folder:
 
 
 def load(connection: Connection, folder: Folder, name: str, table: sql.Identifier) -> None:
-    """Put what the engine made for a model into a new table; there is none if it made no row.
+    """Load the engine's rows of a model into a new table. Without rows, there is no table.
 
-    Raises WarehouseError if rows are missing, or if nothing was computed.
+    Raises WarehouseError if rows are missing, or if there is no result.
     """
     rows, result = 0, folder.result()
     if result is None:
         raise WarehouseError(f"{folder.url} has no result of the engine", "Run the same command again.")
     connection.execute(sql.SQL("drop table if exists {}").format(table))
-    with folder.used("read"):
+    with folder.translated_errors("read"):
         parts = sorted(
             path for path in folder.files.find(f"{folder.path}/{result.attempt}/{name}") if path.endswith(".parquet")
         )
@@ -130,12 +130,12 @@ def load(connection: Connection, folder: Folder, name: str, table: sql.Identifie
                 if number == 0:
                     _create(connection, table, source.schema_arrow)
                 rows += _copy_in(connection, table, source)
-    if rows != (made := result.counts[name]):
-        raise WarehouseError(f"The engine has made {made} rows of {name}, {rows} are in {folder.url}", REMEDY)
+    if rows != (computed := result.counts[name]):
+        raise WarehouseError(f"The engine computed {computed} rows of {name}, but {folder.url} has {rows}", REMEDY)
 
 
 def _home_of_jobs() -> str:
-    """Where this warehouse's jobs are, and those of no other."""
+    """Return the folder for the jobs of this warehouse only."""
     where = settings()
     if where.spark_exchange is None:
         return str(where.daybreak_home.resolve() / "engine")

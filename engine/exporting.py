@@ -1,6 +1,6 @@
-"""The rows of a query on their way out of Postgres: COPY, Arrow, and Parquet files that hold whole days where they can.
+"""Export of a query from Postgres: COPY, Arrow, Parquet files that end at whole days.
 
-Streamed: in memory is a row group of one model at most, whatever the size of the build.
+Rows are streamed: memory holds at most one row group of one model, whatever the size of the build.
 """
 
 from collections.abc import Generator, Iterator
@@ -22,9 +22,9 @@ from psycopg.waiting import Wait
 from engine.exchange import MONEY, POSTGRES_TYPES, Folder
 from warehouse.connection import Connection
 
-BLOCK_BYTES = 1 << 20  # what is parsed at once: larger blocks cost more page faults than they save
-ROWS_OF_A_FILE = 100_000  # at least, before another day begins another file; and so many make a row group
-GROUP_BYTES = 1 << 26  # but no more than this: an order may have texts of megabytes
+BLOCK_BYTES = 1 << 20  # parsed at once; larger blocks cost more page faults than they save
+ROWS_OF_A_FILE = 100_000  # a file has at least this many rows before a new day starts the next; also a row group
+GROUP_BYTES = 1 << 26  # the limit of a row group: an order may have texts of megabytes
 
 ONLY_FILE = "part-0"
 
@@ -32,17 +32,18 @@ Blocks = Generator[bytearray]
 
 
 def export(connection: Connection, query: str, folder: Folder, name: str, day: str | None = None) -> None:
-    """Write the rows of a query as Parquet below the folder, streamed.
+    """Stream the rows of a query into Parquet files below the folder.
 
-    One file, or with `day`, a column of dates, one for each run of days of ROWS_OF_A_FILE, named by its first and last.
+    There is one file; or, with `day`, a column of dates, one per range of days with ROWS_OF_A_FILE rows, named by its
+    first and last day.
     """
     schema = _arrow_schema(connection, query)
     written, writer = None, None
-    with folder.used("written"), closing(_copied(connection, query)) as blocks, ExitStack() as files:
+    with folder.translated_errors("written"), closing(_copied(connection, query)) as blocks, ExitStack() as files:
         folder.make(f"{folder.path}/{name}")
         for file_name, rows in _row_groups(_parsed(blocks, schema), schema, day):
             if writer is None or file_name != written:
-                files.close()  # the one before: as a whole, before the next begins
+                files.close()  # complete the file before the next starts
                 file = files.enter_context(folder.files.open(f"{folder.path}/{name}/{file_name}.parquet", "wb"))
                 writer = files.enter_context(pq.ParquetWriter(file, schema, compression="zstd"))
                 written = file_name
@@ -61,10 +62,10 @@ def _arrow_type(column: psycopg.Column) -> pa.DataType:
 
 
 def _copied(connection: Connection, query: str) -> Blocks:
-    """What a COPY says, in blocks of whole rows.
+    """Yield the output of a COPY in blocks of whole rows.
 
-    With libpq's own calls: psycopg's `copy` waits for each row, which costs more than parsing and writing it. What is
-    not read to its end leaves the connection unusable, so it is closed.
+    This calls libpq directly: psycopg's `copy` waits for each row, which takes longer than parsing and writing it. If
+    the output is not read to its end, the connection is unusable, and is closed.
     """
     pgconn = connection.pgconn
     pgconn.send_query(f"copy ({query}) to stdout (format csv)".encode())
@@ -80,7 +81,7 @@ def _copied(connection: Connection, query: str) -> Blocks:
 
 
 def _next_block(connection: Connection) -> PQGen[bytearray]:
-    """The rows that come next; nothing after the last. A message of the protocol is a row."""
+    """Return the next rows, or nothing after the last. Each protocol message is one row."""
     pgconn, block = connection.pgconn, bytearray()
     if pgconn.transaction_status != TransactionStatus.ACTIVE:
         return block  # the block before was the last
@@ -106,9 +107,9 @@ def _parsed(blocks: Blocks, schema: pa.Schema) -> Iterator[pa.Table]:
             pa.BufferReader(b"\n" + block),
             read_options=pa_csv.ReadOptions(
                 column_names=schema.names,
-                skip_rows=1,  # the empty line: Arrow takes a byte order mark at the beginning away, a customer's too
+                skip_rows=1,  # the empty line; without it, Arrow would strip a customer's leading byte order mark
                 block_size=len(block) + 1,
-                use_threads=False,  # others have work of their own
+                use_threads=False,  # leave the other cores to Postgres and the engine
             ),
             parse_options=pa_csv.ParseOptions(
                 newlines_in_values=True,
@@ -118,7 +119,7 @@ def _parsed(blocks: Blocks, schema: pa.Schema) -> Iterator[pa.Table]:
                 column_types=schema,
                 null_values=[""],
                 strings_can_be_null=True,
-                quoted_strings_can_be_null=False,  # Postgres quotes empty text, and never a null
+                quoted_strings_can_be_null=False,  # Postgres quotes empty text, but not null
                 true_values=["t"],
                 false_values=["f"],
             ),
@@ -126,7 +127,7 @@ def _parsed(blocks: Blocks, schema: pa.Schema) -> Iterator[pa.Table]:
 
 
 def _row_groups(parsed: Iterator[pa.Table], schema: pa.Schema, day: str | None) -> Iterator[tuple[str, pa.Table]]:
-    """Row groups, each with the name of its file; one without rows if there are none, for the columns."""
+    """Yield row groups with the names of their files. Without rows, yield an empty group for its columns."""
     kept, files, is_empty = schema.empty_table(), _Files(day), True
     for table in chain(parsed, [None]):
         kept = kept if table is None else pa.concat_tables([kept, table])
@@ -140,9 +141,9 @@ def _row_groups(parsed: Iterator[pa.Table], schema: pa.Schema, day: str | None) 
 
 @dataclass
 class _Files:
-    """Where one file ends and the next begins: at a change of the day, once it has its rows.
+    """The splitting of rows into files: a file ends at the first change of day after it has enough rows.
 
-    As many rows as a file must have are looked at before it begins: the day that they end with is its last.
+    A file starts when enough rows for it are buffered. The day of the last of these is the file's last day.
     """
 
     day: str | None
@@ -151,7 +152,7 @@ class _Files:
     last: date | None = None
 
     def take(self, rows: pa.Table) -> tuple[str, int]:
-        """The file that these rows begin, or go on with, and how many of them it takes."""
+        """Return the name of the file for these rows, and the number of rows that go into it."""
         if self.day is None:
             return ONLY_FILE, rows.num_rows
         days, at_least = rows[self.day], 0

@@ -1,7 +1,7 @@
-"""What an engine is given of the orders: queries on Postgres, by the name of the model or published table.
+"""The inputs of an engine for orders: queries on Postgres, by name of the model or published table.
 
-All of what this build freezes and accepts; of what was published before, no more than the models look up. More would
-change nothing but the time it takes.
+They cover all frozen and accepted rows of this build, and of the published tables only the rows that the models read.
+More rows would only take more time.
 """
 
 AFFECTED_DATES = """
@@ -26,7 +26,7 @@ AFFECTED_CUSTOMERS = """
     inner join ops.int_orders_superseded as superseded on affected.order_id = superseded.order_id
 """
 
-# who may lose the first or last order
+# Customers who may lose their first or last order.
 UNSETTLED_CUSTOMERS = """
     select distinct affected.former_customer_id as customer_id
     from build.int_orders_affected as affected
@@ -42,22 +42,22 @@ UNSETTLED_CUSTOMERS = """
 PARTIAL = "not exists (select from build.int_order_days as days where days.is_full)"
 
 
-# what the models read of published orders
+# The columns of published orders that the models read.
 OF_PUBLISHED = "order_id, customer_id, order_date, total_amount, is_revenue"
 
 
 def _lookup_by_key(keys: str, table: str, key: str, column: str, columns: str = "*") -> str:
-    """The rows of a table with these keys, each looked up: a join would be planned without statistics."""
+    """Return a query for the rows with these keys by index lookups: a join would be planned without statistics."""
     return (
-        f"select found.* from ({keys}) as keys cross join lateral (select {columns} from {table} as rows_of_key"
-        f" where rows_of_key.{key} = keys.{column} offset 0) as found where {PARTIAL}"
+        f"select matches.* from ({keys}) as keys cross join lateral (select {columns} from {table} as rows_of_key"
+        f" where rows_of_key.{key} = keys.{column} offset 0) as matches where {PARTIAL}"
     )
 
 
 FROZEN = {
     "int_order_days": "select * from build.int_order_days",
     "int_orders_accepted": "select * from build.int_orders_accepted",
-    # an order that is new here, all that most nights have, says nothing by itself
+    # New orders, which most nights have only, need no entry.
     "int_orders_affected": """
         select * from build.int_orders_affected as affected
         where
@@ -68,7 +68,7 @@ FROZEN = {
     """,
 }
 
-# Of the published tables, before this build.
+# Rows of the published tables, before this build.
 PUBLISHED = {
     "int_orders_superseded": _lookup_by_key(
         "select order_id from build.int_orders_affected", "ops.int_orders_superseded", "order_id", "order_id"
@@ -76,15 +76,15 @@ PUBLISHED = {
     "customer_order_totals": _lookup_by_key(
         AFFECTED_CUSTOMERS, "marts.customer_order_totals", "customer_id", "customer_id"
     ),
-    # what both find is left to the first: `union` would compare all rows
+    # The second query excludes the rows of the first, since `union` would compare all rows.
     "fct_orders": f"with dates as materialized ({AFFECTED_DATES}) "
     + _lookup_by_key("select day from dates", "marts.fct_orders", "order_date", "day", OF_PUBLISHED)
     + " union all "
     + _lookup_by_key(UNSETTLED_CUSTOMERS, "marts.fct_orders", "customer_id", "customer_id", OF_PUBLISHED)
-    + " and found.order_date <> all (array(select day from dates))",
+    + " and matches.order_date <> all (array(select day from dates))",
 }
 
 INPUTS = FROZEN | PUBLISHED
 
-# The inputs that go out as files of whole days, and the column of the day.
+# The inputs that are split into files of whole days, and their date columns.
 DAYS = {"int_orders_accepted": "logical_date"}

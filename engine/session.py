@@ -1,4 +1,4 @@
-"""A session of Spark Connect, with the server that SPARK_REMOTE names or with Sail, embedded for the block."""
+"""A Spark Connect session with the server of SPARK_REMOTE, or with Sail embedded for the block."""
 
 import os
 import warnings
@@ -11,16 +11,16 @@ from pipeline_errors import ConfigurationError, WarehouseError
 from pipeline_settings import settings
 
 INSTALL = "Install it: pip install 'daybreak[spark]'."
-RETRIES, LONGEST_RETRY_MILLISECONDS = 5, 2_000  # Spark's own default waits ten minutes for a server that is gone
-OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]  # else a server that was down stays so for a while
+RETRIES, LONGEST_RETRY_MILLISECONDS = 5, 2_000  # Spark's default waits ten minutes for a lost server
+OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]  # otherwise gRPC remembers a server as down for a while
 
 
 @contextmanager
 def spark_session() -> Iterator[Any]:
-    """The process's Spark session, for dbt as well. One block at a time.
+    """Open the process's Spark session, which dbt uses too. One block at a time.
 
-    Raises ConfigurationError if the extra is not installed or SPARK_REMOTE is no address, WarehouseError if the server
-    does not answer.
+    Raises ConfigurationError if the extra is not installed or SPARK_REMOTE is not an address, WarehouseError if the
+    server does not answer.
     """
     remote = settings().spark_remote
     if remote:
@@ -32,7 +32,7 @@ def spark_session() -> Iterator[Any]:
 
 
 def is_alive(session: Any) -> bool:
-    """Whether the server still answers."""
+    """Return whether the server still answers."""
     try:
         session.sql("select 1").collect()
     except Exception:
@@ -40,9 +40,9 @@ def is_alive(session: Any) -> bool:
     return True
 
 
-def gone() -> WarehouseError:
-    """The error for a server that was there and is no more."""
-    return WarehouseError(f"{_place()} was lost", "Readers keep what they have. Run the same command again.")
+def lost_server() -> WarehouseError:
+    """Return the error for a server that answered before and does not any more."""
+    return WarehouseError(f"{_place()} was lost", "The published marts are unchanged. Run the same command again.")
 
 
 @contextmanager
@@ -56,18 +56,18 @@ def _session(url: str) -> Iterator[Any]:
         session = connect.SparkSession(connection=DefaultChannelBuilder(url, OWN_CONNECTION))
     except PySparkException as error:
         raise ConfigurationError(
-            f"SPARK_REMOTE is no address: {error.getCondition()}", "It is like sc://host:15002."
+            f"SPARK_REMOTE is not an address: {error.getCondition()}", "Set it to one such as sc://host:15002."
         ) from None
     session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES, max_backoff=LONGEST_RETRY_MILLISECONDS)])
-    # where a step's time limit finds it; and dbt's adapter asks for an address, even if the process has a session
+    # The step's time limit reads SPARK_REMOTE, and dbt's adapter requires it even if the process has a session.
     with _variable("SPARK_REMOTE", url), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]", UserWarning)  # we tell it in words of our own
-        # dbt's adapter asks for Hive's catalog with each statement; a server has the one that it was started with
+        warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]", UserWarning)  # reported as a WarehouseError
+        # dbt's adapter sets Hive's catalog with each statement, which a running server ignores.
         warnings.filterwarnings("ignore", "Failed to set spark.sql.catalogImplementation", UserWarning)
         try:
             if not is_alive(session):
                 raise WarehouseError(
-                    f"{_place()} cannot be reached", "Start it, or correct SPARK_REMOTE; unset, an engine is embedded."
+                    f"{_place()} cannot be reached", "Start it, correct SPARK_REMOTE, or unset it for the embedded one."
                 )
             connect.SparkSession._set_default_and_active_session(session)
             yield session
@@ -78,7 +78,7 @@ def _session(url: str) -> Iterator[Any]:
 def _connect_module() -> Any:
     try:
         with warnings.catch_warnings():
-            # nothing of ours goes through pandas
+            # Daybreak does not use pandas.
             warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
             from pyspark.sql.connect import session
     except ImportError:
@@ -88,7 +88,7 @@ def _connect_module() -> Any:
 
 @contextmanager
 def _embedded_server() -> Iterator[str]:
-    os.environ.setdefault("RUST_LOG", "off")  # else it tells of each session on standard error
+    os.environ.setdefault("RUST_LOG", "off")  # otherwise it logs each session to standard error
     try:
         from pysail.spark import SparkConnectServer
     except ImportError:
@@ -116,7 +116,7 @@ def _variable(name: str, value: str) -> Iterator[None]:
 
 
 def _place() -> str:
-    """The server without what may be secret: the address can hold a token."""
+    """Return the server's name for messages. The whole address can hold a token."""
     remote = settings().spark_remote
     if not remote:
         return "The embedded Spark server"

@@ -1,1 +1,1 @@
-"""What a machine with nothing installed needs: embedded Postgres and Valkey, and a shop to extract from."""
+"""Services for a machine without any: embedded Postgres and Valkey, a demo shop, Airflow."""

@@ -1,7 +1,7 @@
 """Airflow on this machine: `python -m local.airflow` runs it in the foreground until Ctrl-C.
 
-Embedded servers, metadata database, secrets and deployment are seen to first. Everything listens on 127.0.0.1 only.
-Tests use `running_airflow` and get its address, its command line's environment, and its services one by one.
+Embedded servers, metadata database, secrets and deployment are prepared first. Everything listens on 127.0.0.1 only.
+Tests use `running_airflow` for its address, the environment of its command line, and its services.
 """
 
 import os
@@ -37,16 +37,16 @@ from pipeline_errors import ConfigurationError, DaybreakError
 HEALTHY_SECONDS = 180.0
 STOP_SECONDS = 40.0
 WATCH_SECONDS = 0.5
-ATTEMPTS = 3  # another program may take the port between our look at it and the start of the API server
+ATTEMPTS = 3  # another program may take the port between the check and the start of the API server
 
 REPORTED = """
-[bold green]Airflow runs at {url}[/bold green]
+[bold green]Airflow is running at {url}[/bold green]
   user {user}, password in {home}/passwords.json
-  DAGs that ask the shop are paused at first. Its command line, in another shell:
+  DAGs that read the shop are paused at first. To use its command line in another shell:
     .venv/bin/python -m local.airflow dags unpause --yes --treat-dag-id-as-regex '_pipeline$'
     .venv/bin/python -m local.airflow dags trigger ecommerce_order_pipeline --conf '{{"day": "2026-03-01"}}'
   logs are in {home}/logs
-  Ctrl-C stops it; the embedded servers and all data stay
+  Ctrl-C stops it; the embedded servers keep running, and all data stays
 """
 
 
@@ -61,12 +61,12 @@ class Airflow:
 
     @property
     def url(self) -> str:
-        """Where people and the API's clients find it."""
+        """The address of the web interface and the API."""
         return f"http://{LOOPBACK}:{self.port}"
 
     @property
     def user(self) -> str:
-        """The administrator."""
+        """The administrator's name."""
         return USER
 
     @property
@@ -75,12 +75,12 @@ class Airflow:
         return airflow_home.password(self.home)
 
     def start(self, name: str) -> None:
-        """Start a service, and do not wait for it."""
+        """Start a service without waiting for it."""
         self.services[name].start(self.environment, self.home)
         remember(self.home, self.port, self.services.values())
 
     def kill(self, name: str, *, alone: bool = False) -> None:
-        """Kill a service (-9) with its workers and tasks, as the end of its container does; or it alone."""
+        """Kill a service (-9) with its workers and tasks, as at the end of its container, or only the service."""
         service = self.services[name]
         if alone:
             service.signal(signal.SIGKILL)
@@ -89,20 +89,20 @@ class Airflow:
         service.forget()
 
     def stop(self) -> None:
-        """Stop all services within 30 s, with everything that they started."""
+        """Stop all services and their processes within 30 s."""
         stop_all(self.services)
         (self.home / "airflow.json").unlink(missing_ok=True)
 
     def dead(self) -> list[str]:
-        """The services that ended."""
+        """The services that have ended."""
         return [name for name, service in self.services.items() if service.is_dead()]
 
     def wait_until_healthy(
         self, seconds: float = HEALTHY_SECONDS, since: datetime | None = None, progress: Say = lambda doing: None
     ) -> None:
-        """Wait until all services say that they are well, from now or `since` on.
+        """Wait until all services report that they are healthy, now or with heartbeats after `since`.
 
-        Raises DaybreakError if one ends, or if it takes longer.
+        Raises DaybreakError if one ends, or after the time limit.
         """
         since, deadline = since or datetime.now(UTC), time.monotonic() + seconds
         while missing := unhealthy(self.url, since):
@@ -115,14 +115,14 @@ class Airflow:
             time.sleep(WATCH_SECONDS)
 
     def raise_if_dead(self) -> None:
-        """Raise DaybreakError naming the first service that ended: by which signal, or with its last log lines."""
+        """Raise DaybreakError with the first service that ended, and its signal or last log lines."""
         for name in self.dead():
             log, number = self.services[name].log, self.services[name].killed_by()
             how = f"was killed ({number.name})" if number else f"ended: {process.log_tail(log)}"
             raise DaybreakError(f"Airflow's {name} {how}", f"See {log}. To go on where it was: make airflow")
 
     def api(self, path: str, body: object = None, *, method: str | None = None, authenticated: bool = True) -> Any:
-        """Answer of the REST API below /api/v2, as the administrator. Raises HTTPError or URLError."""
+        """Send a request to the REST API below /api/v2 as the administrator. Raises HTTPError or URLError."""
         token = ""
         if authenticated:
             credentials = {"username": self.user, "password": self.password}
@@ -134,10 +134,10 @@ class Airflow:
 def running_airflow(
     variables: Mapping[str, str] | None = None, say: Say = lambda line: None, progress: Say = lambda doing: None
 ) -> Iterator[Airflow]:
-    """A healthy Airflow of the settings in force, stopped at the end of the block.
+    """Run a healthy Airflow with the current settings, and stop it at the end of the block.
 
-    `variables` go to all its processes, before the environment's. `say` gets a line for each part that is done.
-    Raises ConfigurationError if one runs already, DaybreakError if the deployment fails or a service ends.
+    `variables` override the environment of all its processes. `say` receives a line per completed part.
+    Raises ConfigurationError if one is already running, DaybreakError if the deployment fails or a service ends.
     """
     progress("starts the embedded servers")
     servers.ensure()
@@ -156,7 +156,7 @@ def running_airflow(
 
 
 def _started(home: Path, metadata_uri: str, variables: Mapping[str, str], progress: Say) -> Airflow:
-    """Start the services and wait until they are well; on another port if somebody else was quicker."""
+    """Start the services and wait until they are healthy, on another port if the first one was taken meanwhile."""
     for attempt in range(1, ATTEMPTS + 1):
         port, since = airflow_home.choose_port(), datetime.now(UTC)
         environment = airflow_home.environment(home, metadata_uri, port, variables)
@@ -176,7 +176,7 @@ def _started(home: Path, metadata_uri: str, variables: Mapping[str, str], progre
 
 
 def main(arguments: list[str]) -> int:
-    """Run Airflow until it is told to stop; with `stop`, stop it; with other arguments, be its command line."""
+    """Run Airflow until a signal stops it; with `stop`, stop it; with other arguments, run Airflow's command line."""
     try:
         if arguments == ["stop"]:
             return _stop()
@@ -189,7 +189,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run() -> int:
-    """Run in the foreground. Raises DaybreakError if a service ends, KeyboardInterrupt when told to stop."""
+    """Run in the foreground. Raises DaybreakError if a service ends, KeyboardInterrupt on SIGTERM or Ctrl-C."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     console = Console(highlight=False)
@@ -207,14 +207,14 @@ def _run() -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Leave by the way of Ctrl-C, once: nothing may interrupt the stop."""
+    """Raise KeyboardInterrupt once, so that nothing interrupts the stop."""
     for again in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(again, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def _stop() -> int:
-    """Stop the Airflow of this directory, if one runs, and what one that was killed left behind."""
+    """Stop the Airflow of this directory, if one is running, and remaining processes of a killed one."""
     home = airflow_home.directory()
     if not home.exists():
         return 0
@@ -225,7 +225,7 @@ def _stop() -> int:
             with airflow_home.only_one(home):
                 end_leftovers(home, lambda line: None)
                 return 0
-        except ConfigurationError:  # it is locked, so the process that locked it is there
+        except ConfigurationError:  # locked, so the process that holds the lock exists
             if pid:
                 os.kill(pid, signal.SIGTERM)
                 pid = None
@@ -235,7 +235,7 @@ def _stop() -> int:
 
 
 def _command_line(arguments: list[str]) -> int:
-    """Be `airflow` with the environment of the Airflow that runs."""
+    """Replace this process by `airflow` with the environment of the running Airflow."""
     home = airflow_home.directory()
     remembered = airflow_home.remembered(home)
     if not remembered:
@@ -243,7 +243,7 @@ def _command_line(arguments: list[str]) -> int:
     servers.ensure()
     uri = airflow_home.ensure_metadata_database(lambda line: None)
     environment = airflow_home.environment(home, uri, remembered["port"], {})
-    os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments], environment)  # noqa: S606 - as asked for
+    os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments], environment)  # noqa: S606 - the user's command
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The Airflow of one DAYBREAK_HOME: its directory, secrets, metadata database and environment.
 
 DAYBREAK_HOME/airflow/              AIRFLOW_HOME, for its owner only
-    lock, airflow.json              held by the running Airflow; its process, address and services
+        lock, airflow.json              locked by the running Airflow; its process, address and services
     secrets.json, passwords.json    generated once, for its owner only
     logs/                           one file per service, and a folder per DAG
 """
@@ -36,12 +36,12 @@ Say = Callable[[str], None]
 
 
 def directory() -> Path:
-    """AIRFLOW_HOME of the settings in force; it need not exist."""
+    """Return AIRFLOW_HOME for the current settings, which need not exist."""
     return settings().daybreak_home.resolve() / "airflow"
 
 
 def make_directory() -> Path:
-    """Create AIRFLOW_HOME, which nobody else may enter. Raises ConfigurationError naming what cannot be written."""
+    """Create AIRFLOW_HOME for its owner only. Raises ConfigurationError with the path that cannot be written."""
     home = directory()
     with state.writing(home):
         state.make_private_directory(home.parent)
@@ -51,9 +51,9 @@ def make_directory() -> Path:
 
 
 def read_env_file(path: Path = ENV_FILE) -> dict[str, str]:
-    """The variables of an env file as containers read it: KEY=VALUE lines, taken literally, and comment lines.
+    """Parse an env file as containers do: KEY=VALUE lines, taken literally, and comment lines.
 
-    Raises ConfigurationError naming the line that is neither.
+    Raises ConfigurationError with the number of any other line.
     """
     variables: dict[str, str] = {}
     for number, line in enumerate(path.read_text().splitlines(), start=1):
@@ -70,15 +70,15 @@ def read_env_file(path: Path = ENV_FILE) -> dict[str, str]:
 
 
 def password(home: Path) -> str:
-    """The administrator's password, generated when first asked for."""
+    """Return the administrator's password, generated on first use."""
     return _kept(home / "passwords.json", lambda: {USER: secrets.token_urlsafe(18)})[USER]
 
 
 def ensure_metadata_database(say: Say) -> str:
-    """Create Airflow's metadata database beside the warehouse, on its server, if it is not there; returns its URI.
+    """Create Airflow's metadata database on the warehouse's server unless it exists, and return its URI.
 
-    It carries the warehouse's name: a server may hold several warehouses, and somebody else's database `airflow`.
-    Raises ConfigurationError if the server does not let us create it.
+    Its name includes that of the warehouse, since a server may hold several warehouses and another database `airflow`.
+    Raises ConfigurationError if the user may not create it.
     """
     where = settings()
     name = f"{where.pgdatabase}_airflow"
@@ -91,24 +91,24 @@ def ensure_metadata_database(say: Say) -> str:
                     f"{where.pguser} may not create Airflow's metadata database on {where.pghost}",
                     f'Have it created: create database "{name}" owner "{where.pguser}";',
                 ) from None
-            say(f"Database {name} is created on {where.pghost}:{where.pgport}, for Airflow's own tables")
+            say(f"Created database {name} on {where.pghost}:{where.pgport} for Airflow's tables")
     return where.model_copy(update={"pgdatabase": name}).postgres_uri().replace("://", "+psycopg://", 1)
 
 
 def environment(home: Path, metadata_uri: str, port: int, variables: Mapping[str, str]) -> dict[str, str]:
-    """All variables of Airflow's processes, secrets included.
+    """Return all variables of Airflow's processes, including secrets.
 
-    airflow.env, then the caller's environment, then `variables`, then what only we know: the warehouse, paths, port.
+    Later sources override earlier ones: airflow.env, the environment, `variables`, then warehouse, paths and port.
     """
     merged = {**read_env_file(), **os.environ, **servers.environment(), **variables}
-    merged.setdefault("AIRFLOW__CORE__DEFAULT_TIMEZONE", shop_config().time_zone)  # nights are the shop's
+    merged.setdefault("AIRFLOW__CORE__DEFAULT_TIMEZONE", shop_config().time_zone)  # schedules use the shop's time zone
     url = f"http://{LOOPBACK}:{port}"
     merged |= {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), merged.get("PATH", os.defpath)]),
         "PYTHONPATH": str(PROJECT_ROOT),
         "DAYBREAK_HOME": str(home.parent),
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW_CONFIG": os.devnull,  # a file there would keep the defaults of the version that wrote it
+        "AIRFLOW_CONFIG": os.devnull,  # a file would keep the defaults of the version that wrote it
         "AIRFLOW__CORE__DAGS_FOLDER": variables.get("AIRFLOW__CORE__DAGS_FOLDER", str(DAGS_FOLDER)),
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
         "AIRFLOW__COSMOS__CACHE_DIR": str(home / "cosmos"),
@@ -121,20 +121,20 @@ def environment(home: Path, metadata_uri: str, port: int, variables: Mapping[str
         **_kept(home / "secrets.json", _new_secrets),
     }
     if merged.get("SHOP_CONFIG"):
-        merged["SHOP_CONFIG"] = str(Path(merged["SHOP_CONFIG"]).resolve())  # Airflow's processes work elsewhere
-    for name in ("NO_PROXY", "no_proxy"):  # tasks talk to the API server, which no proxy can reach
+        merged["SHOP_CONFIG"] = str(Path(merged["SHOP_CONFIG"]).resolve())  # for other working directories
+    for name in ("NO_PROXY", "no_proxy"):  # tasks call the API server, which no proxy can reach
         merged[name] = ",".join(filter(None, [merged.get(name), LOOPBACK]))
     return merged
 
 
 def choose_port() -> int:
-    """The port that people expect if it is free, or else another one."""
+    """Return Airflow's standard port if it is free, or else another one."""
     return STANDARD_PORT if state.is_free(STANDARD_PORT) else state.free_port()
 
 
 @contextmanager
 def only_one(home: Path) -> Iterator[None]:
-    """Be the only Airflow of this directory. Raises ConfigurationError if one runs."""
+    """Hold the lock of this directory's only Airflow. Raises ConfigurationError if one is running."""
     descriptor = state.open_private(home / "lock", os.O_RDWR)
     try:
         try:
@@ -142,7 +142,7 @@ def only_one(home: Path) -> Iterator[None]:
         except BlockingIOError:
             running = remembered(home)
             raise ConfigurationError(
-                f"An Airflow of {home} runs already, at {running.get('url', 'an address not known yet')}",
+                f"An Airflow of {home} is already running at {running.get('url', 'an unknown address')}",
                 "Use it, or stop it first: Ctrl-C where it was started, or `python -m local.airflow stop`.",
             ) from None
         yield
@@ -152,7 +152,7 @@ def only_one(home: Path) -> Iterator[None]:
 
 @contextmanager
 def none_running() -> Iterator[None]:
-    """Keep an Airflow of the settings in force from starting. Raises ConfigurationError if one runs."""
+    """Prevent the start of an Airflow with the current settings. Raises ConfigurationError if one is running."""
     if not directory().exists():
         yield
         return
@@ -161,7 +161,7 @@ def none_running() -> Iterator[None]:
 
 
 def remembered(home: Path) -> dict[str, Any]:
-    """What is written down of the Airflow that runs, or was killed; empty if there is none."""
+    """Return the record of the running or killed Airflow; empty if there is none."""
     with suppress(OSError, ValueError):
         found: dict[str, Any] = json.loads((home / "airflow.json").read_text())
         return found
@@ -169,7 +169,7 @@ def remembered(home: Path) -> dict[str, Any]:
 
 
 def _kept(path: Path, generate: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """What a private file holds; it is generated once."""
+    """Return the content of a private file, generated once."""
     if not path.exists():
         with state.writing(path):
             state.write_private(path, json.dumps(generate()) + "\n")

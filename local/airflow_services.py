@@ -1,7 +1,7 @@
-"""Airflow's four services as processes of ours: started, watched, and stopped with everything that they started.
+"""Airflow's four services as child processes: started, watched, and stopped with all their descendants.
 
-Each service leads a session of its own. Its workers and their tasks stay in that session whatever happens to their
-parents, so they are found even if the service was killed.
+Each service leads a session. Its workers and their tasks stay in that session even if their parents die, so they can
+be found after the service was killed.
 """
 
 import json
@@ -31,13 +31,13 @@ ARGUMENTS = {
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
-STATES = ("metadatabase", "scheduler", "dag_processor", "triggerer")  # as the API calls them
+STATES = ("metadatabase", "scheduler", "dag_processor", "triggerer")  # the API's names
 ERROR_PREFIX = "daybreak: "
-# Seconds; all of them together are less than the 30 that a stop may take.
+# Seconds. Together they are less than the 30 that a stop may take.
 TASKS_END_SECONDS = 8.0  # for running tasks to finish
-TASKS_STOP_SECONDS = 3.0  # for the others to stop what they started
-SERVICES_END_SECONDS = 6.0  # for the scheduler to write down which tasks did not finish
-API_END_SECONDS = 5.0  # for open pages to be served
+TASKS_STOP_SECONDS = 3.0  # for the other tasks to stop their child processes
+SERVICES_END_SECONDS = 6.0  # for the scheduler to record unfinished tasks
+API_END_SECONDS = 5.0  # for open requests
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Service:
     was_killed_by: signal.Signals | None = None
 
     def start(self, environment: Mapping[str, str], home: Path) -> None:
-        """Start it with its output in its log, in which an earlier run's stays."""
+        """Start the service, appending its output to its log."""
         if self.log.exists() and self.log.stat().st_size > process.LOG_LIMIT_BYTES:
             self.log.replace(self.log.with_suffix(".log.old"))
         output = state.open_private(self.log, os.O_WRONLY | os.O_APPEND)
@@ -69,13 +69,13 @@ class Service:
             os.close(output)
 
     def is_dead(self) -> bool:
-        """Whether it ended. It is not reaped before its session is: its id must not be given out again."""
+        """Whether it has ended. It is reaped only after its session, so that its id is not reused before."""
         if self.process is None or self.process.returncode is not None:
             return True
         return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def killed_by(self) -> signal.Signals | None:
-        """The signal that ended it, of somebody else or of a system without memory; None if it ended by itself."""
+        """Return the signal that killed it, such as one of the OOM killer; None if it ended by itself."""
         if self.process is None or not self.is_dead():
             return self.was_killed_by
         ended = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -83,21 +83,21 @@ class Service:
         return signal.Signals(ended.si_status) if ended and is_signal else None
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the service itself."""
+        """Send a signal to the service only."""
         if self.process is not None and not self.is_dead():
             self.process.send_signal(number)
 
     def members(self) -> list[psutil.Process]:
-        """The living processes of its session, the service among them, and what left the session."""
+        """Return the living processes of its session, including the service, and those that left the session."""
         found = session_members(self.process.pid) if self.process and self.process.returncode is None else []
         return [member for member in {*found, *self.left_behind} if _is_living(member)]
 
     def tasks(self) -> set[int]:
-        """The process groups that run tasks: a service and its workers share one, each task has its own."""
+        """Return the process groups that run tasks: a service and its workers share one, each task has another."""
         return {os.getpgid(member.pid) for member in self.members()} - {self.process.pid if self.process else 0}
 
     def forget(self) -> None:
-        """Reap the process, which is dead; living members of its session are remembered."""
+        """Reap the dead process, and remember the living members of its session."""
         self.left_behind = self.members()
         if self.process is not None:
             code = self.process.wait()
@@ -106,7 +106,7 @@ class Service:
 
 
 def session_members(leader: int) -> list[psutil.Process]:
-    """The processes of a session, and all that descend from them."""
+    """Return the processes of a session and all their descendants."""
     members: set[psutil.Process] = set()
     for pid in psutil.pids():
         with suppress(OSError, psutil.Error):
@@ -117,7 +117,7 @@ def session_members(leader: int) -> list[psutil.Process]:
 
 
 def stop_all(services: Mapping[str, Service]) -> None:
-    """Stop the services within 30 s, the API server last: tasks report to it how they ended. Nothing is left behind."""
+    """Stop the services and all descendants within 30 s, the API server last: tasks report their ends to it."""
     api, scheduler = services["api-server"], services["scheduler"]
     others = [service for service in services.values() if service is not api]
     for service in others:
@@ -136,16 +136,16 @@ def stop_all(services: Mapping[str, Service]) -> None:
 
 
 def kill(members: Iterable[psutil.Process]) -> None:
-    """End processes at once and wait until they are gone."""
+    """Kill processes and wait for their ends."""
     members = list(members)
     for member in members:
         with suppress(psutil.Error):
-            member.kill()  # psutil sees to it that the id was not given out again
+            member.kill()  # psutil checks that the id was not reused
     psutil.wait_procs(members, timeout=5)
 
 
 def remember(home: Path, port: int, services: Iterable[Service]) -> None:
-    """Write down what runs, for `stop`, for the command line, and for the start after a kill."""
+    """Record the running services, for `stop`, the command line, and the start after a kill."""
     processes = [service.process.pid for service in services if service.process]
     started = {str(pid): psutil.Process(pid).create_time() for pid in processes if psutil.pid_exists(pid)}
     text = json.dumps({"pid": os.getpid(), "url": f"http://{LOOPBACK}:{port}", "port": port, "services": started})
@@ -153,11 +153,11 @@ def remember(home: Path, port: int, services: Iterable[Service]) -> None:
 
 
 def end_leftovers(home: Path, say: Say) -> None:
-    """End the services of an Airflow that was killed itself and could not stop them. The caller holds the lock."""
+    """End the remaining services of a killed Airflow. The caller holds the lock."""
     for pid, started in remembered(home).get("services", {}).items():
         with suppress(psutil.Error):
             if psutil.Process(int(pid)).create_time() == started:
-                say(f"A process of an Airflow that was killed is ended: {pid}")
+                say(f"Ended a process of a killed Airflow: {pid}")
                 kill(session_members(int(pid)))
     (home / "airflow.json").unlink(missing_ok=True)
 
@@ -191,7 +191,7 @@ def deploy(environment: Mapping[str, str], home: Path, say: Say) -> None:
 
 
 def unhealthy(url: str, since: datetime) -> list[str]:
-    """What does not say that it is well, with a heartbeat after `since`: an earlier run's says nothing."""
+    """Return the services without a healthy heartbeat after `since`; earlier ones are from another run."""
     try:
         health = request(f"{url}/api/v2/monitor/health")
     except OSError:
@@ -200,10 +200,10 @@ def unhealthy(url: str, since: datetime) -> list[str]:
 
 
 def request(url: str, body: object = None, method: str = "GET", token: str = "") -> Any:
-    """What the API answers to a request with this JSON body. Raises HTTPError or URLError."""
+    """Send a JSON request to the API and return its response. Raises HTTPError or URLError."""
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     data = None if body is None else json.dumps(body).encode()
-    asked = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - our own address
+    asked = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - the local address
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with direct.open(asked, timeout=30) as response:
         return json.loads(response.read() or b"null")

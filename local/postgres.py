@@ -1,7 +1,7 @@
-"""The embedded Postgres: a durable server on the loopback interface that only the password opens.
+"""The embedded Postgres: a durable server on the loopback interface, protected by a password.
 
-Root may not run Postgres. As root it runs as `nobody`, in the state directory if `nobody` can get there, and below
-/var/lib/daybreak if not: no directory of anybody's is opened up for it.
+Postgres refuses to run as root. Root runs it as `nobody`, in the state directory if `nobody` can enter it, otherwise
+below /var/lib/daybreak, so that no user's directory has to be opened.
 """
 
 import hashlib
@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 NAME = "Postgres"
 USER = "postgres"
 DATABASE = "daybreak"
-OUTSIDE = Path("/var/lib/daybreak")  # where root's Postgres lives if its account cannot enter the state directory
+OUTSIDE = Path("/var/lib/daybreak")  # for root, if the account of Postgres cannot enter the state directory
 START_SECONDS = 300.0  # recovery after a crash replays up to max_wal_size
 LEFTOVER_SECONDS = 30.0  # for the sessions of a server that was just killed
-ATTEMPTS = 3  # another program may take the port between our look at it and the server's start
-SIGNALS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 20.0))  # fast, then immediate shutdown: both keep what is committed
+ATTEMPTS = 3  # another program may take the port between the check and the server's start
+SIGNALS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 20.0))  # fast, then immediate shutdown: both keep committed data
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class Postgres:
     directory: Path
 
     def remembered(self) -> Endpoint | None:
-        """Port and password of its last start."""
+        """Port and password of the last start."""
         return state.read_endpoint(self.directory / "postgres.json")
 
     def endpoint(self) -> Endpoint | None:
-        """Where it takes requests, or None if it does not (yet)."""
+        """Return its address if it accepts connections, else None."""
         endpoint = self.remembered()
         place = self._place()
         if endpoint is None or place is None or self.pid() is None:
@@ -50,7 +50,7 @@ class Postgres:
         return endpoint if postgres_files.says_ready(place / "data") else None
 
     def pid(self) -> int | None:
-        """Its process, if it runs."""
+        """Return its process id if it is running."""
         place = self._place()
         if place is None:
             return None
@@ -58,18 +58,18 @@ class Postgres:
         return pid if pid and process.is_alive(pid, str(place / "data")) else None
 
     def data_directory(self) -> Path | None:
-        """Where its data are, if it was ever started."""
+        """Return its data directory if it was ever started."""
         place = self._place()
         return place / "data" if place else None
 
     def start(self) -> Endpoint:
-        """Start it, making its data first if there are none. The caller holds the start lock.
+        """Start the server, creating its data on first use. The caller holds the start lock.
 
-        Raises WarehouseError with the last log lines, ConfigurationError if this machine cannot run it.
+        Raises WarehouseError with the last log lines, ConfigurationError if this machine cannot run Postgres.
         """
         if self.remembered() is None:
-            self.stop()  # it may run, but nobody knows its password any more
-        elif self.pid() is not None:  # on its way up, started by a process that did not wait for it
+            self.stop()  # it may be running with an unknown password
+        elif self.pid() is not None:  # starting, by a process that did not wait for it
             self._wait(None)
         for attempt in range(1, ATTEMPTS + 1):
             endpoint = self.endpoint()
@@ -77,11 +77,11 @@ class Postgres:
                 return endpoint
             port = self._try_start(raise_if_free=attempt == ATTEMPTS)
             if port is not None:
-                logger.warning("Port %d was taken while Postgres started: another one is tried", port)
+                logger.warning("Port %d was taken while Postgres started: trying another one", port)
         raise WarehouseError("Postgres did not start", f"See {self.directory / 'postgres.log'}.")
 
     def stop(self) -> bool:
-        """Stop it, ending open sessions; whether there was something to stop."""
+        """Stop the server, ending open sessions. Return whether it was running."""
         pid, data = self.pid(), self.data_directory()
         if pid is None or data is None:
             return False
@@ -89,7 +89,7 @@ class Postgres:
         return True
 
     def _try_start(self, raise_if_free: bool) -> int | None:
-        """Start it once; returns the port if that is what it failed on."""
+        """Start the server once. Return the port if it was taken."""
         account = self._account()
         programs = postgres_files.programs(account, OUTSIDE)
         place = self._place() or self._choose_place(account)
@@ -108,10 +108,10 @@ class Postgres:
         return None
 
     def _prepare(self, place: Path, account: Account, programs: Path, held: int) -> Endpoint:
-        """Data, password, port and configuration, each made if it is not there."""
+        """Prepare data, password, port and configuration, creating what is missing."""
         data, record = place / "data", self.directory / "postgres.json"
         if not data.exists():
-            record.unlink(missing_ok=True)  # its password belonged to other data
+            record.unlink(missing_ok=True)  # its password belongs to other data
             self._initialise(place, account, programs, held)
         postgres_files.disown_pid_file(data)
         endpoint = self.remembered()
@@ -126,10 +126,10 @@ class Postgres:
         return endpoint
 
     def _initialise(self, place: Path, account: Account, programs: Path, held: int) -> None:
-        """Make the data beside their place and move them there when complete: `data` is never half-made."""
+        """Create the data in a draft directory and rename it when complete, so that `data` is never incomplete."""
         draft = place / "data.draft"
         if draft.exists():
-            logger.warning("The making of %s had been interrupted: it starts again", place / "data")
+            logger.warning("The creation of %s was interrupted: starting again", place / "data")
             shutil.rmtree(draft)
         draft.mkdir(mode=0o700)
         os.chown(draft, account.uid, account.gid)
@@ -140,7 +140,7 @@ class Postgres:
 
     @contextmanager
     def _held(self, place: Path) -> Iterator[int]:
-        """The lock that the server inherits; we let go of it without unlocking it."""
+        """Hold the lock that the server inherits; this process closes it without unlocking."""
         data = place / "data"
         held = state.locked(place / "run.lock", LEFTOVER_SECONDS, lambda: postgres_files.end_orphans(data))
         try:
@@ -154,7 +154,7 @@ class Postgres:
         process.wait_until_ready(started, lambda: self.endpoint() is not None, START_SECONDS, NAME, log)
 
     def _account(self) -> Account:
-        """Who owns the data, or else who may: root running a user's checkout must not take it from them."""
+        """Return the owner of the data, or of new data: root in a user's checkout must not take it from them."""
         account = process.unprivileged_account()
         data = self.data_directory()
         if os.geteuid() == 0 and data is not None:
@@ -164,7 +164,7 @@ class Postgres:
         return account
 
     def _place(self) -> Path | None:
-        """The directory that holds its data, or None before they are made."""
+        """Return the directory that holds its data, or None if there are none."""
         inside, outside = self.directory / "postgres", self._outside()
         if inside.joinpath("data").exists():
             return inside
@@ -180,7 +180,7 @@ class Postgres:
                 return inside
             state.make_passable_directory(OUTSIDE)
             state.make_private_directory(outside, group)
-        logger.warning("The account of Postgres cannot enter %s: its data go to %s", self.directory, outside)
+        logger.warning("The account of Postgres cannot enter %s: its data will be in %s", self.directory, outside)
         return outside
 
     def _outside(self) -> Path:

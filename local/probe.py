@@ -1,4 +1,4 @@
-"""Asks a server for its version, within two seconds. The clients are imported when asked: they take time."""
+"""Version checks of servers, within two seconds. The clients are imported on use, since their imports are slow."""
 
 CONNECT_SECONDS = 2
 
@@ -6,7 +6,7 @@ CONNECT_SECONDS = 2
 def postgres_version(
     host: str, port: int, user: str, password: str | None, database: str = "postgres", sslmode: str = "prefer"
 ) -> str | None:
-    """Version of a Postgres, or None if it does not let us in."""
+    """Return the version of a Postgres, or None if it cannot be reached or refuses the login."""
     import psycopg
 
     try:
@@ -26,7 +26,7 @@ def postgres_version(
 
 
 def redis_version(url: str) -> str | None:
-    """Version of a Redis or Valkey, or None if it does not let us in."""
+    """Return the version of a Redis or Valkey, or None if it cannot be reached or refuses the login."""
     import redis
 
     try:

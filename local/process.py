@@ -1,4 +1,4 @@
-"""Processes that outlive us: start them detached, recognise them later, stop them within a bound."""
+"""Processes that outlive this one: start them detached, recognise them later, stop them within a time limit."""
 
 import logging
 import os
@@ -27,23 +27,23 @@ Process = subprocess.Popen[bytes]
 
 @dataclass(frozen=True)
 class Account:
-    """The system account that a server runs under."""
+    """The system account of a server."""
 
     uid: int
     gid: int
 
     def arguments(self) -> dict[str, Any]:
-        """Arguments of subprocess that drop our privileges to this account; none if it is our own."""
+        """Arguments of subprocess that switch to this account; empty for the current one."""
         return {} if self.uid == os.geteuid() else {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
 def own_account() -> Account:
-    """The account that we run under."""
+    """Return the account of this process."""
     return Account(os.geteuid(), os.getegid())
 
 
 def unprivileged_account() -> Account:
-    """Our own account, or `nobody` if we are root."""
+    """Return the current account, or `nobody` for root."""
     if os.geteuid() != 0:
         return own_account()
     try:
@@ -57,16 +57,16 @@ def unprivileged_account() -> Account:
 
 
 def surroundings(account: Account) -> dict[str, Any]:
-    """Arguments of subprocess common to all our servers.
+    """Return the arguments of subprocess common to all servers.
 
-    They see no variable of ours: another account could read our secrets there, and PGPORT and its like change Postgres.
+    Servers get a minimal environment: another account could read secrets in it, and PGPORT and others affect Postgres.
     """
     environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
     return {"env": environment, "cwd": "/", "umask": 0o077, **account.arguments()}
 
 
 def run(command: Command, account: Account, held: Sequence[int] = (), text: str = "") -> str:
-    """Run a command to its end and return what it printed, errors included; it inherits the locks in `held`.
+    """Run a command and return its output, including errors. It inherits the locks in `held`.
 
     Raises WarehouseError with its last lines if it fails, OSError if it cannot be started.
     """
@@ -87,7 +87,7 @@ def run(command: Command, account: Account, held: Sequence[int] = (), text: str 
 
 
 def detach(command: Command, account: Account, log: Path, held: int) -> Process:
-    """Start a server in a session of its own, with its output in `log`; it inherits the lock `held`."""
+    """Start a server in a new session, with its output in `log`. It inherits the lock `held`."""
     if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
         log.replace(log.with_suffix(".log.old"))
     output = open_private(log, os.O_WRONLY | os.O_APPEND)
@@ -108,7 +108,7 @@ def detach(command: Command, account: Account, log: Path, held: int) -> Process:
 def wait_until_ready(
     process: Process | None, is_ready: Callable[[], bool], wait_seconds: float, name: str, log: Path
 ) -> None:
-    """Wait for a server that we started (or another process did: None) to take requests.
+    """Wait until a server accepts connections. `process` is None if another process started it.
 
     Raises WarehouseError with its last log lines if it ends first, or is not ready in time.
     """
@@ -125,11 +125,11 @@ def wait_until_ready(
             time.sleep(POLL_SECONDS)
     finally:
         if process is not None and process.returncode is None:
-            process.returncode = 0  # it outlives us on purpose: without this, Popen warns when it is collected
+            process.returncode = 0  # it outlives this process; without this, Popen warns when it is collected
 
 
 def can_enter(directory: Path, account: Account) -> bool:
-    """Whether the account gets into a directory: asked of the system, which knows more than mode bits."""
+    """Return whether the account can enter a directory, by trying it: mode bits are not the whole truth."""
     try:
         run(["/bin/sh", "-c", 'cd "$1"', "sh", directory], account)
     except WarehouseError:
@@ -138,7 +138,7 @@ def can_enter(directory: Path, account: Account) -> bool:
 
 
 def is_alive(pid: int, mark: str) -> bool:
-    """Whether the process is there and its command line holds `mark`: ids are given out again."""
+    """Return whether the process exists and its command line contains `mark`, since ids are reused."""
     _reap(pid)
     try:
         if PROC.joinpath("self").exists():
@@ -151,7 +151,7 @@ def is_alive(pid: int, mark: str) -> bool:
 
 
 def stop(pid: int, mark: str, name: str, signals: Sequence[tuple[signal.Signals, float]]) -> None:
-    """Send the signals one after the other, each with its seconds to work, until the process is gone."""
+    """Send the signals in order, each with its time limit, until the process has ended."""
     for number, seconds in signals:
         try:
             os.kill(pid, number)
@@ -171,7 +171,7 @@ def stop(pid: int, mark: str, name: str, signals: Sequence[tuple[signal.Signals,
 
 
 def log_tail(log: Path) -> str:
-    """The last lines of a log, in one."""
+    """Return the last lines of a log as one line."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 4096))
@@ -181,11 +181,11 @@ def log_tail(log: Path) -> str:
 
 
 def last_lines(text: str) -> str:
-    """The last lines of a text, in one."""
+    """Return the last lines of a text as one line."""
     return " / ".join(line.strip() for line in text.splitlines()[-LOG_LINES:] if line.strip())
 
 
 def _reap(pid: int) -> None:
-    """If the process was a child of ours and is dead, let the system forget it."""
+    """Reap the process if it is a dead child of this one."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)

@@ -1,8 +1,8 @@
-"""Postgres and Valkey for a machine with nothing installed: started when first needed, kept until `daybreak down`.
+"""Postgres and Valkey for a machine without them: started on first use, running until `daybreak down`.
 
-A server that the environment names (PGHOST, REDIS_URL) is used as it is, and nothing is started in its place. The
-embedded ones write themselves into the environment, for children and for the user's shell; DAYBREAK_EMBEDDED tells
-these values from values of the user's own: `postgres:<port>,valkey:<port>`.
+A server that the environment names (PGHOST, REDIS_URL) is used instead of an embedded one. Embedded servers are set in
+the environment of this process, for its children and the user's shell. DAYBREAK_EMBEDDED marks these values, to
+distinguish them from the user's: `postgres:<port>,valkey:<port>`.
 """
 
 import os
@@ -27,7 +27,7 @@ VALKEY = "valkey"
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """What is known of a server. `running` of one that is not embedded: it let us in just now."""
+    """The status of a server. `running`, for one that is not embedded: it accepted a login just now."""
 
     name: str
     embedded: bool
@@ -39,10 +39,10 @@ class ServerStatus:
 
 
 def ensure() -> Settings:
-    """Start the servers that the environment does not name, and return the settings with them filled in.
+    """Start the servers that the environment does not name, and return the settings with their addresses.
 
-    Sets the variables for this process and its children. Quick if everything runs already. Raises ConfigurationError
-    if the machine or the state directory cannot serve, WarehouseError if a server does not start.
+    Sets the variables for this process and its children. Fast if everything is already running. Raises
+    ConfigurationError if the machine or the state directory cannot serve, WarehouseError if a server does not start.
     """
     wanted = _embedded()
     endpoints = {name: server.endpoint() for name, server in wanted.items()}
@@ -55,12 +55,12 @@ def ensure() -> Settings:
 
 
 def use_running() -> Settings:
-    """Fill in the embedded servers that run, and start none: the variables of one that does not run stay unset."""
+    """Set the variables of running embedded servers without starting any; those of stopped ones stay unset."""
     return _put_in_force({name: server.endpoint() for name, server in _embedded().items()})
 
 
 def down() -> list[str]:
-    """Stop the embedded servers that run, used by the environment or not; returns their names."""
+    """Stop the running embedded servers, used by the environment or not, and return their names."""
     directory = _home() / "servers"
     if not directory.exists():
         return []
@@ -75,7 +75,7 @@ def down() -> list[str]:
 
 
 def status() -> list[ServerStatus]:
-    """How the servers in force are, embedded or not. Starts nothing."""
+    """Return the status of the current servers, embedded or not. Starts nothing."""
     embedded = _embedded()
     postgres, valkey = embedded.get(POSTGRES), embedded.get(VALKEY)
     return [
@@ -85,7 +85,7 @@ def status() -> list[ServerStatus]:
 
 
 def environment() -> dict[str, str]:
-    """The variables in force, passwords included, for a shell. Embedded servers must have been ensured before."""
+    """Return the current variables for a shell, including passwords. Call `ensure` first for embedded servers."""
     current = settings()
     if not current.pghost or not current.redis_url:
         raise ConfigurationError("The embedded servers are not started", "Run `daybreak up` first.")
@@ -114,7 +114,7 @@ def _all() -> dict[str, Postgres | Valkey]:
 
 
 def _embedded() -> dict[str, Postgres | Valkey]:
-    """The servers that the environment does not name, or names because we wrote them there."""
+    """Return the servers that the environment does not name, or that this program set there."""
     current, written = settings(), _written()
     url = urlsplit(current.redis_url.get_secret_value()) if current.redis_url else None
     named = {
@@ -125,7 +125,7 @@ def _embedded() -> dict[str, Postgres | Valkey]:
 
 
 def _written() -> dict[str, int]:
-    """The ports that an `ensure`, ours or a parent's, wrote into the environment."""
+    """Return the ports that `ensure`, in this process or a parent, set in the environment."""
     pairs = (entry.partition(":") for entry in os.environ.get(EMBEDDED, "").split(","))
     return {name: int(port) for name, _, port in pairs if port.isdecimal()}
 
@@ -137,7 +137,7 @@ def _put_in_force(endpoints: dict[str, Endpoint | None]) -> Settings:
 
 
 def _variables(endpoints: dict[str, Endpoint]) -> dict[str, str]:
-    """The environment of embedded servers. A database that was chosen on them before is kept."""
+    """Return the variables of embedded servers. A database that was already chosen on them is kept."""
     variables = {EMBEDDED: ",".join(f"{name}:{endpoint.port}" for name, endpoint in endpoints.items())}
     if POSTGRES in endpoints:
         variables |= {
@@ -146,7 +146,7 @@ def _variables(endpoints: dict[str, Endpoint]) -> dict[str, str]:
             "PGUSER": USER,
             "PGPASSWORD": endpoints[POSTGRES].password,
             "PGDATABASE": os.environ.get("PGDATABASE") or DATABASE,
-            "PGSSLMODE": "prefer",  # it has no certificate, and the packets do not leave the machine
+            "PGSSLMODE": "prefer",  # it has no certificate, and packets do not leave the machine
         }
     if VALKEY in endpoints:
         authority = f":{endpoints[VALKEY].password}@{endpoints[VALKEY].address}"
@@ -154,7 +154,7 @@ def _variables(endpoints: dict[str, Endpoint]) -> dict[str, str]:
         database = before.path if before.netloc == authority and before.path else "/0"
         variables["REDIS_URL"] = f"redis://{authority}{database}"
     if os.environ.get("DAYBREAK_HOME"):
-        variables["DAYBREAK_HOME"] = str(_home())  # children may work in another directory
+        variables["DAYBREAK_HOME"] = str(_home())  # children may have another working directory
     return variables
 
 

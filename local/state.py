@@ -1,14 +1,14 @@
-"""Where the embedded servers keep their state: private files, remembered ports and passwords, and locks.
+"""The state of the embedded servers: private files, ports and passwords, locks.
 
     DAYBREAK_HOME/servers/
-        lock                             held by whoever starts or stops a server
+                lock                             held while a process starts or stops a server
         postgres.json, valkey.json       port and password of each server
         postgres.log, valkey.log
         postgres/                        data directory, configuration and run.lock of Postgres
         valkey.conf, valkey.pid, valkey.run.lock
 
-A running server holds its run.lock: it inherits the locked file, so the lock ends with its last process, whatever kills
-it. A process id in a file cannot tell that, for the system gives ids out again.
+A running server holds its run.lock: it inherits the locked file, so the lock ends with its last process, even if that
+is killed. A process id in a file cannot prove this, since ids are reused.
 """
 
 import fcntl
@@ -26,34 +26,34 @@ from pathlib import Path
 from pipeline_errors import ConfigurationError, WarehouseError
 
 LOOPBACK = "127.0.0.1"
-PORTS = range(20_000, 32_000)  # below the range that systems take for outgoing connections
+PORTS = range(20_000, 32_000)  # below the range for outgoing connections
 POLL_SECONDS = 0.02
-START_LOCK_SECONDS = 180.0  # somebody else may be initialising, or recovering after a crash
+START_LOCK_SECONDS = 180.0  # another process may be initialising, or recovering after a crash
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server listens, and the password that it wants."""
+    """The port of a server and its password."""
 
     port: int
     password: str
 
     @property
     def address(self) -> str:
-        """Host and port, as a reader expects them."""
+        """Host and port as text."""
         return f"{LOOPBACK}:{self.port}"
 
     def __repr__(self) -> str:
-        return f"Endpoint({self.address})"  # tracebacks print fields, the password must not be one
+        return f"Endpoint({self.address})"  # tracebacks print fields, and must not show the password
 
 
 def new_endpoint() -> Endpoint:
-    """A free port and a random password."""
+    """Return a free port and a random password."""
     return Endpoint(port=free_port(), password=secrets.token_urlsafe(24))
 
 
 def read_endpoint(path: Path) -> Endpoint | None:
-    """The endpoint that was remembered, or None if there is none or it cannot be understood."""
+    """Return the recorded endpoint, or None if there is none or it is malformed."""
     try:
         return Endpoint(**json.loads(path.read_text()))
     except (FileNotFoundError, NotADirectoryError):
@@ -63,15 +63,14 @@ def read_endpoint(path: Path) -> Endpoint | None:
 
 
 def write_endpoint(path: Path, endpoint: Endpoint) -> None:
-    """Remember an endpoint."""
+    """Record an endpoint."""
     write_private(path, json.dumps(asdict(endpoint)))
 
 
 def state_directory(home: Path, group: int | None = None) -> Path:
-    """Create the servers' directory below `home`; `group` may walk through it, nobody else.
+    """Create the servers' directory below `home`. Only its owner can read it; members of `group` can walk through it.
 
-    A directory that is there already keeps its mode: it is not ours to change.
-    Raises ConfigurationError naming the path that cannot be written.
+    An existing directory keeps its mode. Raises ConfigurationError with the path that cannot be written.
     """
     directory = home / "servers"
     with writing(directory):
@@ -84,7 +83,7 @@ def state_directory(home: Path, group: int | None = None) -> Path:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write into a ConfigurationError that names the path."""
+    """Translate a failed write into a ConfigurationError with the path."""
     try:
         yield
     except OSError as error:
@@ -95,7 +94,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def make_private_directory(path: Path, group: int | None = None) -> None:
-    """Create a directory that only its owner may read; members of `group` may walk through it."""
+    """Create a directory that only its owner can read; members of `group` can walk through it."""
     try:
         path.mkdir(mode=0o700)
     except FileExistsError:
@@ -106,22 +105,22 @@ def make_private_directory(path: Path, group: int | None = None) -> None:
 
 
 def make_passable_directory(path: Path) -> None:
-    """Create a directory that every account may walk through and only its owner may read, whatever our umask."""
+    """Create a directory that every account can walk through and only its owner can read, whatever the umask."""
     if not path.exists():
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o711)
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open a file that only its owner may read, creating it if needed; never through a symbolic link."""
+    """Open a file that only its owner can read, creating it if needed, but never through a symbolic link."""
     descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    if os.geteuid() == 0:  # sudo must not lock the owner of a checkout out of it
+    if os.geteuid() == 0:  # sudo must not lock out the owner of a checkout
         os.fchown(descriptor, path.parent.stat().st_uid, -1)
     return descriptor
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a private file as a whole: a reader sees the old text or the new one."""
+    """Replace a private file atomically: a reader sees the old text or the new one."""
     draft = path.with_name(f"{path.name}.draft")
     draft.unlink(missing_ok=True)
     with os.fdopen(open_private(draft, os.O_WRONLY), "w") as file:
@@ -132,7 +131,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def free_port() -> int:
-    """A port on the loopback interface that nothing listens on."""
+    """Return a free port on the loopback interface."""
     for port in random.sample(PORTS, 100):
         if is_free(port):
             return port
@@ -143,7 +142,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on the port; connections that are only fading away do not count."""
+    """Return whether a server could listen on the port; closing connections do not count."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -154,7 +153,7 @@ def is_free(port: int) -> bool:
 
 
 def locked(path: Path, wait_seconds: float, on_wait: Callable[[], None] | None = None) -> int:
-    """Lock a file for ourselves and the processes that inherit its descriptor; the lock ends when the last closes it.
+    """Lock a file for this process and those that inherit its descriptor, until the last one closes it.
 
     `on_wait` is called before each further attempt. Raises WarehouseError after `wait_seconds`.
     """
@@ -169,7 +168,7 @@ def locked(path: Path, wait_seconds: float, on_wait: Callable[[], None] | None =
                 os.close(descriptor)
                 raise WarehouseError(
                     f"{path} has been held by another process for {wait_seconds:.0f} s",
-                    "Wait for other runs of Daybreak to end, and for what a killed server left behind; try again.",
+                    "Wait for other runs of Daybreak and remains of a killed server to end, then try again.",
                 ) from None
         if on_wait is not None:
             on_wait()
@@ -178,7 +177,7 @@ def locked(path: Path, wait_seconds: float, on_wait: Callable[[], None] | None =
 
 @contextmanager
 def start_lock(directory: Path) -> Iterator[None]:
-    """Be the only process that starts or stops servers of this state directory."""
+    """Hold the lock for starting and stopping servers of this state directory."""
     with writing(directory):
         descriptor = locked(directory / "lock", START_LOCK_SECONDS)
     try:

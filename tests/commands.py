@@ -1,4 +1,4 @@
-"""Commands that tests start: a failure shows the command's own last line and the place of everything else it wrote."""
+"""Commands in tests: a failure shows the command's last line and the path of its whole output."""
 
 import shlex
 import subprocess
@@ -19,7 +19,7 @@ def run(
     timeout: float | None = None,
     stdin: str | None = None,
 ) -> str:
-    """Run a command and return its standard output. The test fails if the command does."""
+    """Run a command and return its standard output. Fail the test if the command fails."""
     return completed(command, cwd=cwd, env=env, timeout=timeout, stdin=stdin).stdout
 
 
@@ -31,7 +31,7 @@ def completed(
     timeout: float | None = None,
     stdin: str | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    """As `run`, with standard error."""
+    """Run a command as `run` does, and return standard error too."""
     ended = subprocess.run(
         command,
         cwd=cwd,
@@ -49,7 +49,7 @@ def completed(
 
 
 def failure(command: Sequence[str | Path], exit_code: int, output: str) -> str:
-    """What a failed command said last, and the file that holds all of it."""
+    """Return the last message of a failed command, and the file with its whole output."""
     with tempfile.NamedTemporaryFile("w", prefix="daybreak-failed-", suffix=".log", delete=False) as log:
         log.write(output)
     words = shlex.join(map(str, command))
@@ -57,5 +57,5 @@ def failure(command: Sequence[str | Path], exit_code: int, output: str) -> str:
 
 
 def last_line(output: str) -> str:
-    """The last line that says something."""
+    """Return the last line that is not empty."""
     return next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output")

@@ -1,8 +1,8 @@
 """Real servers for the tests: one embedded Postgres and Valkey per run, one fresh database per test.
 
-`warehouse` and `cache` point the environment at them; a test without these sees no server, whatever the developer's
-shell says. A test that uses them is marked `integration` here; the mark stands on a test only where it starts servers
-in another way.
+`warehouse` and `cache` set the environment to them. A test without these sees no server, whatever the developer's
+shell has set. Tests with these are marked `integration` here; other tests only need the mark if they start servers
+differently.
 """
 
 import logging
@@ -28,8 +28,8 @@ from warehouse.connection import connect
 
 TEMPLATE = "daybreak_template"
 DATABASE = "daybreak_test"  # always the same name: dbt's parsed project holds it
-SERVER_FIXTURES = {"servers", "project"}  # others use these: `warehouse`, `cache`; `project` is dbt's parse, as heavy
-# Everything that Daybreak, libpq or a tool reads: a test must not reach a real warehouse, cache, shop or channel.
+SERVER_FIXTURES = {"servers", "project"}  # others build on these; `project` is dbt's parse, as expensive
+# All variables that Daybreak, libpq or a tool reads: a test must not reach a real warehouse, cache, shop or channel.
 FOREIGN_PREFIXES = (
     "PG", "DAYBREAK_", "REDIS_URL", "SHOP_", "ALERT_URLS", "METRICS_URL", "SPARK_", "DBT_", "ANOMALY_",
     "AWS_", "OPENLINEAGE_", "LOG_FORMAT", "LOG_DAYS_KEPT", "RAW_",
@@ -38,10 +38,10 @@ FOREIGN_PREFIXES = (
 
 Examples = Callable[[int, int], hypothesis_settings]
 
-hypothesis_settings.register_profile("daybreak", deadline=None)  # no test is about wall time
+hypothesis_settings.register_profile("daybreak", deadline=None)  # no test checks wall time
 hypothesis_settings.load_profile("daybreak")
 hypothesis_settings.register_profile(
-    "of builds",  # an example takes seconds: the same ones each time, and none made smaller
+    "of builds",  # an example takes seconds: always the same ones, without shrinking
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
@@ -50,20 +50,20 @@ hypothesis_settings.register_profile(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options for slow tests: `make slow` and `make slow-durations` set them."""
+    """Add the options for slow tests, which `make slow` and `make slow-durations` set."""
     parser.addoption("--slice", type=int, metavar="N", help="only the slow tests of this slice: tests/slices.py")
     parser.addoption("--record-durations", action="store_true", help=f"write {slices.DURATIONS.name}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Record durations once, in the process that hears of every test."""
+    """Record durations once, in the process that receives the reports of all tests."""
     if config.option.record_durations and not hasattr(config, "workerinput"):
         config.pluginmanager.register(slices.Recorder())
 
 
-@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests that need servers, and keep the slice that was asked for."""
+    """Mark the tests that need servers, and keep the requested slice."""
     for item in items:
         if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.integration)
@@ -76,7 +76,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
-    """State directory of this run. Root's Postgres runs as another account, which must be able to walk through it."""
+    """The state directory of this run. Root's Postgres runs as another account, which must be able to enter it."""
     path = Path(tempfile.mkdtemp(prefix="daybreak-"))
     path.chmod(0o711)
     yield path
@@ -85,9 +85,9 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def environment(home: Path) -> Iterator[None]:
-    """Each test starts without the developer's variables, and leaves none of its own behind.
+    """Run each test without the developer's variables, and restore the process afterwards.
 
-    Nor what else outlives a test in this process: levels of logging, which the command line sets, and kept messages.
+    That includes levels of logging, which the command line sets, and kept messages.
     """
     before = dict(os.environ)
     loggers = [logging.getLogger(name) for name in (None, *OWN_PACKAGES, "monitoring.runs.run_log")]
@@ -125,12 +125,12 @@ def servers(home: Path) -> Iterator[Settings]:
 
 @pytest.fixture
 def warehouse(servers: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """A fresh warehouse with schemas and staging views, in force for this test and the processes that it starts."""
+    """A new warehouse with schemas and staging views, set for this test and the processes that it starts."""
     name = sql.Identifier(DATABASE)
     with _administrator(servers) as connection:
         connection.execute(sql.SQL("create database {} template {}").format(name, sql.Identifier(TEMPLATE)))
     monkeypatch.setenv("PGDATABASE", DATABASE)
-    local_servers.ensure()  # they run already: this writes the variables, and `environment` takes them away again
+    local_servers.ensure()  # they are running: this sets the variables, which `environment` removes again
     yield settings()
     with _administrator(servers) as connection:
         connection.execute(sql.SQL("drop database {} with (force)").format(name))
@@ -138,7 +138,7 @@ def warehouse(servers: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Se
 
 @pytest.fixture
 def cache(servers: Settings) -> Iterator["redis.Redis"]:
-    """A client of the empty Valkey that REDIS_URL names; it answers in text."""
+    """A client of the empty Valkey at REDIS_URL; it decodes responses."""
     local_servers.ensure()
     assert servers.redis_url is not None
     with redis.Redis.from_url(servers.redis_url.get_secret_value(), decode_responses=True) as client:
@@ -148,7 +148,7 @@ def cache(servers: Settings) -> Iterator["redis.Redis"]:
 
 @pytest.fixture(params=["few", pytest.param("many", marks=pytest.mark.slow)])
 def examples(request: pytest.FixtureRequest) -> Examples:
-    """Settings of a property test whose examples are builds: it draws few in `make test` and many in a slow slice."""
+    """Settings of a property test whose examples are builds: few in `make test`, many in a slow slice."""
 
     def chosen(few: int, many: int) -> hypothesis_settings:
         count = few if request.param == "few" else many
@@ -158,9 +158,9 @@ def examples(request: pytest.FixtureRequest) -> Examples:
 
 
 def _disposable(started: Settings) -> Settings:
-    """Restart Postgres without fsync: to make and drop a test's database waited for the disk half of its time.
+    """Restart Postgres without fsync: creating and dropping a test's database spent half of its time on the disk.
 
-    Nothing has to survive a power cut; kills are tested on servers with the product's settings.
+    No data has to survive a power cut. Kills are tested on servers with the default settings.
     """
     with _administrator(started) as connection:
         connection.execute("alter system set shared_buffers = '128MB'")

@@ -1,11 +1,11 @@
-"""What holds the promises, line by line, and the tests that notice when it is gone: `test_mutations.py`."""
+"""Mutations of the lines that guarantee essential behaviour, and the tests that must fail: `test_mutations.py`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """What is taken away: in `file`, `old` becomes `new`. One of `tests` must notice."""
+    """A mutation: in `file`, `old` becomes `new`, and one of `tests` must fail."""
 
     file: str
     old: str
@@ -31,13 +31,13 @@ MUTATIONS = {
         BUILD_ENDS + EACH_MART_ALONE,
         "tests/dbt_project/test_publish.py::test_no_reader_ever_sees_a_mixture",
     ),
-    "publish writes no row that is as it was": Mutation(
+    "publish writes no unchanged row": Mutation(
         "dbt_project/macros/publish/merge_changes.sql",
         "(mart.{{ contents | join(', mart.') }}) is distinct from (changes.{{ contents | join(', changes.') }})",
         "true",
         "tests/dbt_project/test_merge_changes.py",
     ),
-    "publish deletes what is no longer there": Mutation(
+    "publish deletes vanished rows": Mutation(
         "dbt_project/macros/publish/publish_body.sql",
         "    {{ delete_vanished_rows(mart) }}\n",
         "",
@@ -49,13 +49,13 @@ MUTATIONS = {
         "if false else",
         "tests/dbt_project/test_merge_changes.py",
     ),
-    "publish refuses what was based on other marts": Mutation(
+    "publish refuses a build on other marts": Mutation(
         "dbt_project/macros/publish/publish_body.sql",
         "<> frozen.based_on then",
         "< 0 then",
         "tests/dbt_project/test_publish.py::test_a_build_on_marts_that_have_changed_since_is_refused",
     ),
-    "publish refuses what is not green": Mutation(
+    "publish refuses a failed build": Mutation(
         "dbt_project/macros/publish/publish_blocker.sql",
         "not in ('success', 'pass', 'warn')",
         "in ()",
@@ -91,13 +91,13 @@ MUTATIONS = {
         "return True",
         "tests/warehouse/test_locks.py",
     ),
-    "who lost a day is fenced": Mutation(
+    "a run that lost a day is fenced": Mutation(
         "warehouse/locks.py",
         'if row is None or row["token"] != token:',
         "if row is None:",
         "tests/warehouse/test_locks.py",
     ),
-    "a deadlock is tried once more": Mutation(
+    "a deadlock is retried": Mutation(
         "warehouse/locks.py",
         "stop=stop_after_attempt(2)",
         "stop=stop_after_attempt(1)",
@@ -115,7 +115,7 @@ MUTATIONS = {
         "",
         "tests/monitoring/alerting/test_alerts.py",
     ),
-    "other people's errors are not quoted in the log": Mutation(
+    "errors of libraries are not quoted in the log": Mutation(
         "pipeline_errors.py",
         "return str(error) if isinstance(error, DaybreakError) else type(error).__name__",
         "return str(error)",
@@ -127,7 +127,7 @@ MUTATIONS = {
         "str(cause)",
         "tests/ingestion/test_landing.py",
     ),
-    "URLs are told without their secrets": Mutation(
+    "URLs are reported without their secrets": Mutation(
         "ingestion/http/session.py",
         'parts.netloc.rpartition("@")[2], parts.path, "", ""',
         'parts.netloc, parts.path, parts.query, ""',
@@ -139,7 +139,7 @@ MUTATIONS = {
         "if False:",
         "tests/ingestion/test_shop_errors.py",
     ),
-    "a day's reading has one deadline": Mutation(
+    "a read of a day has one deadline": Mutation(
         "ingestion/http/deadline.py",
         "socket.socket.shutdown(connection, socket.SHUT_RDWR)",
         "pass",

@@ -1,8 +1,8 @@
-"""Slow tests in slices of about equal minutes, one of which each run of CI takes.
+"""Slices of the slow tests with about equal durations. Each run of CI takes one.
 
-`slow_durations.json` holds the seconds of every slow test; `make slow-durations` records them. A slice is dealt from
-that file alone, so a new test moves no other one: it joins the shortest slice, as if it took the median. A test that
-was recorded and is gone leaves its place empty until the next recording.
+`slow_durations.json` holds the seconds of every slow test; `make slow-durations` records them. Slices depend on that
+file only, so a new test moves no other one: it joins the shortest slice with the median duration. A recorded test that
+was deleted keeps its place until the next recording.
 """
 
 import json
@@ -17,14 +17,14 @@ import pytest
 from pipeline_settings import PROJECT_ROOT
 
 DURATIONS = Path(__file__).with_name("slow_durations.json")
-SLICE_SECONDS = 15 * 60  # of a slice on average; the longest may take 20 minutes
-FILE_SECONDS = 5 * 60  # tests of a file share fixtures and stay together, unless they take longer than this
+SLICE_SECONDS = 15 * 60  # the average slice; the longest may take 20 minutes
+FILE_SECONDS = 5 * 60  # tests of a file share fixtures and stay together up to this duration
 
 Slices = dict[str, int]  # test id → number of its slice
 
 
 def deal(seconds: Mapping[str, float], new: Iterable[str] = ()) -> tuple[Slices, list[float]]:
-    """The slice of every recorded and every new test, and the seconds of each slice."""
+    """Return the slice of every recorded and new test, and the seconds of each slice."""
     totals = [0.0] * max(1, ceil(sum(seconds.values()) / SLICE_SECONDS))
     slices: Slices = {}
     guess = median(seconds.values()) if seconds else 0.0
@@ -37,19 +37,19 @@ def deal(seconds: Mapping[str, float], new: Iterable[str] = ()) -> tuple[Slices,
 
 
 def recorded() -> dict[str, float]:
-    """The seconds of each slow test when they were last recorded."""
+    """Return the last recorded seconds of each slow test."""
     seconds: dict[str, float] = json.loads(DURATIONS.read_text())
     return seconds
 
 
 def keep_slice(number: int, tests: Iterable[str]) -> set[str]:
-    """Those of the slow tests that are in the slice with this number, modulo the number of slices."""
+    """Return the slow tests of the slice with this number, modulo the number of slices."""
     slices, totals = deal(recorded(), tests)
     return {test for test in tests if slices[test] == number % len(totals)}
 
 
 def _parts(seconds: Mapping[str, float]) -> list[list[str]]:
-    """Tests that stay together."""
+    """Group the tests that stay together."""
     files: dict[str, list[str]] = defaultdict(list)
     for test in sorted(seconds):
         files[test.partition("::")[0]].append(test)
@@ -61,7 +61,7 @@ def _parts(seconds: Mapping[str, float]) -> list[list[str]]:
 
 
 class Recorder:
-    """Records how long each slow test took, with its fixtures."""
+    """Records the duration of each slow test, including its fixtures."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -72,14 +72,14 @@ class Recorder:
             self.seconds[report.nodeid] += report.duration
 
     def pytest_sessionfinish(self) -> None:
-        """Write the file: a test that did not run keeps its seconds, one that is gone loses its line."""
+        """Write the file: tests that did not run keep their seconds, deleted ones lose their lines."""
         seconds = {test: duration for test, duration in recorded().items() if exists(test)} | self.seconds
         rounded = {test: round(duration, 1) for test, duration in sorted(seconds.items())}
         DURATIONS.write_text(json.dumps(rounded, indent=0, ensure_ascii=False) + "\n")
 
 
 def exists(test: str) -> bool:
-    """Whether the function of a test is still in its file; its parameters are not looked at."""
+    """Return whether the function of a test is still in its file, ignoring parameters."""
     file, _, name = test.partition("::")
     path = PROJECT_ROOT / file
     return path.is_file() and f"def {name.partition('[')[0]}(" in path.read_text()

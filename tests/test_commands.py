@@ -1,4 +1,4 @@
-"""A command that fails in a test says why."""
+"""The failure of a command in a test shows its reason."""
 
 import re
 import sys
@@ -13,10 +13,10 @@ def test_a_failed_command_shows_its_last_line_and_the_place_of_its_output() -> N
     code = "import sys; print('on the way'); sys.exit('the cause\\n\\n')"
     with pytest.raises(pytest.fail.Exception) as failed:
         run([sys.executable, "-c", code])
-    told = str(failed.value)
-    assert told.startswith("the cause\n")
-    assert "ended with 1" in told
-    place = re.search(r"Its output: (.+)$", told)
+    message = str(failed.value)
+    assert message.startswith("the cause\n")
+    assert "ended with 1" in message
+    place = re.search(r"Its output: (.+)$", message)
     assert place
     log = Path(place[1])
     assert log.read_text() == "on the way\nthe cause\n\n\n"

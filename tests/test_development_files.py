@@ -1,4 +1,4 @@
-"""What people's editors and commits start is what `make check` runs, on a Python that the project supports."""
+"""Editors and commit hooks run the checks of `make check`, on a supported Python."""
 
 import json
 import re
@@ -18,12 +18,12 @@ CONTAINER: dict[str, Any] = json.loads((ROOT / ".devcontainer" / "devcontainer.j
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SUPPORTED = SpecifierSet(PROJECT["requires-python"])
 VERBS = {"check", "format", "lint", "parse"}
-# On files that others name, in place; or on all of them, into a folder of its own.
+# Run in place on files named by others, or on all files, into a separate folder.
 OF_A_HOOK, OF_MAKE = {"--force-exclude"}, {"--check", "--target-path", "--log-path"}
 
 
 def commands(lines: list[str]) -> dict[tuple[str, ...], set[str]]:
-    """Programs of .venv with their verbs, and the options of each."""
+    """Return the programs of .venv with their verbs, and the options of each."""
     called = [line.partition(".venv/bin/")[2].split() for line in lines if ".venv/bin/" in line]
     return {
         (words[0], *(word for word in words if word in VERBS)): {word for word in words if word.startswith("--")}
@@ -32,18 +32,18 @@ def commands(lines: list[str]) -> dict[tuple[str, ...], set[str]]:
 
 
 def recipe() -> list[str]:
-    """The lines of `make check`."""
+    """Return the lines of `make check`."""
     command = ["make", "--dry-run", "check", "BIN=.venv/bin"]
     return run(command).splitlines()
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
-def test_a_commit_hears_what_make_check_says(hook: dict[str, Any]) -> None:
+def test_a_commit_runs_the_checks_of_make_check(hook: dict[str, Any]) -> None:
     ((command, options),) = commands([hook["entry"]]).items()
     assert options - OF_A_HOOK == commands(recipe())[command] - OF_MAKE
 
 
-def test_only_what_looks_at_everything_waits_for_make_check() -> None:
+def test_only_checks_of_the_whole_project_are_left_to_make_check() -> None:
     left = commands(recipe()).keys() - commands([hook["entry"] for hook in HOOKS]).keys()
     assert left == {("mypy",), ("deptry",), ("mkdocs",), ("python",)}
 
@@ -55,7 +55,7 @@ def test_the_classifiers_name_every_supported_python() -> None:
 
 
 def test_an_editors_container_sets_up_what_make_does() -> None:
-    image = re.fullmatch(r"python:(3\.\d+)", CONTAINER["image"])  # with git and make, which the slim one has not
+    image = re.fullmatch(r"python:(3\.\d+)", CONTAINER["image"])  # with git and make, which the slim image lacks
     assert image
     assert image[1] in SUPPORTED
     target = CONTAINER["postCreateCommand"].removeprefix("make ")

@@ -1,4 +1,4 @@
-"""The documentation tells the truth: generated parts, links, paths, commands and options, the tree, DAGs and marts."""
+"""The documentation is correct: generated parts, links, paths, commands and options, the tree, DAGs and marts."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ from transformation.pipelines import PIPELINES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *pages()]
-GUIDES = [page for page in PAGES if "decisions" not in page.parts]  # a decision is about its day
+GUIDES = [page for page in PAGES if "decisions" not in page.parts]  # a decision describes its day
 
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 PATH = re.compile(r"`((?:\w+/)+\w+\.(?:py|sql|toml|yml|json|csv|env))`")
@@ -36,7 +36,7 @@ def commands() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("page", pages(), ids=page_id)
-def test_generated_parts_are_those_of_today(page: Path) -> None:
+def test_generated_parts_are_current(page: Path) -> None:
     assert page.read_text() == generated(page.read_text()), "run: make reference"
 
 
@@ -97,7 +97,7 @@ def test_readme_prints_the_tree() -> None:
     assert {folder for folder in folders if not folder.startswith(".")} <= named
 
 
-def test_readme_is_read_in_two_minutes() -> None:
+def test_readme_takes_two_minutes() -> None:
     assert len((ROOT / "README.md").read_text().split()) <= 750
 
 

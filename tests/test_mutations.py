@@ -1,6 +1,6 @@
-"""Tests that cannot fail are worse than none: what holds the promises is taken out of a copy, and a test turns red.
+"""Checks of the tests: essential lines are changed in a copy of the project, and a test must fail.
 
-A mutation is a run of pytest with its own servers, so it is slow. Whether its line still exists is checked quickly.
+A mutation is a run of pytest with separate servers, so it is slow. A fast test checks that its line still exists.
 """
 
 import os
@@ -15,7 +15,7 @@ from pipeline_settings import PROJECT_ROOT
 from tests.mutations import MUTATIONS, Mutation
 
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "target", "logs", "docs")
-TESTS_FAILED = 1  # pytest's exit code; 2 to 5 mean that it could not run them
+TESTS_FAILED = 1  # pytest's exit code; 2 to 5 mean that the tests could not run
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
@@ -36,13 +36,13 @@ def test_the_tests_of_a_mutation_exist(mutation: Mutation) -> None:
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project, to be broken."""
+    """A copy of the project to mutate."""
     return shutil.copytree(PROJECT_ROOT, tmp_path_factory.mktemp("mutated") / "daybreak", ignore=NOT_COPIED)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
-def test_a_mutation_turns_a_test_red(copy: Path, mutation: Mutation) -> None:
+def test_a_mutation_fails_a_test(copy: Path, mutation: Mutation) -> None:
     file = copy / mutation.file
     before = file.read_text()
     file.write_text(before.replace(mutation.old, mutation.new))

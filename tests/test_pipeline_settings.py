@@ -1,4 +1,4 @@
-"""Settings come from the environment, secrets from files too, and no error shows one."""
+"""Settings come from the environment, secrets also from files, and no error shows a secret."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ SECRETS = ["PGPASSWORD", "SHOP_API_TOKEN", "REDIS_URL", "ALERT_URLS", "METRICS_U
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_may_stand_in_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "secret"
     file.write_text("hush\n")
     monkeypatch.setenv(f"{name}_FILE", str(file))
@@ -37,7 +37,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest
         settings()
 
 
-def test_what_is_no_secret_is_read_from_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_settings_are_not_read_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "host").write_text("warehouse.example")
     monkeypatch.setenv("PGHOST_FILE", str(tmp_path / "host"))
     assert Settings().pghost is None
@@ -51,7 +51,7 @@ def test_a_wrong_value_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hush" not in str(raised.value)
 
 
-def test_the_warehouse_lets_in_who_has_the_password_in_a_file(
+def test_the_warehouse_accepts_a_password_from_a_file(
     warehouse: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert warehouse.pgpassword

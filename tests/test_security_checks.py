@@ -1,4 +1,4 @@
-"""What `make check` finds besides the linters' finds: secrets in tracked files, vulnerabilities of locked packages."""
+"""Security checks of `make check`: secrets in tracked files, vulnerabilities of locked packages."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 from tests.commands import run
 
 ROOT = Path(__file__).resolve().parent.parent
-# Put together here, so that this file has none.
+# Assembled here, so that this file contains none.
 KEYS = {
     "amazon": 'key = "' + "AKIA" + "Z7QK3M9XT2VWB4LD" + '"',
     "github": "token: " + "ghp_" + "a1B2" * 9,
@@ -27,7 +27,7 @@ KEYS = {
 
 
 def look_for_secrets(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the Makefile's own line on the tracked files of another folder."""
+    """Run the Makefile's command on the tracked files of another folder."""
     binaries = Path(sys.executable).parent
     recipe = run(["make", "--dry-run", "check", f"BIN={binaries}"])
     (line,) = [line for line in recipe.splitlines() if "detect-secrets" in line]
@@ -58,7 +58,7 @@ def test_a_new_secret_in_a_tracked_file_is_found_and_not_shown(repository: Path,
     assert key.rsplit(maxsplit=1)[-1].strip('"') not in done.stdout + done.stderr
 
 
-def test_the_baseline_asks_nobody_whether_a_secret_is_real_and_leaves_out_the_lock_and_itself_alone() -> None:
+def test_the_baseline_verifies_no_secret_and_only_excludes_the_lock_and_itself() -> None:
     baseline = json.loads((ROOT / ".secrets.baseline").read_text())
     filters = {entry["path"].split(".")[-1]: entry for entry in baseline["filters_used"]}
     assert "is_ignored_due_to_verification_policies" not in filters
@@ -72,7 +72,7 @@ def test_the_baseline_asks_nobody_whether_a_secret_is_real_and_leaves_out_the_lo
 
 
 def load_script(path: Path) -> ModuleType:
-    """A script that belongs to no package, as a module."""
+    """Load the script, which belongs to no package, as a module."""
     spec = spec_from_file_location(path.stem, path)
     assert spec
     assert spec.loader
@@ -108,10 +108,10 @@ def service(httpserver: HTTPServer) -> str:
 
 def test_a_known_vulnerability_fails(lock: Path, service: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert audit(lock, service) == 1
-    told = capfd.readouterr()
-    assert "leaky" in told.out
-    assert "PYSEC-1" in told.out
-    assert "sound" not in told.out
+    output = capfd.readouterr()
+    assert "leaky" in output.out
+    assert "PYSEC-1" in output.out
+    assert "sound" not in output.out
 
 
 def test_packages_without_any_pass(lock: Path, service: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -125,22 +125,22 @@ def test_an_accepted_vulnerability_passes(lock: Path, service: str, monkeypatch:
     assert audit(lock, service) == 0
 
 
-def test_what_is_accepted_has_a_reason() -> None:
+def test_each_accepted_vulnerability_has_a_reason() -> None:
     assert all(reason.strip() for reason in known_vulnerabilities.ACCEPTED.values())
 
 
-@pytest.mark.parametrize("trouble", ["nobody there", "another page", "forbidden"])
-def test_a_service_that_cannot_be_reached_is_one_line_that_says_so(
+@pytest.mark.parametrize("trouble", ["no server", "another page", "forbidden"])
+def test_an_unreachable_service_is_reported_in_one_line(
     lock: Path, httpserver: HTTPServer, capfd: pytest.CaptureFixture[str], trouble: str
 ) -> None:
     httpserver.expect_request("/another page").respond_with_data("<p>Log in first</p>")
     httpserver.expect_request("/forbidden").respond_with_data("", status=403)
-    url = "http://127.0.0.1:1/" if trouble == "nobody there" else httpserver.url_for(f"/{trouble}")
+    url = "http://127.0.0.1:1/" if trouble == "no server" else httpserver.url_for(f"/{trouble}")
     assert audit(lock, url) == 0
-    told = capfd.readouterr()
-    (line,) = told.out.splitlines()
+    output = capfd.readouterr()
+    (line,) = output.out.splitlines()
     assert line.startswith("Known vulnerabilities were NOT looked for")
-    assert told.err == ""
+    assert output.err == ""
 
 
 def test_a_service_that_breaks_off_fails(lock: Path, httpserver: HTTPServer, capfd: pytest.CaptureFixture[str]) -> None:

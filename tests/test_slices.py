@@ -1,4 +1,4 @@
-"""Slices of the slow tests: each test in exactly one, all about as long, and a new one moves no other."""
+"""Slices of the slow tests: each test is in exactly one, durations are about equal, and a new test moves no other."""
 
 import re
 from pathlib import Path
@@ -47,9 +47,7 @@ def test_no_slice_takes_longer_than_ci_may() -> None:
     assert max(slices.deal(slices.recorded())[1]) <= 20 * MINUTE
 
 
-def test_recording_keeps_what_did_not_run_and_forgets_what_is_gone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_recording_keeps_other_tests_and_drops_deleted_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "durations.json"
     here = f"{Path(__file__).relative_to(PROJECT_ROOT)}::{{}}".format
     kept, gone = here("test_slices_are_about_equally_long"), here("test_that_was_renamed[3]")
@@ -59,7 +57,7 @@ def test_recording_keeps_what_did_not_run_and_forgets_what_is_gone(
     recorder.seconds["tests/test_new.py::test_it"] = 61.27
     recorder.pytest_sessionfinish()
     assert slices.recorded() == {kept: 3, "tests/test_new.py::test_it": 61.3}
-    assert re.findall(r"^\"", file.read_text(), re.MULTILINE) == ['"', '"']  # one line a test
+    assert re.findall(r"^\"", file.read_text(), re.MULTILINE) == ['"', '"']  # one line per test
 
 
 def test_ci_takes_the_slice_of_its_commit() -> None:
@@ -69,4 +67,4 @@ def test_ci_takes_the_slice_of_its_commit() -> None:
         "make test",
         'make slow SLICE="$(git rev-list --count HEAD)"',
     ]
-    assert "set -euo pipefail" in script  # a red slow test is a red CI
+    assert "set -euo pipefail" in script  # a failed slow test fails CI

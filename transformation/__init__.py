@@ -1,1 +1,1 @@
-"""dbt from Python: builds, errors, lineage, and comparisons of marts."""
+"""dbt from Python: builds, errors, lineage, comparisons of marts."""

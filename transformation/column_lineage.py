@@ -1,9 +1,8 @@
-"""Which columns of a query come from which: read from its SQL by sqlglot, without a database.
+"""Column lineage of a query, from its SQL by sqlglot, without a database.
 
-Values are followed through expressions, windows, subqueries and unions. Of what decides which rows there are, a flag is
-followed that stands for one field (`where is_revenue`); other conditions and joins are not: a rejected row is missing
-everywhere. Nor is the number of a row in a window. Where a query cannot be read, each of its columns may come from any
-of its sources.
+Values are followed through expressions, windows, subqueries and unions. Of the conditions on rows, only flags of a
+single field (`where is_revenue`) are followed. Other conditions, joins and row numbers of windows are not, since a
+rejected row is missing everywhere. Each column of an unreadable query may come from any of its sources.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.schema import MappingSchema
 
-Origins: TypeAlias = frozenset[str]  # whatever the columns at the beginning are named by
+Origins: TypeAlias = frozenset[str]  # names of the columns at the start of the lineage
 Columns: TypeAlias = dict[str, Origins]
 Relations: TypeAlias = Mapping[str, Columns]  # by `schema.name`
 
@@ -23,7 +22,7 @@ NOTHING: Origins = frozenset()
 
 
 def parsed(sql: str, schema: MappingSchema) -> Sequence[Scope] | None:
-    """The query and those within it, innermost first, each name with the table that it means; None if unreadable."""
+    """Return the scopes of a query, innermost first, with qualified names; None if the query is unreadable."""
     try:
         tree = qualify(
             parse_one(sql, dialect="postgres"),
@@ -39,7 +38,7 @@ def parsed(sql: str, schema: MappingSchema) -> Sequence[Scope] | None:
 
 
 def columns_of(scopes: Sequence[Scope], relations: Relations) -> Columns:
-    """The query's columns by name, each with what it comes from. Relations that are not known have no columns."""
+    """Return the query's columns by name, each with its origins. Unknown relations have no columns."""
     columns: dict[int, Columns] = {}  # by the scope's expression
     for scope in scopes:
         query = scope.expression
@@ -78,6 +77,6 @@ def _selected(select: exp.Select, scope: Scope, columns: Mapping[int, Columns], 
 
 
 def _numbers_rows(column: exp.Column) -> bool:
-    """Whether a column only orders the rows that a window numbers, as for `row_number`: no value of it comes out."""
+    """Return whether a column only orders the rows of a window, as for `row_number`, and yields no value."""
     window = column.find_ancestor(exp.Window, exp.Query)
     return isinstance(window, exp.Window) and window.this.find(exp.Column) is None

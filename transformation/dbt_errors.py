@@ -1,4 +1,4 @@
-"""What a failed dbt command is in our family of errors: whose fault it was, and which node shows it."""
+"""Translation of failed dbt commands into Daybreak's errors, with the failed node."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,15 +8,15 @@ from pipeline_settings import settings
 from transformation.pipelines import BY_NAME
 from warehouse.connection import connect
 
-# What Postgres says when the fault is not the model's.
+# Messages of Postgres for failures that are not the model's fault.
 LOCKED = ("lock timeout", "deadlock detected")
 SERVER_GAVE_UP = ("statement timeout", "terminating connection", "closed the connection")
 
 
 def raise_if_interrupted(error: BaseException | None) -> None:
-    """Raise what was meant to end this process, which dbt keeps like any failure: Ctrl-C, a task's timeout.
+    """Raise the exception that should end this process, such as Ctrl-C or a task's timeout, which dbt catches.
 
-    It may be behind another one: dbt then asks Postgres to end its sessions, which the transformer's role may not do.
+    It may be the cause of another error: dbt then tries to end its sessions, which the transformer's role may not do.
     """
     while error is not None:
         if not isinstance(error, Exception):
@@ -25,16 +25,16 @@ def raise_if_interrupted(error: BaseException | None) -> None:
 
 
 def raise_if_disk(error: BaseException | None) -> None:
-    """Raise ConfigurationError if dbt could not write its state, which is no model's fault."""
+    """Raise ConfigurationError if dbt could not write its state."""
     if isinstance(error, OSError):
         state = settings().daybreak_home / "dbt"
         raise ConfigurationError(f"{state} cannot be written: {error.strerror}", "Free space, or set DAYBREAK_HOME.")
 
 
 def failure_of(command: str, result: Any) -> Exception:
-    """The error of a command that did not succeed: a ModelError names the first node that failed."""
+    """Return the error of a failed command. A ModelError names the first failed node."""
     with connect():
-        pass  # if Postgres is what failed, this says so better than dbt's message
+        pass  # if Postgres is down, this error is clearer than dbt's
     raise_if_disk(result.exception)
     nodes = getattr(result.result, "results", None) or []
     failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
@@ -58,7 +58,7 @@ def _cause(failed: Sequence[Any]) -> str:
 
 
 def _by_pipeline(results: Sequence[Any], failed: Sequence[Any]) -> dict[str, str]:
-    """What each pipeline lacks: its own red nodes, or else the nodes that were skipped because of another's."""
+    """Return the failure of each pipeline: its own failed nodes, or nodes skipped because of another pipeline's."""
     tags = {result.node.unique_id: set(result.node.tags) & BY_NAME.keys() for result in results if _is_node(result)}
 
     def own(result: Any, pipeline: str) -> bool:
@@ -85,11 +85,11 @@ def _name(result: Any) -> str:
 
 
 def _message(result: Any) -> str:
-    return " ".join(str(result.message).partition("DETAIL:")[0].split())[:300]  # the detail may be a row
+    return " ".join(str(result.message).partition("DETAIL:")[0].split())[:300]  # the detail may quote a row
 
 
 def kind_of(message: str) -> type[DaybreakError]:
-    """Whose fault it is."""
+    """Return the error class for a message."""
     if any(sign in message for sign in LOCKED):
         return LockedError
     return WarehouseError if any(sign in message for sign in SERVER_GAVE_UP) else ModelError

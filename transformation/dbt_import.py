@@ -1,4 +1,4 @@
-"""The import of dbt, with what spares each process that starts dbt up to a second. What dbt does stays the same."""
+"""The import of dbt, with patches that save up to a second at startup and do not change what dbt does."""
 
 import inspect
 from functools import cache
@@ -7,16 +7,16 @@ from importlib import import_module
 
 @cache
 def import_dbt() -> None:
-    """Import dbt's command line, before anything else imports a part of it."""
+    """Import dbt's command line. Call it before anything else imports a part of dbt."""
     _compile_serializers_when_used()
     _name_flags_quickly()
     import_module("dbt.cli.main")
 
 
 def _compile_serializers_when_used() -> None:
-    """Let mashumaro write the code that reads and writes a class when that is first asked for.
+    """Let mashumaro generate the serializers of a class on first use.
 
-    dbt asks for it in its own classes, and not in the base class and the schema's, of which it needs few.
+    dbt enables this for its own classes, but not for the base class and the schema classes, of which it uses few.
     """
     from mashumaro.config import BaseConfig
 
@@ -24,10 +24,10 @@ def _compile_serializers_when_used() -> None:
 
 
 def _name_flags_quickly() -> None:
-    """Let dbt look up the module behind a flag in the globals of a frame.
+    """Let dbt find the module of a flag in a frame's globals.
 
-    dbt names the module behind each of its two dozen flags by inspect.stack(), which reads every frame's source and
-    searches sys.modules for it.
+    dbt uses inspect.stack() for each of its two dozen flags, which reads the source of every frame and searches
+    sys.modules for it.
     """
     from dbt_common import behavior_flags
 

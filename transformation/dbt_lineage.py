@@ -1,6 +1,6 @@
-"""Lineage of a dbt build, by OpenLineage's own reader of dbt's artifacts. Imported only where lineage is configured.
+"""Lineage of a dbt build, by OpenLineage's processor of dbt artifacts. Imported only if lineage is configured.
 
-It reads the build's results from memory: the files of the target path are the next build's as soon as that begins.
+It reads the build's results from memory, since the next build overwrites the files in the target path.
 """
 
 from collections.abc import Sequence
@@ -19,21 +19,21 @@ from transformation.pipelines import BY_NAME
 PROJECT = str(PROJECT_ROOT / "dbt_project")
 
 
-class _BuildProcessor(DbtLocalArtifactProcessor):  # type: ignore[misc]  # it has no types
+class _BuildProcessor(DbtLocalArtifactProcessor):  # type: ignore[misc]  # untyped
     def __init__(self, manifest: Any, results: Any) -> None:
         super().__init__(PROJECT, producer=PRODUCER, job_namespace=lineage.namespace(), skip_errors=True)
         self._artifacts = manifest.writable_manifest().to_dict(omit_none=False), _as_artifact(results)
 
     def get_dbt_metadata(self) -> tuple[Any, Any, Any, None]:
-        """Manifest, results, connection; there is no catalog."""
+        """Return manifest, results and connection, without a catalog."""
         profile = {"type": "postgres", "host": settings().pghost, "port": settings().pgport}
         return *self._artifacts, profile, None
 
 
 def build_events(manifest: Any, results: Any) -> Sequence[Any]:
-    """The events of a build: each model that ran and each tested dataset, as children of their pipeline's transform.
+    """Return the events of a build: its models and tested datasets, as children of their pipeline's transform step.
 
-    The views that staging is made of run with no build of a day, so they are told of as jobs.
+    The views of staging do not run in a build of a day, so they are sent as jobs.
     """
     processor = _BuildProcessor(manifest, results)
     events = processor.parse().events()
@@ -44,7 +44,7 @@ def build_events(manifest: Any, results: Any) -> Sequence[Any]:
             event.run.facets["parent"] = parent_facet(parent)
         for output in event.outputs:
             if output.facets["dbt_model"].config.materialized != "table":
-                output.outputFacets.pop("outputStatistics", None)  # not rows: what creating it happened to return
+                output.outputFacets.pop("outputStatistics", None)  # the result of `create view`, not a row count
     return [*_staging_views(processor), *events]
 
 
@@ -70,7 +70,7 @@ def _staging_views(processor: _BuildProcessor) -> list[JobEvent]:
 
 
 def _dataset(processor: _BuildProcessor, node: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
-    """Namespace, name and facets (schema, description, owner) of a model or source."""
+    """Return namespace, name and facets (schema, description, owner) of a model or source."""
     kind = "source" if node["resource_type"] == "source" else "model"
     namespace, name, facets, _ = processor.extract_dataset_data(ModelNode(kind, node), None, has_facets=True)
     return namespace, name, facets

@@ -1,4 +1,4 @@
-"""dbt in this process: the same commands as people type, quietly, with errors that name the node."""
+"""dbt in this process: the commands of its command line, without output, with errors that name the failed node."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ from transformation.dbt_import import import_dbt
 from transformation.pipelines import PIPELINES
 from warehouse.connection import bounded_waits, connect, role_option
 
-Progress = Callable[[str, int, int], None]  # name of a finished node, its number, how many there are
+Progress = Callable[[str, int, int], None]  # name of a finished node, its number, the number of nodes
 EventListener = Callable[[Any], None]  # dbt's own events (EventMsg)
 
 PROJECT = PROJECT_ROOT / "dbt_project"
@@ -36,11 +36,11 @@ def build(
     selection: Sequence[str] = (),
     variables: Sequence[str] = (),
 ) -> int:
-    """Build and test the models with these tags without publishing them; returns how many nodes ran.
+    """Build and test the models with these tags without publishing them. Return the number of nodes that ran.
 
-    `selection`: options of dbt that choose nodes, in the place of the tags; `variables`: further vars, `name: value`.
+    `selection`: dbt options that select nodes instead of the tags; `variables`: further vars, `name: value`.
 
-    Raises ModelError naming the first node that failed, WarehouseError if Postgres is the cause.
+    Raises ModelError with the first failed node, WarehouseError if Postgres is the cause.
     """
     variables = ["publish: false", *variables]
     if day_range:
@@ -54,12 +54,12 @@ def build(
 
 
 def publish(pipelines: Sequence[str]) -> None:
-    """Publish what the last build of these pipelines made ready, one transaction each.
+    """Publish the last build of these pipelines, one transaction each.
 
-    dbt is not started: each build leaves its pipeline a function in the warehouse, which a bare `dbt build` calls too.
+    It does not start dbt: each build creates a publish function in the warehouse, which a bare `dbt build` also calls.
 
-    Raises ModelError if a build is not green or was based on marts that have changed since, WarehouseError if Postgres
-    is the cause.
+    Raises ModelError if a build failed, or was based on marts that have changed since; WarehouseError if Postgres is
+    the cause.
     """
     for name in [pipeline.name for pipeline in PIPELINES if pipeline.name in pipelines]:
         try:
@@ -74,19 +74,19 @@ def publish(pipelines: Sequence[str]) -> None:
 
 
 def snapshot(names: Sequence[str]) -> None:
-    """Bring these snapshots up to what readers see. Raises ModelError, or WarehouseError if Postgres is the cause."""
+    """Update these snapshots from the published marts. Raises ModelError, WarehouseError if Postgres is the cause."""
     invoke(["snapshot", "--select", *names])
 
 
 def run_on_engine(tag: str, variables: Sequence[str], on_progress: Progress | None = None) -> None:
-    """Run the models with this tag in the process's Spark session. Raises ModelError naming the first that failed."""
+    """Run the models with this tag in the process's Spark session. Raises ModelError with the first failed model."""
     arguments = ["run", "--target", "spark", "--select", f"tag:{tag}", "--vars", "{" + ", ".join(variables) + "}"]
-    # names are others with each build, and the project is parsed again
+    # The project is parsed again, since each build has other names.
     invoke(arguments, [progress_listener(on_progress)] if on_progress else [], state="dbt-on-engine")
 
 
 def nodes_of(tags: Sequence[str]) -> list[Any]:
-    """The models with one of these tags, and the data tests on them."""
+    """Return the models with one of these tags, and their data tests."""
     nodes = _manifest().nodes.values()
     models = [node for node in nodes if node.resource_type == "model" and set(tags) & set(node.tags)]
     ids = {node.unique_id for node in models}
@@ -94,19 +94,19 @@ def nodes_of(tags: Sequence[str]) -> list[Any]:
 
 
 def build_staging() -> None:
-    """Create the staging and quarantine views again, and load the seeds."""
+    """Recreate the staging and quarantine views, and load the seeds."""
     invoke(["build", "--select", "tag:staging", "--resource-type", "model", "seed"])
 
 
 def forget_project() -> None:
-    """Parse the project again next time: for another database or changed files in the same process."""
+    """Parse the project again on next use, for another database or changed files in the same process."""
     _manifest.cache_clear()
 
 
 def _settle_environment() -> None:
-    """profiles.yml reads the environment alone: it gets a password that came from a file, and nothing of any `.env`.
+    """Set a password that came from a file for profiles.yml, and ignore `.env` files.
 
-    dbt would take the variables of a `.env` that lies around where the command is run, against our settings.
+    Otherwise dbt would let a `.env` in the current directory override the settings.
     """
     os.environ.setdefault("PYTHON_DOTENV_DISABLED", "true")
     if password := settings().pgpassword:
@@ -121,10 +121,10 @@ def invoke(
     project: Path | None = None,
     manifest: Any = None,
 ) -> Any:
-    """Run a dbt command; returns what dbt does.
+    """Run a dbt command and return dbt's result.
 
-    One that is no part of a run has a `state` of its own, a folder in DAYBREAK_HOME, and reads the project anew unless
-    `manifest` is at hand. Raises as `build` does.
+    A command outside of runs has another `state`, a folder in DAYBREAK_HOME, and parses the project unless it gets a
+    `manifest`. Raises the errors of `build`.
     """
     import_dbt()
     from dbt.cli.main import dbtRunner
@@ -143,10 +143,9 @@ def invoke(
 
 @contextmanager
 def _options_in_force() -> Iterator[None]:
-    """dbt's connections have the bounded waits, and the role of the block from their beginning on, as ours do.
+    """Give dbt's connections our lock timeouts and the role of the block from the start, through PGOPTIONS.
 
-    libpq takes them from PGOPTIONS. dbt's own setting sends `set role` in the first transaction, and a rollback of that
-    would give the role back.
+    dbt's role setting sends `set role` in the first transaction, and a rollback would undo it.
     """
     before = os.environ.get("PGOPTIONS")
     os.environ["PGOPTIONS"] = f"{before or ''} {bounded_waits()} {role_option()}".strip()
@@ -167,7 +166,7 @@ def _lineage(result: Any) -> Sequence[Any]:
 
 @cache
 def _manifest() -> Any:
-    """The parsed project, once per process: parsing takes longer than a small build. Our vars matter to SQL alone."""
+    """Parse the project once per process: parsing takes longer than a small build. Our vars only affect the SQL."""
     import_dbt()
     from dbt.cli.main import dbtRunner
 
@@ -180,10 +179,10 @@ def _manifest() -> Any:
 
 
 def _state_of_connection() -> str:
-    """The folder of the project as it was parsed for the connection in force.
+    """Return the folder of the parsed project for the current connection.
 
-    dbt parses everything again, for five seconds and more, if host, port, user or database are not those of the last
-    parse: whoever works with two warehouses in turn would have that in each run.
+    dbt parses everything again, for five seconds and more, if host, port, user or database differ from the last parse.
+    Alternating between two warehouses would cost that in each run.
     """
     connection = [os.environ.get(name) for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGSSLMODE")]
     return f"dbt/{hashlib.sha256(repr(connection).encode()).hexdigest()[:12]}"
@@ -202,12 +201,12 @@ def _common_options(folder: str = "dbt", project: Path | None = None) -> list[st
         "none",
         "--no-version-check",
         "--quiet",
-        "--no-write-json",  # its results tell the row that Postgres refused, and nobody reads them
+        "--no-write-json",  # its results quote rows that Postgres refused, and nothing reads them
     ]
 
 
 def progress_listener(on_progress: Progress) -> EventListener:
-    """Tell of each node of a build that has ended."""
+    """Return a listener that reports each finished node of a build."""
 
     def on_event(event: Any) -> None:
         if event.info.name == "LogModelResult":

@@ -1,4 +1,4 @@
-"""Schemas of a developer's own beside the readers', for dbt's target `dev`: made for a block and dropped at its end."""
+"""Temporary schemas for dbt's target `dev`, created for a block and dropped at its end."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,14 +14,14 @@ from warehouse.roles import TRANSFORMER, acting_as, are_ours
 
 LAYERS = ("staging", "quarantine", "build", "marts", "ops", "published")
 VARIABLE = "DAYBREAK_DEV_SCHEMA"  # read by profiles.yml
-WAIT_SECONDS = 600.0  # for another one with the same prefix
+WAIT_SECONDS = 600.0  # for another block with the same prefix
 
 
 @contextmanager
 def dev_schemas(prefix: str) -> Iterator[None]:
-    """Empty schemas `<prefix>_marts` and so on, which the target `dev` builds into; what a killed run left goes before.
+    """Create empty schemas `<prefix>_marts` and so on for the target `dev`, after dropping those of a killed run.
 
-    The block acts as the transformer. Raises DayBusyError if another one with this prefix does not end in time.
+    The block acts as the transformer. Raises DayBusyError if another block with this prefix does not end in time.
     """
     before = os.environ.get(VARIABLE)
     with pipeline_lock(prefix, WAIT_SECONDS):
@@ -41,13 +41,13 @@ def dev_schemas(prefix: str) -> Iterator[None]:
 
 
 def run_dev(command: list[str], prefix: str, manifest: Any, say: Callable[[str], None]) -> Any:
-    """Run a dbt command in the target `dev`, telling of each node that has ended; returns dbt's results."""
+    """Run a dbt command in the target `dev`, report each finished node, and return dbt's results."""
     listener = dbt_runner.progress_listener(lambda node, number, count: say(f"{node} ({number} of {count})"))
     return dbt_runner.invoke([*command, "--target", "dev"], [listener], state=f"dbt-{prefix}", manifest=manifest)
 
 
 def size_of(connection: Connection, prefix: str) -> int:
-    """Bytes that the schemas take."""
+    """Return the size of the schemas in bytes."""
     row = connection.execute(
         """
         select coalesce(sum(pg_total_relation_size(oid)), 0)::bigint as bytes from pg_class
@@ -71,7 +71,7 @@ def _create(connection: Connection, prefix: str) -> None:
 
 
 def _drop(connection: Connection, prefix: str) -> None:
-    """Drop the schemas. What dbt still computes there, for an interrupt does not stop Postgres, is ended first."""
+    """Drop the schemas. First end dbt's sessions there, which survive an interrupt."""
     schemas = [f"{prefix}_{layer}" for layer in LAYERS]
     connection.execute(
         """

@@ -1,7 +1,7 @@
-"""Where a field of the shop goes: which columns of marts and which exposures have its values, by dbt's graph and SQL.
+"""The reach of a field of the shop: the columns of marts and the exposures that have its values.
 
-The SQL of the models is compiled by dbt and read by `column_lineage`. What it gives is kept below DAYBREAK_HOME until a
-file of the dbt project changes, or the reading.
+dbt compiles the SQL of the models, and `column_lineage` reads it. The result is cached in DAYBREAK_HOME until a file of
+the dbt project, or this code, changes.
 """
 
 import hashlib
@@ -24,40 +24,40 @@ from transformation.column_lineage import Columns, columns_of, parsed
 logger = logging.getLogger(__name__)
 
 STATE = "contract"  # folder in DAYBREAK_HOME
-ROUNDS = 3  # through the graph: a build carries on what marts hold, which makes it a circle
+ROUNDS = 3  # passes through the graph, which has cycles: a build continues from the published marts
 READ_BY_PEOPLE = ("marts", "quarantine")
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Where the values of a field go: columns by mart, and names of exposures."""
+    """The reach of a field: columns by mart, and names of exposures."""
 
     columns: Mapping[str, Sequence[str]]
     exposures: Sequence[str]
 
 
 def field_reach() -> dict[str, Reach]:
-    """By `dataset.field`. Compiles the project if it has changed. Empty if that fails, which is logged."""
-    kept = settings().daybreak_home / STATE / "reach.json"
+    """Return the reach by `dataset.field`, compiling the project if it has changed; {} with a log line on failure."""
+    cache = settings().daybreak_home / STATE / "reach.json"
     fingerprint = _fingerprint()
     try:
-        stored = json.loads(kept.read_text("utf-8"))
+        stored = json.loads(cache.read_text("utf-8"))
         if stored["fingerprint"] == fingerprint:
             return {field: Reach(**reach) for field, reach in stored["reach"].items()}
     except (OSError, ValueError, KeyError, TypeError):
         pass
     try:
-        reach = _computed()
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        reach = _compute()
+        cache.parent.mkdir(parents=True, exist_ok=True)
         content = {"fingerprint": fingerprint, "reach": {field: asdict(one) for field, one in reach.items()}}
-        kept.write_text(json.dumps(content), "utf-8")
+        cache.write_text(json.dumps(content), "utf-8")
     except Exception as failure:
-        logger.warning("What fields reach is not known: %s", first_line(failure))
+        logger.warning("The reach of fields is unknown: %s", first_line(failure))
         return {}
     return reach
 
 
-def _computed() -> dict[str, Reach]:
+def _compute() -> dict[str, Reach]:
     project = dbt_runner.invoke(["parse"], state=STATE)
     compiled = dbt_runner.invoke(["compile", "--select", "resource_type:model"], state=STATE, manifest=project)
     nodes, exposures = [result.node for result in compiled.results], list(project.exposures.values())
@@ -83,7 +83,7 @@ def _computed() -> dict[str, Reach]:
 
 
 def _with_origins(nodes: Sequence[Any], sources: Sequence[Any]) -> dict[str, Columns]:
-    """The columns of raw and of all models, each with the fields whose values it has."""
+    """Return the columns of raw and of all models, each with its origins among the fields."""
     schema = MappingSchema(dialect="postgres")
     for each in (*sources, *nodes):
         schema.add_table(_relation(each), dict.fromkeys(each.columns, "text"))

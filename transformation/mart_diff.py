@@ -1,7 +1,7 @@
-"""`daybreak diff`: what a change of models does to marts, before anybody sees it.
+"""`daybreak diff`: the effect of a change of models on marts, before it is published.
 
-The marts are built by the project as it is now, from the loads that readers see, into schemas of their own, and
-compared with the published ones by primary key. Nothing that readers see is written, or locked against a publish.
+The current project builds the marts from the published loads into temporary schemas. They are compared with the
+published marts by primary key. The diff writes no published table and blocks no publish.
 """
 
 import time
@@ -22,7 +22,7 @@ PREFIX = "diff"
 
 @dataclass(frozen=True)
 class Diff:
-    """What was built to compare with: models, days, rows of raw, seconds, bytes; and a comparison per mart."""
+    """The size of the build (models, days, rows of raw, seconds, bytes), and a comparison per mart."""
 
     models: int
     days: int
@@ -34,38 +34,38 @@ class Diff:
 
 def diff_marts(
     marts: Sequence[str],
-    say: Callable[[str], None] = lambda _: None,
-    tell: Callable[[str], None] = lambda _: None,
+    on_step: Callable[[str], None] = lambda _: None,
+    on_plan: Callable[[str], None] = lambda _: None,
     *,
     project: Path | None = None,
     key: Sequence[str] = (),
     examples: int = 5,
     shows_personal_data: bool = False,
 ) -> Diff:
-    """Build these marts, or all, as `project` says now, and compare them with what is published.
+    """Build these marts, or all, with the current `project`, and compare them with the published ones.
 
-    `say` is told each step, `tell` how much will be built. `key`: columns that tell a row, where the contract has no
-    primary key. Raises ConfigurationError for a mart that there is not, ModelError if one cannot be built, LockedError
-    if something was published meanwhile.
+    `on_step` receives each step, `on_plan` the size of the build. `key`: the key columns if the contract declares no
+    primary key. Raises ConfigurationError for an unknown mart, ModelError if one cannot be built, LockedError if
+    days were published meanwhile.
     """
     began = time.monotonic()
     with dev_schemas(PREFIX):
-        say("reading the project")
+        on_step("reading the project")
         manifest = dbt_runner.invoke(["parse", "--target", "dev"], state="dbt-diff", project=project)
         nodes = _chosen(manifest, marts)
         models = _ancestors(manifest, [node.unique_id for node in nodes])
         with connect() as connection:
             published_before = _newest_publication(connection)
-            days, raw_rows = _loads_that_readers_see(connection)
-        tell(f"Builds {len(models)} models from {raw_rows:,} rows of {days} published days.")
-        run_dev(["run", "--select", *(f"+{node.name}" for node in nodes)], PREFIX, manifest, say)
+            days, raw_rows = _count_published(connection)
+        on_plan(f"Builds {len(models)} models from {raw_rows:,} rows of {days} published days.")
+        run_dev(["run", "--select", *(f"+{node.name}" for node in nodes)], PREFIX, manifest, on_step)
         with time_limit(), connect() as connection:
             connection.execute("set transaction isolation level repeatable read")
             if _newest_publication(connection) != published_before:
-                raise LockedError("Days were published while they were compared", "Run the same command again.")
+                raise LockedError("Days were published during the comparison", "Run the same command again.")
             comparisons = []
             for node in nodes:
-                say(f"comparing {node.name}")
+                on_step(f"comparing {node.name}")
                 comparisons.append(compare(connection, _side(node, shows_personal_data), key, examples))
             size = size_of(connection, PREFIX)
     return Diff(len(models), days, raw_rows, time.monotonic() - began, size, comparisons)
@@ -78,22 +78,22 @@ def _chosen(manifest: Any, names: Sequence[str]) -> list[Any]:
         if node.resource_type == "model" and node.config.schema == "marts"
     }
     if unknown := [name for name in names if name not in marts]:
-        raise ConfigurationError(f"There is no mart {unknown[0]}", f"There are: {', '.join(sorted(marts))}.")
+        raise ConfigurationError(f"There is no mart {unknown[0]}", f"The marts are {', '.join(sorted(marts))}.")
     return [marts[name] for name in names or sorted(marts)]
 
 
 def _ancestors(manifest: Any, ids: Sequence[str]) -> set[str]:
-    """The models that these are built from, themselves included."""
-    found, new = set[str](), set(ids)
+    """Return the models upstream of these, and these."""
+    models, new = set[str](), set(ids)
     while new:
-        found |= new
-        new = {parent for child in new for parent in manifest.nodes[child].depends_on.nodes} - found
+        models |= new
+        new = {parent for child in new for parent in manifest.nodes[child].depends_on.nodes} - models
         new = {name for name in new if name.startswith("model.")}
-    return found
+    return models
 
 
 def _side(node: Any, shows_personal_data: bool) -> Side:
-    """How a mart's node is to be compared: where it is published, where it was built, and what it says of itself."""
+    """Return the two relations of a mart, its key and its columns with personal data."""
     keys = [list(constraint.columns) for constraint in node.constraints if constraint.type == "primary_key"]
     personal = {name for name, column in node.columns.items() if column.config.meta.get("contains_personal_data")}
     hidden = set[str]() if shows_personal_data else personal
@@ -106,7 +106,7 @@ def _newest_publication(connection: Connection) -> int:
     return int(row["id"])
 
 
-def _loads_that_readers_see(connection: Connection) -> tuple[int, int]:
+def _count_published(connection: Connection) -> tuple[int, int]:
     row = connection.execute(
         """
         select count(distinct ledger.day) as days, coalesce(sum(results.row_count), 0) as rows

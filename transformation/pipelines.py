@@ -1,5 +1,7 @@
-"""The pipelines: their names, which are also the dbt tags and the dag_ids, the dataset that each one loads, and what
-computes them: `POSTGRES`, or `SPARK` for the orders of a large build."""
+"""The pipelines: names (also dbt tags and dag_ids), datasets, marts, and the engines `POSTGRES` and `SPARK`.
+
+`SPARK` can compute the orders of a large build.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from pipeline_errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline. `dataset` is none for one that only builds on what others have published."""
+    """A pipeline. `dataset` is None for a pipeline that only reads published marts of others."""
 
     name: str
     dataset: str | None
@@ -39,9 +41,9 @@ POSTGRES, SPARK = "postgres", "spark"
 
 
 def names_of(chosen: Sequence[str] | None) -> list[str]:
-    """These pipelines in their order, or all that the shop has data for: health needs every dataset.
+    """Return these pipelines in order, or all whose datasets the shop has; health needs every dataset.
 
-    A shop.toml that cannot be read leaves none out: the run will say what is wrong with it.
+    With an unreadable shop.toml, return all: the run will report the error.
     """
     if chosen:
         return [name for name in BY_NAME if name in chosen]

@@ -1,4 +1,4 @@
-"""Two versions of a table or view, compared by key in Postgres: rows added, removed, changed, and in which columns."""
+"""Comparison of two versions of a table or view by key in Postgres: added, removed and changed rows, by column."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from psycopg import sql
 from pipeline_errors import ConfigurationError
 from warehouse.connection import Connection
 
-LONGEST_GUESS = 3  # columns of a key that is not declared
+LONGEST_GUESS = 3  # columns of a guessed key
 
 DIFFERENCES = sql.SQL(
     """
@@ -31,8 +31,7 @@ DIFFERENCES = sql.SQL(
 
 @dataclass(frozen=True)
 class Side:
-    """A mart to compare: (schema, name) of what is published and of what was built, its declared key if it has one, and
-    its columns with personal data."""
+    """A mart to compare: (schema, name) of the published and the built relation, declared key, personal columns."""
 
     name: str
     published: tuple[str, str]
@@ -43,7 +42,7 @@ class Side:
 
 @dataclass(frozen=True)
 class ColumnChange:
-    """A column that differs in `rows` rows that both versions have; an example, as text, unless it is personal data."""
+    """A column that differs in `rows` rows of both versions, with an example as text unless it is personal data."""
 
     name: str
     rows: int
@@ -54,8 +53,8 @@ class ColumnChange:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A mart's two versions. `published_rows` is none if it was never published; `examples`: keys as text, by kind of
-    difference, and none of them if the key is personal data (`is_key_personal`)."""
+    """The differences between two versions. `published_rows` is None if there is no published one; `examples`: keys as
+    text by kind of difference, empty if the key is personal data (`is_key_personal`)."""
 
     mart: str
     key: list[str]
@@ -72,16 +71,16 @@ class Comparison:
 
     @property
     def is_same(self) -> bool:
-        """Whether readers would see no difference."""
+        """Whether the versions have the same columns and rows."""
         is_declared_alike = not (self.columns_added or self.columns_removed or self.types_changed)
         return self.published_rows is not None and is_declared_alike and not any(self.counts.values())
 
 
 def compare(connection: Connection, side: Side, key: Sequence[str] = (), examples: int = 5) -> Comparison:
-    """Compare what is published with what was built, in the connection's transaction.
+    """Compare the published with the built relation, in the connection's transaction.
 
-    `key` replaces the declared one. Without either, the first columns that tell the rows apart are taken. Raises
-    ConfigurationError if there are none, or for a column that there is not.
+    `key` replaces the declared key. Without either, the key is the shortest unique prefix of the columns. Raises
+    ConfigurationError if there is none, or for an unknown column.
     """
     before, after = _types(connection, side.published), _types(connection, side.built)
     shared = [column for column in after if column in before]
@@ -136,13 +135,13 @@ def _types(connection: Connection, relation: tuple[str, str]) -> dict[str, str]:
 
 
 def _guessed_key(connection: Connection, side: Side, columns: list[str]) -> list[str]:
-    """The shortest beginning of the columns that tells the rows of both versions apart."""
+    """Return the shortest prefix of the columns that is unique in both versions."""
     relations = [side.built, *([side.published] if _types(connection, side.published) else [])]
     for length in range(1, min(LONGEST_GUESS, len(columns)) + 1):
         if all(_is_key(connection, relation, columns[:length]) for relation in relations):
             return columns[:length]
     raise ConfigurationError(
-        f"{side.name} declares no primary key, and its first columns tell no row from another", "Name it with --key."
+        f"{side.name} declares no primary key, and its first columns are not unique", "Set the key with --key."
     )
 
 
@@ -164,7 +163,7 @@ def _count(connection: Connection, relation: tuple[str, str]) -> int:
 def _write_differences(
     connection: Connection, side: Side, key: list[str], shared: list[str], retyped: set[str]
 ) -> None:
-    """A row per key that differs: the key as text, the kind of difference, and the columns that changed."""
+    """Write a row per key that differs: the key as text, the kind of difference, and the changed columns."""
 
     def value(version: str, column: str) -> sql.Composed:
         cast = "::text" if column in retyped else ""
@@ -213,7 +212,7 @@ def _changed_columns(connection: Connection) -> dict[str, int]:
 
 
 def _change(connection: Connection, side: Side, key: list[str], column: str, rows: int) -> ColumnChange:
-    """How often a column changed, and what of in the row with the smallest key."""
+    """Return the change of a column, with an example from the row with the smallest key."""
     is_personal = column in side.personal
     example: dict[str, Any] | None = None
     if not is_personal:
@@ -238,8 +237,8 @@ def _change(connection: Connection, side: Side, key: list[str], column: str, row
             ),
             {"column": column},
         ).fetchone()
-    found = example or {"before": None, "after": None}
-    return ColumnChange(column, rows, found["before"], found["after"], is_personal)
+    values = example or {"before": None, "after": None}
+    return ColumnChange(column, rows, values["before"], values["after"], is_personal)
 
 
 def _keys(connection: Connection, kind: str, limit: int) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Staging as the files and raw's columns want it: views and the calendar, built again when either has changed."""
+"""Staging views and calendar, rebuilt when their files or the columns of raw have changed."""
 
 import hashlib
 from pathlib import Path
@@ -9,11 +9,11 @@ from warehouse.connection import Connection, connect
 from warehouse.locks import pipeline_lock
 from warehouse.roles import TRANSFORMER, acting_as
 
-STAGING_WAIT_SECONDS = 1800.0  # how long one build waits for another one of staging
+STAGING_WAIT_SECONDS = 1800.0  # for another build of staging
 
 
 def ensure_staging() -> None:
-    """Build the staging views and load the seeds, unless they are what the files say."""
+    """Build the staging views and load the seeds, unless they are up to date."""
     with connect() as connection:
         wanted = _fingerprint(connection)
         if _comment(connection) == wanted:

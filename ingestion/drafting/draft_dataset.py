@@ -52,9 +52,9 @@ def draft_dataset(dataset: str, url: str, body: Any, headers: Mapping[str, str],
     Dates are read in the time zone. If the URL names no day, or the rows are of many days, the draft skips other days.
     """
     parts = urlsplit(url)
-    said = parse_qsl(parts.query, keep_blank_values=True)
-    query = {name: [value for other, value in said if other == name] for name, _ in said}
-    asked = _day_of([parts.path, *(value for _, value in said)])
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    query = {name: [value for other, value in pairs if other == name] for name, _ in pairs}
+    asked = _day_of([parts.path, *(value for _, value in pairs)])
     rows, selector, row_key = _rows(body)
     size = next((name for name in query if _is_number(query, name, SIZE_PARAMS)), None)
     page_size = int(query.pop(size)[0]) if size else None
@@ -169,7 +169,7 @@ def _rows(body: Any) -> tuple[list[Any], str, str | None]:
     lists = [(value, path) for path, value in values(body) if isinstance(value, list)]
     lists = [(value, path) for value, path in lists if not value or isinstance(value[0], dict)]
     if not lists:
-        raise ValueError("The answer holds no list of objects")
+        raise ValueError("The response has no list of objects")
     return *max(lists, key=lambda one: len(one[0])), None
 
 

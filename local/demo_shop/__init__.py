@@ -1,1 +1,1 @@
-"""The shop of the demo, simulated or read from CSV files, behind an HTTP API."""
+"""The demo shop, simulated or read from CSV files, behind an HTTP API."""

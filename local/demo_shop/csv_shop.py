@@ -1,7 +1,7 @@
-"""Your own shop from files: orders.csv, reviews.csv and order_items.csv of a directory, gzipped or not, day by day.
+"""A shop from CSV files: orders.csv, reviews.csv and order_items.csv of a directory, gzipped or not, served by day.
 
-Every value is text and an empty field is null, so that the pipeline sees exactly what the file says. All columns are
-served, the undeclared ones too. Rows are held in memory as ready JSON, about 200 bytes each.
+Every value is text and an empty field is null, so that the pipeline sees exactly the content of the file. All columns
+are served, including undeclared ones. Rows are held in memory as JSON, about 200 bytes each.
 """
 
 import csv
@@ -24,7 +24,7 @@ from pipeline_errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
-# The csv module's own limit of 128 KB is below what a review may hold.
+# The csv module's limit of 128 KB is too low for reviews.
 _MAX_FIELD_CHARACTERS = 1 << 30
 _quoted = cache(encode_basestring_ascii)
 _DAY_CHARACTERS = len("YYYY-MM-DD")
@@ -34,16 +34,16 @@ _DAY_CHARACTERS = len("YYYY-MM-DD")
 class _CsvFile:
     path: Path
     key_column: str
-    """That of the day of a row, or of the order that an item belongs to."""
+    """The column with a row's day, or with the order of an item."""
 
 
 class CsvShop:
-    """A `Shop` over the CSV files of a directory.
+    """A `Shop` with the CSV files of a directory.
 
-    The day of a row is the first ten characters of `day_column` (orders) or `review_date` (reviews); a row without a
-    readable day is served on none, and the log says how many there are. Rows keep the order of the file. reviews.csv
-    and order_items.csv may be absent; the rows of the latter are the list `items` of the order with their order_id,
-    unless orders.csv has a column of that name. Files are read on first use.
+    The day of a row is the first ten characters of `day_column` (orders) or `review_date` (reviews). Rows without a
+    readable day are not served, and their number is logged. Rows keep the order of the file. reviews.csv and
+    order_items.csv may be absent. The rows of order_items.csv become the list `items` of their order, unless orders.csv
+    has a column of that name. Files are read on first use.
     Raises ConfigurationError, here or on first use, if a file is missing, damaged, or lacks its date column.
     """
 
@@ -67,7 +67,7 @@ class CsvShop:
         self._lock = threading.Lock()
 
     def rows(self, dataset: str, day: date) -> Sequence[bytes]:
-        """The rows of the day, each a JSON object of texts and nulls."""
+        """Return the rows of the day, each a JSON object of strings and nulls."""
         if dataset not in DATASETS or dataset not in self._files:
             return []
         with self._lock:
@@ -77,7 +77,7 @@ class CsvShop:
         return self._days[dataset].get(day, [])
 
     def days(self, dataset: str = "orders") -> list[date]:
-        """The days that have rows, in order."""
+        """Return the days that have rows, in order."""
         self.rows(dataset, date.min)
         return sorted(self._days.get(dataset, {}))
 
@@ -89,7 +89,7 @@ def _find(directory: Path, name: str) -> Path | None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
-    # Bytes that are not UTF-8 become lone surrogates: the pipeline rejects such a row, says why, and takes the rest.
+    # Bytes that are not UTF-8 become lone surrogates. The pipeline rejects such a row with a reason.
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
@@ -128,7 +128,7 @@ def _fields(row: dict[str, str]) -> list[str]:
 
 
 def _items(file: _CsvFile) -> dict[str, str]:
-    """The items of each order, as a list of JSON."""
+    """Return the items of each order as a JSON list."""
     items: dict[str, list[str]] = defaultdict(list)
     for row in _rows(file):
         items[row[file.key_column]].append(f"{{{', '.join(_fields(row))}}}")
@@ -149,12 +149,12 @@ def _load(file: _CsvFile, items: dict[str, str] | None = None) -> dict[date, lis
             fields.append(f'"items": {listed}')
         days[day].append(f"{{{', '.join(fields)}}}".encode("ascii"))
     if without_day:
-        log.warning("%s: %d rows are never served, their %s is no date", file.path, without_day, file.key_column)
+        log.warning("%s: %d rows are never served, their %s is not a date", file.path, without_day, file.key_column)
     return dict(days)
 
 
 def _ragged(file: _CsvFile, line: int, values: int, columns: int) -> ConfigurationError:
     return ConfigurationError(
-        f"{file.path}: the row that ends on line {line} has {values} values, the header {columns}",
+        f"{file.path}: the row that ends on line {line} has {values} values, but the header has {columns}",
         "Quote values that hold commas, quotes or line breaks.",
     )

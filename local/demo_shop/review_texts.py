@@ -1,4 +1,4 @@
-"""English review texts that fit a rating, put together from parts. Nobody wrote them, and they name nobody."""
+"""English review texts for each rating, assembled from parts. They are invented and name no person."""
 
 import random
 
@@ -72,12 +72,12 @@ _PARTS = {
     4: (_PRAISE, _PRAISE_DETAIL, _CAVEAT),
     5: (_PRAISE, _PRAISE_DETAIL, ("",)),
 }
-# People put a line break where a shop's form lets them.
+# Some customers write line breaks.
 _SEPARATORS = (" ",) * 9 + ("\n",)
 
 
 def review_text(rng: random.Random, rating: int, noun: str) -> str:
-    """A text for a rating from 1 to 5 on a product called `noun`; the same state of `rng` gives the same text."""
+    """Return a text for a rating from 1 to 5 on a product called `noun`, determined by the state of `rng`."""
     pick = rng.random
     parts = (choices[int(pick() * len(choices))] for choices in _PARTS[rating])
     return _SEPARATORS[int(pick() * len(_SEPARATORS))].join(part for part in parts if part).replace("{noun}", noun)

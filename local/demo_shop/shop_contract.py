@@ -1,4 +1,4 @@
-"""What a shop is to the demo's server: the rows of a day. And the smallest shop there is, a dictionary of lists."""
+"""The interface of shops for the demo's server: the rows of a day. Also the smallest shop, a dictionary of lists."""
 
 import json
 import re
@@ -13,26 +13,26 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Shop(Protocol):
-    """What the server serves: the rows of a day, in the shop's order."""
+    """A source of the rows of a day, in the shop's order."""
 
     def rows(self, dataset: str, day: date) -> Sequence[bytes]:
-        """Each row as one serialised JSON item; empty for a day without rows. May be asked by several threads."""
+        """Return each row as one serialised JSON item, in any thread; empty for a day without rows."""
         ...
 
 
 @runtime_checkable
 class CorrectableShop(Protocol):
-    """A shop that can restate days it has already told."""
+    """A shop that can restate days that it has already served."""
 
     def correct(self) -> None:
-        """From now on answer with the corrected past."""
+        """Serve the corrected past from now on."""
         ...
 
 
 class ListedShop:
-    """A shop that serves the lists it is given: `ListedShop({("orders", day): [{...}, b'{"total_amount": 1e400}']})`.
+    """A shop with given lists: `ListedShop({("orders", day): [{...}, b'{"total_amount": 1e400}']})`.
 
-    An item that is bytes is served as it is; anything else goes through `json.dumps`.
+    Items of bytes are served unchanged; other items are serialised by `json.dumps`.
     """
 
     def __init__(self, items: Mapping[tuple[str, date], Iterable[object]] | None = None) -> None:
@@ -41,17 +41,17 @@ class ListedShop:
             self.put(dataset, day, listed)
 
     def put(self, dataset: str, day: date, items: Iterable[object]) -> None:
-        """Replace what the shop says of this day."""
+        """Replace the rows of this day."""
         serialised = [item if isinstance(item, bytes) else json.dumps(item).encode() for item in items]
         self._rows[dataset, day] = serialised
 
     def rows(self, dataset: str, day: date) -> Sequence[bytes]:
-        """The items of the day, serialised."""
+        """Return the serialised items of the day."""
         return self._rows.get((dataset, day), [])
 
 
 def read_day(text: str) -> date | None:
-    """The day that `YYYY-MM-DD` names, or None. Stricter than `date.fromisoformat`, which takes `2026-W10-1` too."""
+    """Parse `YYYY-MM-DD`, or return None. Unlike `date.fromisoformat`, this does not accept `2026-W10-1`."""
     if not _DAY.fullmatch(text):
         return None
     with suppress(ValueError):

@@ -1,11 +1,11 @@
-"""The shop's API over HTTP on this machine: pages of orders and reviews, whatever shop stands behind it.
+"""The demo shop's API over HTTP on this machine: pages of orders and reviews of any shop.
 
     GET  /health                                             200
     GET  /api/v1/orders?date=YYYY-MM-DD&limit=N[&offset=M]   {"orders": [...], "next": url or null, "total": n}
-    GET  /api/v1/reviews?...                                 alike, with "reviews"
-    POST /demo/correct                                       shops that can correct their past, the simulated one
+        GET  /api/v1/reviews?...                                 the same with "reviews"
+        POST /demo/correct                                       only for the simulated shop, which can correct its past
 
-It is made for demos and tests: it listens on the loopback interface only, and a page costs one join of ready bytes.
+It is for demos and tests: it listens on the loopback interface only, and a page is one join of serialised rows.
 """
 
 import hmac
@@ -37,9 +37,9 @@ _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 
 
 class ShopServer:
-    """Serves a shop; `with ShopServer(shop) as server: requests.get(server.url + "/health")`.
+    """A server for a shop; `with ShopServer(shop) as server: requests.get(server.url + "/health")`.
 
-    `port` 0 takes a free one. With a `token`, the API answers 401 to requests without `Authorization: Bearer <token>`.
+    `port` 0 chooses a free one. With a `token`, requests without `Authorization: Bearer <token>` get a 401.
     Raises ConfigurationError if the address is not on the loopback interface, or taken.
     """
 
@@ -71,7 +71,7 @@ class ShopServer:
             self._close()
 
     def stop(self) -> None:
-        """Stop listening and hang up on everybody, so that a kept-alive client notices too. Safe to call twice."""
+        """Stop listening and close all connections, so that kept-alive clients notice. Can be called twice."""
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
@@ -90,7 +90,7 @@ class ShopServer:
 
 
 def serve_forever(shop: Shop, port: int, token: str | None = None) -> None:
-    """Serve the shop on 127.0.0.1 until interrupted; raises ConfigurationError if the port is taken."""
+    """Serve the shop on 127.0.0.1 until interrupted. Raises ConfigurationError if the port is taken."""
     ShopServer(shop, port=port, token=token).serve_forever()
 
 
@@ -114,7 +114,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        # HTTPServer's own asks DNS for the host's name, which can take seconds on a machine without a network.
+        # HTTPServer would ask DNS for the host's name, which can take seconds on a machine without a network.
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self._read)
 
     def do_POST(self) -> None:
-        # Whatever body came is not read, so the connection cannot be used again.
+        # The body of the request is not read, so the connection cannot be reused.
         self.close_connection = True
         self._answer(self._correct)
 
@@ -164,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = respond(urlsplit(self.path).path)
         except _RefusedRequestError as refusal:
             status, body = refusal.status, json.dumps({"error": str(refusal)}).encode()
-        except Exception as error:  # the client is told, whatever a shop stumbles over
+        except Exception as error:  # report any error of a shop to the client
             log.exception("The shop cannot answer %s", self.path)
             status, body = HTTPStatus.INTERNAL_SERVER_ERROR, json.dumps({"error": str(error)}).encode()
         self.send_response(status)
@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _read(self, path: str) -> bytes:
-        if path == "/health":  # open to everybody: a wait for the shop should not depend on the token
+        if path == "/health":  # without a token, so that waiting for the shop does not depend on it
             return b'{"status": "ok"}'
         self._check_token()
         if path not in _ROUTES:
@@ -211,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
         return b'{"%s": [' % dataset.encode() + b", ".join(rows[offset : offset + limit]) + tail.encode()
 
     def _next_url(self, dataset: str, day: date, limit: int, offset: int) -> str:
-        # A client checks that the next page stands on the host that it asked, and that may be a name of ours.
+        # A client checks that the next page is on the same host, which may be any name of this machine.
         asked = self.headers.get("Host", "")
         host = asked if _HOST.fullmatch(asked) else f"{self.server.server_name}:{self.server.server_port}"
         return f"http://{host}/api/v1/{dataset}?{urlencode({'date': day, 'limit': limit, 'offset': offset})}"

@@ -1,6 +1,6 @@
-"""What the simulated shop sells, who buys it, and how that changes from day to day.
+"""The products and customers of the simulated shop, and their changes from day to day.
 
-Everything is a function of seed and day; nothing looks at the clock.
+Everything is a function of seed and day, not of the clock.
 """
 
 import math
@@ -11,14 +11,14 @@ from functools import cached_property
 from itertools import accumulate
 
 HISTORY_FROM = date(2026, 1, 1)
-"""The shop opened on this day; it has nothing to tell of earlier ones."""
+"""The opening day of the shop. Earlier days have no rows."""
 
 PRODUCTS = 120
 QUALITY_DROP_FROM = date(2026, 3, 21)
-"""From this day the products below disappoint, 25 days before the end of the demo."""
+"""From this day, 25 days before the end of the demo, the products below get worse ratings."""
 DROPPING_PRODUCTS = ("P0003", "P0008", "P0020")
 UNHAPPY_FROM = date(2026, 3, 25)
-"""From this day every 17th customer rates what they get two stars lower, big spenders among them."""
+"""From this day every 17th customer rates two stars lower, including big spenders."""
 
 _UNHAPPY_EVERY = 17
 _DROPPING = {int(product_id[1:]) - 1 for product_id in DROPPING_PRODUCTS}
@@ -28,12 +28,12 @@ _NOUNS = (
 )  # fmt: skip
 _CUSTOMERS_PER_DAILY_ORDER = 50
 _CUSTOMER_GROWTH_A_DAY = 0.004
-# With this head, the first hundredth of the customers places a seventh of the orders, the first tenth a half.
+# With this head, the first 1% of customers place a seventh of the orders, the first 10% half of them.
 _HEAD_SHARE = 0.01
 
 
 class Catalogue:
-    """Products with popularity and quality, customers with their habits; the same for the same seed."""
+    """Products with popularity and quality, and customers with their habits, determined by the seed."""
 
     def __init__(self, seed: int, orders_per_day: int) -> None:
         self._seed = seed
@@ -50,18 +50,18 @@ class Catalogue:
         return list(accumulate(1 / (product + 6) for product in range(PRODUCTS)))
 
     def pick_product(self, rng: random.Random) -> int:
-        """Number of a product; low numbers sell more."""
+        """Return the number of a product; low numbers sell more."""
         return bisect(self._popularity, rng.random() * self._popularity[-1], 0, PRODUCTS - 1)
 
     def customers(self, day: date, rng: random.Random, wanted: int) -> list[int]:
-        """Numbers of customers that act on a day, repeat customers far more often than the many who come once."""
+        """Return the numbers of the day's customers: repeat customers far more often than one-time customers."""
         size = self._customers_at_start * (1 + _CUSTOMER_GROWTH_A_DAY * (day - HISTORY_FROM).days)
         head = self._customers_at_start * _HEAD_SHARE
         rate, pick, exp = math.log1p(size / head), rng.random, math.exp
         return [int(head * (exp(rate * pick()) - 1)) for _ in range(wanted)]
 
     def rating(self, rng: random.Random, product: int, customer: int, day: date) -> int:
-        """Stars, 1 to 5, of this customer for this product on this day."""
+        """Return the stars, 1 to 5, of this customer for this product on this day."""
         return max(1, min(5, round(rng.gauss(self._quality(product, day) - _grudge(customer, day), 0.9))))
 
     def _quality(self, product: int, day: date) -> float:
@@ -70,12 +70,12 @@ class Catalogue:
 
 
 def product_id(product: int) -> str:
-    """`P0001` for product 0."""
+    """Return `P0001` for product 0."""
     return f"P{product + 1:04d}"
 
 
 def product_noun(product: int) -> str:
-    """What the product is, in the words of a review."""
+    """Return the product's noun for a review."""
     return _NOUNS[product % len(_NOUNS)]
 
 

@@ -1,7 +1,7 @@
-"""The odd rows of the simulated shop: one of every kind that the rules of validity name, as a table of changed fields.
+"""The odd rows of the simulated shop: one for each rule of validity, as a table of changed fields.
 
-A row is its fields as JSON literals (`{"total_amount": "1e400"}`), because half of the trouble of real shops lies in
-how a value is written. `{day}`, `{day_before}`, `{day_after}` and `{id_of_day_before}` in a literal are filled in.
+A row is its fields as JSON literals (`{"total_amount": "1e400"}`), because many problems of real shops are in the
+spelling of values. The literals may use `{day}`, `{day_before}`, `{day_after}` and `{id_of_day_before}`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,10 +26,10 @@ _OVERLONG_BYTES = 1_000_001
 
 @dataclass(frozen=True)
 class Oddity:
-    """One way in which a row is unusual.
+    """One kind of odd row.
 
-    `changes` are made to the row itself (None takes a field away), `item` stands in its place, and each
-    of `later` is the row as it was, with these changes, told once more at the end of the day.
+    `changes` are made to the row (None removes a field), `item` replaces it, and each of `later` is the original row
+    with these changes, sent again at the end of the day.
     """
 
     name: str
@@ -130,13 +130,13 @@ ACCEPTED_REVIEWS = (
 
 
 def item(fields: Changes) -> bytes:
-    """The fields, given as JSON literals, as one serialised JSON object; a field that is None is left out."""
+    """Serialise the fields, given as JSON literals, as one JSON object without the fields that are None."""
     pairs = (f'"{name}": {literal}' for name, literal in fields.items() if literal is not None)
     return f"{{{', '.join(pairs)}}}".encode()
 
 
 def apply(oddity: Oddity, fields: Fields, words: Mapping[str, str]) -> tuple[bytes, list[bytes]]:
-    """The row in its place, and the rows to tell at the end of the day; `words` fill the literals' blanks."""
+    """Return the row in its place, and the rows for the end of the day. `words` fill the literals."""
     if oddity.item is not None:
         return oddity.item.encode(), []
     later = [item({**fields, **_filled(changes, words)}) for changes in oddity.later]
@@ -144,7 +144,7 @@ def apply(oddity: Oddity, fields: Fields, words: Mapping[str, str]) -> tuple[byt
 
 
 def kinds_of_day(kinds: Sequence[Oddity], day: date, wanted: int) -> list[Oddity]:
-    """`wanted` kinds, starting where the day before got to, so that each has its turn within `WITHIN_DAYS`."""
+    """Return `wanted` kinds, starting after those of the day before, so that each occurs within `WITHIN_DAYS`."""
     start = day.toordinal() * stride(kinds) % len(kinds)
     first_lap = [*kinds[start:], *kinds[:start]]
     repeatable = [kind for kind in first_lap if not kind.at_most_once_a_day]
@@ -153,17 +153,17 @@ def kinds_of_day(kinds: Sequence[Oddity], day: date, wanted: int) -> list[Oddity
 
 
 def stride(kinds: Sequence[Oddity]) -> int:
-    """How many kinds a day must at least have for each to have its turn in time."""
+    """Return the minimum number of kinds per day for each to occur in time."""
     return -(-len(kinds) // WITHIN_DAYS)
 
 
 def has_large_order(day: date) -> bool:
-    """Whether LARGE_ORDER is due. It is rare, and its days are the same for every seed, so that the demo has one."""
+    """Return whether LARGE_ORDER is due: rarely, on the same days for every seed, and once in the demo."""
     return (day - LARGE_ORDER_DAY).days % LARGE_ORDER_EVERY_DAYS == 0
 
 
 def words_of_day(day: date, id_of_day_before: str) -> dict[str, str]:
-    """What fills the blanks of the literals on this day."""
+    """Return the values for the literals of this day."""
     one = timedelta(days=1)
     return {
         "{day}": day.isoformat(),

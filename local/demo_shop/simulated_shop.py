@@ -1,8 +1,8 @@
-"""A shop that never existed, with the good and the bad days of a real one, for `daybreak demo` and `daybreak shop`.
+"""A simulated shop with the good and bad days of a real one, for `daybreak demo` and `daybreak shop`.
 
-A day is a pure function of seed, size and day, and of whether the shop has corrected its past: never of the clock or
-the order of requests. Any day from `HISTORY_FROM` on can be asked for. At the default size and above,
-one to three percent of a day's rows are dirty; a smaller shop's day may be a little off that.
+A day is a pure function of seed, size, day, and of whether the shop has corrected its past, not of the clock or the
+order of requests. Any day from `HISTORY_FROM` on can be requested. At the default size and above, one to three
+percent of a day's rows are dirty; for smaller shops the share may differ a little.
 """
 
 import json
@@ -37,11 +37,11 @@ DEMO_TO = date(2026, 4, 14)
 REFUSED_DAY = date(2026, 3, 24)
 """A faulty checkout writes amounts with a decimal comma on this day, until the correction: about 12% bad orders."""
 DROP_DAY = date(2026, 4, 1)
-"""A third of the usual orders, and nothing explains it."""
+"""A day with a third of the usual orders, for no known reason."""
 HOLIDAY = date(2026, 4, 5)
 """Easter Sunday: few orders and reviews, as expected."""
 CORRECTED_DAY = date(2026, 4, 9)
-"""The correction changes amounts and statuses of this day, takes one order away and adds one."""
+"""The correction changes amounts and statuses of this day, removes one order and adds one."""
 
 DEFAULT_SEED = 7
 DEFAULT_ORDERS_PER_DAY = 400
@@ -53,7 +53,7 @@ _GROWTH_A_DAY = 0.001
 _FAULTY_RATE = 0.10
 _DIRTY_RATES = (0.015, 0.025)
 _MAX_DIRTY_RATE = 0.03
-# The first orders of a day stay as they are: corrections and the next day's repeated id refer to them.
+# The first orders of a day are unchanged, since corrections and the next day's repeated id refer to them.
 _UNAFFECTED = 10
 _STATUSES = {
     "delivered": 800, "shipped": 90, "processing": 40, "cancelled": 30,
@@ -66,10 +66,10 @@ _Order = tuple[str, int, str, str, str, str]
 
 
 class SimulatedShop:
-    """A `Shop` from a seed; `correct()` makes it restate REFUSED_DAY and CORRECTED_DAY.
+    """A `Shop` from a seed. `correct()` restates REFUSED_DAY and CORRECTED_DAY.
 
-    Raises ConfigurationError for fewer than MIN_ORDERS_PER_DAY. At a million orders a day, a day takes a few seconds
-    when it is first asked for.
+    Raises ConfigurationError for fewer than MIN_ORDERS_PER_DAY. With a million orders a day, the first request for a
+    day takes a few seconds.
     """
 
     def __init__(self, seed: int = DEFAULT_SEED, orders_per_day: int = DEFAULT_ORDERS_PER_DAY) -> None:
@@ -91,13 +91,13 @@ class SimulatedShop:
         return self._is_corrected
 
     def correct(self) -> None:
-        """Restate the past; calling it again changes nothing."""
+        """Restate the past. Further calls have no effect."""
         with self._lock:
             self._is_corrected = True
             self._cache.clear()
 
     def rows(self, dataset: str, day: date) -> Sequence[bytes]:
-        """The day's rows as serialised JSON items; none before HISTORY_FROM."""
+        """Return the day's rows as serialised JSON items, none before HISTORY_FROM."""
         if day < HISTORY_FROM or dataset not in self._makers:
             return []
         key = (dataset, day)
@@ -142,7 +142,7 @@ class SimulatedShop:
         return list(zip(ids, customers, amounts, [text] * volume, statuses, items, strict=True))
 
     def _items(self, day: date, amounts: list[str]) -> list[str]:
-        """What each order consists of, as JSON: one to three products, whose lines add up to the amount."""
+        """Return the items of each order as JSON: one to three products, whose lines add up to the amount."""
         rng = self._rng("items", day)
         pick, chance = self._catalogue.pick_product, rng.random
         sent = []
@@ -200,7 +200,7 @@ class SimulatedShop:
 
 
 def _kinds(kinds: Sequence[Oddity], day: date, rows: int, rng: random.Random) -> list[Oddity]:
-    # A small day has fewer kinds rather than more dirt: it must not be refused because it is small.
+    # A small day has fewer kinds rather than a higher share of dirt, so that it is not refused for its size.
     least = min(stride(kinds), int(rows * _MAX_DIRTY_RATE))
     return kinds_of_day(kinds, day, max(least, round(rows * rng.uniform(*_DIRTY_RATES))))
 
@@ -234,7 +234,7 @@ def _order_fields(order_id: str, customer: int, amount: str, order_date: str, st
 
 
 def _order_item(order_id: str, customer: int, amount: str, order_date: str, status: str, items: str) -> bytes:
-    # What item(_order_fields(...)) gives, three times as fast: most rows of a large day go through here.
+    # The same as item(_order_fields(...)), three times as fast: most rows of a large day take this path.
     return (
         f'{{"order_id": "{order_id}", "customer_id": "C{customer + 1:07d}", "total_amount": {amount},'
         f' "order_date": "{order_date}", "status": "{status}", "items": {items}}}'

@@ -1,4 +1,4 @@
-"""What the benchmark of a backfill compares is the same, or it ends with an error."""
+"""The benchmark of a backfill compares equal work, or ends with an error."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from warehouse.connection import connect
 
 pytestmark = pytest.mark.slow
 
-DAYS = 9  # to a Sunday after the commands, whose customer models the warm days have to fit
+DAYS = 9  # up to a Sunday after the commands, so that the warm days fit the customer models
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A history that was multiplied by SQL is what the product makes of the same loads."""
+"""A history multiplied by SQL equals Daybreak's history of the same loads."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ KEYS = "(select conrelid::regclass, conname, pg_get_constraintdef(oid) from pg_c
 
 @pytest.fixture
 def shape(monkeypatch: pytest.MonkeyPatch) -> history.Shape:
-    """Of a history that has all of a long one, in small."""
+    """A small history with all parts of a long one."""
     monkeypatch.setattr(history, "COPY_SIZE", 12_000)
     monkeypatch.setattr(history, "DAY_SIZE", 600)
     monkeypatch.setattr(history, "USUAL_DAYS", 3)
@@ -48,7 +48,7 @@ def one(query: str) -> dict[str, Any]:
     return row
 
 
-def test_a_multiplied_history_is_what_the_product_makes_of_it(warehouse: Settings, shape: history.Shape) -> None:
+def test_a_multiplied_history_equals_daybreaks(warehouse: Settings, shape: history.Shape) -> None:
     history.fill(shape)
     days = COPIES * len(shape.older) + len(shape.usual)
     assert pending() == []
@@ -71,7 +71,7 @@ def test_a_multiplied_history_is_what_the_product_makes_of_it(warehouse: Setting
     assert found(*PUBLISHED, VERDICTS, LEDGER) == before
 
 
-def test_indexes_and_keys_are_as_the_product_made_them(
+def test_indexes_and_keys_are_recreated(
     warehouse: Settings, shape: history.Shape, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
@@ -87,7 +87,7 @@ def test_indexes_and_keys_are_as_the_product_made_them(
     assert seen[0] == seen[1]
 
 
-def test_a_day_by_hand_leaves_what_the_product_leaves(
+def test_a_day_by_hand_produces_the_same_marts(
     warehouse: Settings, shape: history.Shape, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "LARGE_DAY_SIZE", 6_000)

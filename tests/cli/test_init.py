@@ -140,7 +140,7 @@ def test_a_draft_of_our_own_shop_is_our_own_file(warehouse: Settings, tmp_path: 
     ("url", "body", "said"),
     [
         ("/orders?limit=5", "[]", "names no day, as in …?date=2026-03-01, and its rows have no date"),
-        ("/orders?date=2026-03-01", '{"error": "none"}', "holds no list of objects"),
+        ("/orders?date=2026-03-01", '{"error": "none"}', "has no list of objects"),
         ("/orders?date=2026-03-01", "<html>", "cannot be used"),
         ("/missing?date=2026-03-01", "[]", "answered 500"),
     ],

@@ -54,7 +54,7 @@ def test_a_changed_project_is_compared_with_what_readers_see(dbt: Dbt, loads: Lo
 
     with pytest.raises(KeyboardInterrupt):
         diff_marts(["daily_sales"], _interrupted)
-    with pytest.raises(LockedError, match="published while they were compared"):
+    with pytest.raises(LockedError, match="published during the comparison"):
         diff_marts(["daily_sales"], _published_meanwhile)
     with pytest.raises(ConfigurationError, match="There is no mart sales"):
         diff_marts(["sales"])

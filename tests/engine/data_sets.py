@@ -1,4 +1,4 @@
-"""Small histories of a shop, generated, which stand side by side in one warehouse: each has its own ids and dates."""
+"""Generated histories of small shops, side by side in one warehouse with distinct ids and dates."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ EIGHTEEN_DIGITS = "9999999999999999.99"
 
 Marts = dict[str, dict[Any, dict[str, Any]]]
 
-# few ids, customers and dates: orders move between days, customers lose their first, last or only order, days their all
+# Few ids, customers and dates: orders move between days, customers lose their first, last or only order, and days all.
 amounts = st.sampled_from(["0", "0.01", "33.33", "12.50", "0.05", EIGHTEEN_DIGITS, "50000.01"])
 statuses = st.sampled_from(["shipped", "shipped", "cancelled", "it's"])
 order_ids = st.sampled_from([f"o{number}" for number in range(8)] + ['o"1', "o,\n1", "ö"])
@@ -34,21 +34,21 @@ orders = st.fixed_dictionaries(
 
 @st.composite
 def nights(draw: st.DrawFn) -> list[dict[int, list[Row]]]:
-    """What the shop says in two nights: of the first dates, and of some of them again, with what came since."""
+    """Draw the rows of two nights: the first dates, then some of them again with changes."""
     dates = st.lists(st.sampled_from(range(DATES)), min_size=1, max_size=DATES, unique=True)
     return [{number: draw(st.lists(orders, max_size=8)) for number in draw(dates)} for _ in range(NIGHTS)]
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """One history: what the shop says in each night of its first, second and third date."""
+    """One history: the shop's rows in each night for its first, second and third date."""
 
     number: int
-    among: int  # so many sets
+    among: int  # the number of sets
     nights: list[dict[int, list[Row]]]
 
     def loads(self, night: int) -> Iterator[tuple[date, list[Row]]]:
-        """Date and rows of each load of a night."""
+        """Return date and rows of each load of a night."""
         for number, rows in self.nights[night].items():
             day = FIRST + timedelta(number * self.among + self.number)
             yield day, [self._own(row) | {"order_date": str(day)} for row in rows]
@@ -58,12 +58,12 @@ class DataSet:
 
 
 def first_two_dates(sets: list[DataSet]) -> tuple[date, date]:
-    """The range of days that holds the first and second date of each set, and no third one."""
+    """Return the range of days with the first and second date of each set, and without the third ones."""
     return FIRST, FIRST + timedelta(2 * len(sets) - 1)
 
 
 def set_of(row: dict[str, Any], count: int) -> int:
-    """The number of the set that a row of any model belongs to; 0 where there are no sets."""
+    """Return the number of the set of a row of any model; 0 where there are no sets."""
     if not count:
         return 0
     if key := row.get("order_id") or row.get("customer_id"):
@@ -72,7 +72,7 @@ def set_of(row: dict[str, Any], count: int) -> int:
 
 
 def generated(count: int) -> list[DataSet]:
-    """So many data sets, the same in each run."""
+    """Generate this many data sets, the same in each run."""
     collected: list[list[dict[int, list[Row]]]] = []
 
     @settings(
@@ -88,7 +88,7 @@ def generated(count: int) -> list[DataSet]:
 
 
 def exercised(before: Marts, after: Marts, admitted: dict[tuple[str, date], list[Row]]) -> Counter[str]:
-    """How often the second night did what is easy to get wrong, by what the marts were before and after it."""
+    """Count the difficult cases of the second night, from the marts before and after it."""
     former, customers, bought = before["customer_ltv"], after["customer_ltv"], defaultdict(list)
     for order in after["fct_orders"].values():
         bought[order["customer_id"]].append(order)
@@ -131,6 +131,6 @@ def exercised(before: Marts, after: Marts, admitted: dict[tuple[str, date], list
 
 
 def marts_of(admitted: dict[tuple[str, date], list[Row]]) -> Marts:
-    """What readers must see of the admitted loads."""
+    """Return the rows that readers must see of the admitted loads."""
     made = oracle.marts(admitted)
     return {name: made[name] for name in ("fct_orders", "daily_sales", "customer_ltv")}

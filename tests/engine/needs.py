@@ -1,4 +1,4 @@
-"""What the tests of the engine need: the extra `spark`, which `make setup` installs."""
+"""The requirement of the engine's tests: the extra `spark`, which `make setup` installs."""
 
 from importlib.util import find_spec
 

@@ -1,4 +1,4 @@
-"""An S3 on this machine: moto's, in a process of its own, which asks for credentials as the real one does."""
+"""An S3 on this machine: moto in a separate process, which checks credentials as the real one does."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ from local.state import free_port
 HOST, REGION, BUCKET = "127.0.0.1", "eu-central-1", "exchange"
 START_SECONDS = 60.0
 ALLOWED = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
-SETTING_UP = 4  # requests that it takes before it asks for credentials: a user, a right, a key, a bucket
+SETTING_UP = 4  # requests before it checks credentials: a user, a permission, a key, a bucket
 
 needs_an_object_store = pytest.mark.skipif(
     any(find_spec(name) is None for name in ("s3fs", "moto")),
@@ -29,7 +29,7 @@ needs_an_object_store = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class ObjectStore:
-    """A running server with one bucket, and a key that opens it."""
+    """A running server with one bucket and an access key for it."""
 
     url: str
     key_id: str
@@ -37,7 +37,7 @@ class ObjectStore:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What Daybreak and the embedded engine need to find it."""
+        """The variables with which Daybreak and the embedded engine find it."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ALLOW_HTTP": "true",
@@ -47,16 +47,16 @@ class ObjectStore:
         }
 
     def keys(self) -> list[str]:
-        """The objects in the bucket."""
+        """Return the objects in the bucket."""
         found = self.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])
         return [each["Key"] for each in found]
 
     def buckets(self) -> list[str]:
-        """All buckets."""
+        """Return all buckets."""
         return [bucket["Name"] for bucket in self.client("s3").list_buckets()["Buckets"]]
 
     def client(self, service: str) -> Any:
-        """Amazon's own client."""
+        """Return Amazon's client."""
         import boto3
 
         return boto3.client(
@@ -67,20 +67,20 @@ class ObjectStore:
 
 @contextmanager
 def object_store() -> Iterator[ObjectStore]:
-    """A server for the block."""
+    """Run a server for the block."""
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "--host", HOST, "--port", str(port)]
     environment = os.environ | {"INITIAL_NO_AUTH_ACTION_COUNT": str(SETTING_UP)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        anybody = ObjectStore(f"http://{HOST}:{port}", "anybody", "anything")
-        _wait_for(anybody.url, process)
-        iam = anybody.client("iam")
+        setup = ObjectStore(f"http://{HOST}:{port}", "any", "thing")
+        _wait_for(setup.url, process)
+        iam = setup.client("iam")
         iam.create_user(UserName="daybreak")
         iam.put_user_policy(UserName="daybreak", PolicyName="all", PolicyDocument=ALLOWED)
         key = iam.create_access_key(UserName="daybreak")["AccessKey"]
-        anybody.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        yield ObjectStore(anybody.url, key["AccessKeyId"], key["SecretAccessKey"])
+        setup.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        yield ObjectStore(setup.url, key["AccessKeyId"], key["SecretAccessKey"])
     finally:
         process.kill()
         process.wait()

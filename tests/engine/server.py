@@ -1,4 +1,4 @@
-"""A server of Spark Connect beside us, as in production, but Sail."""
+"""A Spark Connect server in a separate process, as in production, but with Sail."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def server(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A server of Spark Connect in a process of its own."""
+    """Start a Spark Connect server in a separate process."""
     command = [sys.executable, "-m", "pysail", "spark", "server", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr is not None

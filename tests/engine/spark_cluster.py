@@ -1,7 +1,7 @@
-"""Spark as people run it: a master, two workers and a Connect server, each a process of its own on 127.0.0.1.
+"""Spark as in production: a master, two workers and a Connect server, each a process on 127.0.0.1.
 
-Spark itself comes from the wheel `pyspark` of the client's version. It stays in .daybreak between runs, 450 MB, as no
-program of ours needs it.
+Spark comes from the wheel `pyspark` of the client's version. It stays in .daybreak between runs, 450 MB, since no
+program of Daybreak needs it.
 """
 
 import os
@@ -22,7 +22,7 @@ from pipeline_settings import PROJECT_ROOT
 
 HOST = "127.0.0.1"
 WORKERS = 2
-START_SECONDS = 300.0  # a machine that has much else to do takes two minutes
+START_SECONDS = 300.0  # a busy machine takes two minutes
 MASTER, WORKER = "org.apache.spark.deploy.master.Master", "org.apache.spark.deploy.worker.Worker"
 CONNECT_SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 
@@ -39,7 +39,7 @@ class SparkCluster:
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start everything, and wait until it answers."""
+        """Start everything and wait until it answers."""
         web = ["--host", HOST, "--webui-port", "0"]
         self._daemons.append(self._run("master", "spark-class", MASTER, *web, "--port", str(self._master_port)))
         wait_for_port(self._master_port, self._daemons[0])
@@ -50,7 +50,7 @@ class SparkCluster:
         self.start_connect_server()
 
     def start_connect_server(self) -> None:
-        """Start the Connect server, which asks the master for its executors."""
+        """Start the Connect server, which requests executors from the master."""
         options = {
             "spark.connect.grpc.binding.address": HOST,
             "spark.connect.grpc.binding.port": self.port,
@@ -67,18 +67,18 @@ class SparkCluster:
         wait_for_port(self.port, self._server)
 
     def kill_connect_server(self) -> None:
-        """End the Connect server as a power cut would."""
+        """Kill the Connect server, as a power cut would."""
         assert self._server is not None
         _kill(self._server)
 
     def stop(self) -> None:
-        """End everything, executors too."""
+        """End everything, including executors."""
         for process in [self._server, *reversed(self._daemons)]:
             if process:
                 _kill(process)
 
     def log(self, name: str) -> str:
-        """What a process has told."""
+        """Return the output of a process."""
         return (self._home / f"{name}.log").read_text()
 
     @property
@@ -91,7 +91,7 @@ class SparkCluster:
             "SPARK_HOME": str(self._spark_home),
             "SPARK_LOCAL_IP": HOST,
             "SPARK_LOCAL_DIRS": str(self._home / "scratch"),
-            # spark-submit takes the Connect server for a daemon too, and gives it no other memory
+            # spark-submit treats the Connect server as a daemon, and ignores other settings for its memory.
             "SPARK_DAEMON_MEMORY": "1g" if name == "connect" else "256m",
             "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",
         }
@@ -103,7 +103,7 @@ class SparkCluster:
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the process listens there."""
+    """Wait until a process listens on the port."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, f"{process.args!r} has ended"
@@ -114,14 +114,14 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process with those that it has started: they are a group of their own."""
+    """End a process and its children, which are one process group."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def installed_spark() -> Path:
-    """The folder of Spark; installed now, if no run before did. Skips the test where that cannot be."""
+    """Return the folder of Spark, installed on first use. Skips the test if that fails."""
     if not shutil.which("java"):
         pytest.skip("Spark needs java, 17 or 21")
     place = PROJECT_ROOT / ".daybreak" / f"spark-{version('pyspark-client')}"

@@ -1,4 +1,4 @@
-"""The high-volume way under a real scheduler, with an engine in a process of its own."""
+"""Large builds under a real scheduler, with an engine in a separate process."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from pipeline_settings import settings
 from tests.engine.needs import needs_an_engine
 from tests.engine.server import server
 from tests.laws.conftest import world
-from tests.laws.nights import ORDERS, Nights, nights, told
+from tests.laws.nights import ORDERS, Nights, nights, sent_alerts
 from transformation.pipelines import BY_NAME
 from warehouse.connection import connect
 
@@ -32,7 +32,7 @@ def port() -> int:
 
 @pytest.fixture
 def here(nights: Callable[..., Nights], port: int) -> Nights:
-    """Airflow, told of an engine that is not there yet, and a shop that says the right things of the day."""
+    """Airflow with the address of an engine that is not running yet, and a shop with valid rows for the day."""
     shop = SimulatedShop(orders_per_day=60)
     shop.correct()
     known = nights(shop, HIGH_VOLUME_ORDERS="0", SPARK_REMOTE=f"sc://127.0.0.1:{port}")
@@ -41,13 +41,13 @@ def here(nights: Callable[..., Nights], port: int) -> Nights:
 
 
 def computing() -> list[psutil.Process]:
-    """The processes that have the job of our day computed, not that of a day which the clock made due."""
+    """Return the processes that compute the job of our day, not of a day that the schedule started."""
     wanted = {"engine.engine_steps", DAY.isoformat()}
     return [each for each in psutil.process_iter(["cmdline"]) if wanted <= set(each.info["cmdline"] or [])]
 
 
 def attempts() -> set[str]:
-    """Attempts that have made at least one table so far."""
+    """Return the attempts that have created at least one table so far."""
     return {path.parts[-2] for path in Path(settings().daybreak_home, "engine").glob("*/*/int_orders_resolved")}
 
 
@@ -60,7 +60,7 @@ def step_runs(step: str) -> list[str]:
 
 
 @pytest.mark.fault(53)
-def test_a_triggerer_that_dies_does_not_make_the_engine_compute_twice(here: Nights, port: int) -> None:
+def test_a_killed_triggerer_does_not_compute_twice(here: Nights, port: int) -> None:
     with server(port) as engine:
         run = here.start(ORDERS, DAY)
         (process,) = here.eventually(computing, 0.02)
@@ -73,7 +73,7 @@ def test_a_triggerer_that_dies_does_not_make_the_engine_compute_twice(here: Nigh
                 each.kill()
         triggerer.forget()
         here.airflow.start("triggerer")
-        here.eventually(lambda: len(computing()) > 1)  # the next triggerer's, which waits
+        here.eventually(lambda: len(computing()) > 1)  # that of the next triggerer, which waits
         process.resume()
         deadline = time.monotonic() + 300
         while here.tasks(run)[BUILD] != "success":
@@ -91,7 +91,7 @@ def test_a_triggerer_that_dies_does_not_make_the_engine_compute_twice(here: Nigh
 
 
 @pytest.mark.fault(53)
-def test_an_engine_that_dies_fails_the_run_and_the_next_attempt_heals(here: Nights, port: int) -> None:
+def test_a_run_fails_with_a_dead_engine_and_the_next_attempt_succeeds(here: Nights, port: int) -> None:
     with server(port) as engine:
         run = here.start(ORDERS, DAY)
         here.eventually(lambda: computing() and attempts(), 0.02)
@@ -99,7 +99,7 @@ def test_an_engine_that_dies_fails_the_run_and_the_next_attempt_heals(here: Nigh
         here.settle()
     assert here.states(ORDERS) == [(DAY.isoformat(), "failed")]
     assert set(step_runs("compute")) == {"failed"}
-    assert [kind for _, kind, _ in told()] == ["failure"]
+    assert [kind for _, kind, _ in sent_alerts()] == ["failure"]
     with connect() as connection:
         assert not connection.execute("select from ops.publications").fetchall()
 
@@ -109,4 +109,4 @@ def test_an_engine_that_dies_fails_the_run_and_the_next_attempt_heals(here: Nigh
         here.settle()
     assert here.states(ORDERS) == [(DAY.isoformat(), "success")]
     here.world.assert_marts_are_right([BY_NAME[ORDERS]])
-    assert [kind for _, kind, _ in told()] == ["failure", "recovery"]
+    assert [kind for _, kind, _ in sent_alerts()] == ["failure", "recovery"]

@@ -1,10 +1,10 @@
-"""What goes to an engine and back is what it was; files hold whole days; what breaks in between is told."""
+"""The exchange with an engine: unchanged rows, files of whole days, errors in one line."""
 
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import psycopg
@@ -25,11 +25,12 @@ from warehouse.connection import Connection, connect
 JOB, ATTEMPT, NAME = "job", "attempt", "rows"
 MADE = sql.Identifier("build", "rows__made")
 TYPES = {
-    "id": "int8", "said": "text", "told": "text", "amount": "numeric(18, 2)", "total": "numeric(38, 2)",
+    "id": "int8", "note": "text", "remark": "text", "amount": "numeric(18, 2)", "total": "numeric(38, 2)",
     "day": "date", "is_large": "bool",
 }  # fmt: skip
 FIRST = date(2026, 1, 1)
 FEWEST = 10  # rows of a file, in these tests
+EXACT = Context(prec=38)  # by default, 28 digits are kept, and the largest number is rounded up
 
 SQUEEZED = how(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
@@ -46,7 +47,7 @@ rows_of_any_kind = st.lists(
         texts,
         texts,
         st.one_of(st.none(), st.decimals("-9999999999999999.99", "9999999999999999.99", places=2)),
-        st.one_of(st.none(), st.integers(-(10**38) + 1, 10**38 - 1).map(lambda cents: Decimal(cents).scaleb(-2))),
+        st.one_of(st.none(), st.integers(-(10**38) + 1, 10**38 - 1).map(lambda n: Decimal(n).scaleb(-2, EXACT))),
         st.one_of(st.none(), st.dates()),
         st.one_of(st.none(), st.booleans()),
     ),
@@ -63,7 +64,7 @@ def folder(warehouse: Settings) -> Folder:
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks of a row or two, and files of a few."""
+    """Use blocks of one or two rows, and small files."""
     monkeypatch.setattr(exporting, "BLOCK_BYTES", 40)
     monkeypatch.setattr(exporting, "ROWS_OF_A_FILE", FEWEST)
 
@@ -80,7 +81,7 @@ def there_and_back(connection: Connection, folder: Folder, query: str, count: in
 @SQUEEZED
 @given(rows_of_any_kind)
 @example([(None,) * len(TYPES)])
-def test_rows_come_back_as_they_went(folder: Folder, rows: list[tuple[Any, ...]]) -> None:
+def test_rows_come_back_unchanged(folder: Folder, rows: list[tuple[Any, ...]]) -> None:
     columns = ", ".join(f"{name} {kind}" for name, kind in TYPES.items())
     with connect() as connection:
         connection.execute(f"create temporary table sent ({columns}) on commit drop".encode())
@@ -108,16 +109,16 @@ def test_rows_come_back_as_they_went(folder: Folder, rows: list[tuple[Any, ...]]
 @SQUEEZED
 @given(st.lists(texts, max_size=30))
 @example([None, "", None])
-def test_so_does_a_single_column(folder: Folder, said: list[str | None]) -> None:
+def test_a_single_column_comes_back_unchanged(folder: Folder, texts: list[str | None]) -> None:
     with connect() as connection:
-        connection.execute("create temporary table sent (said text) on commit drop")
-        connection.cursor().executemany("insert into sent values (%s)", [[text] for text in said])
-        found = there_and_back(connection, folder, "select said from sent", len(said))
-    assert [row["said"] for row in found] == said
+        connection.execute("create temporary table sent (note text) on commit drop")
+        connection.cursor().executemany("insert into sent values (%s)", [[text] for text in texts])
+        found = there_and_back(connection, folder, "select note from sent", len(texts))
+    assert [row["note"] for row in found] == texts
 
 
 def exported_days(folder: Folder, runs: list[tuple[int, int]]) -> dict[str, list[tuple[date, int]]]:
-    """By file, day and number of each row, of runs of a day and so many rows."""
+    """Return file, day and number of each row, for runs of days with these numbers of rows."""
     folder.create()
     days = [FIRST + timedelta(day) for day, rows in runs for _ in range(rows)]
     with connect() as connection:
@@ -135,7 +136,7 @@ def exported_days(folder: Folder, runs: list[tuple[int, int]]) -> dict[str, list
 @pytest.mark.usefixtures("small_pieces")
 @SQUEEZED
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 3 * FEWEST)), min_size=1, max_size=8))
-def test_all_rows_go_out_in_whichever_order_the_days_are(folder: Folder, runs: list[tuple[int, int]]) -> None:
+def test_all_rows_are_exported_whatever_the_order_of_days(folder: Folder, runs: list[tuple[int, int]]) -> None:
     files = exported_days(folder, runs)
     rows = [row for file in files.values() for row in file]
     assert rows == [
@@ -147,7 +148,7 @@ def test_all_rows_go_out_in_whichever_order_the_days_are(folder: Folder, runs: l
 @pytest.mark.usefixtures("small_pieces")
 @SQUEEZED
 @given(st.lists(st.integers(1, 3 * FEWEST), min_size=1, max_size=12))
-def test_files_hold_whole_days_and_are_named_by_them(folder: Folder, sizes: list[int]) -> None:
+def test_files_contain_whole_days_and_are_named_after_them(folder: Folder, sizes: list[int]) -> None:
     files = exported_days(folder, list(enumerate(sizes)))
     for number, (name, rows) in enumerate(files.items()):
         assert name == f"{rows[0][0]}_{rows[-1][0]}_{number}.parquet"
@@ -157,24 +158,24 @@ def test_files_hold_whole_days_and_are_named_by_them(folder: Folder, sizes: list
     assert len(days) == len(set(days)), "a day is in two files"
 
 
-def test_of_no_rows_the_columns_go_out(folder: Folder) -> None:
+def test_an_export_without_rows_has_columns(folder: Folder) -> None:
     with connect() as connection:
         export(connection, "select 1::int8 as number, current_date as day where false", folder, NAME, "day")
     (path,) = folder.files.find(f"{folder.path}/{NAME}")
     assert pq.read_schema(path).names == ["number", "day"]
 
 
-def test_what_fails_in_mid_copy_is_raised(folder: Folder) -> None:
+def test_an_error_during_copy_is_raised(folder: Folder) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero), connect() as connection:
         export(connection, "select 1 / (200000 - n)::int8 as n from generate_series(1, 300000) as n", folder, NAME)
 
 
-def test_a_query_that_cannot_begin_is_raised(folder: Folder) -> None:
+def test_an_error_before_copy_is_raised(folder: Folder) -> None:
     with pytest.raises(psycopg.errors.UndefinedTable), connect() as connection:
         export(connection, "select * from nowhere", folder, NAME)
 
 
-def test_a_copy_that_takes_too_long_is_told(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_takes_too_long_is_reported(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEP_TIMEOUT_MINUTES", "0.005")
     settings.cache_clear()
     with pytest.raises(WarehouseError, match="statement timeout"), connect() as connection:
@@ -191,8 +192,8 @@ def no_file_larger_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_folder_that_is_full_is_told_and_the_connection_given_up(folder: Folder) -> None:
-    query = "select md5(n::text) as said from generate_series(1, 1000000) as n"
+def test_a_full_folder_is_reported_and_the_connection_closed(folder: Folder) -> None:
+    query = "select md5(n::text) as note from generate_series(1, 1000000) as n"
     with connect() as connection:
         with pytest.raises(WarehouseError, match="cannot be written"), no_file_larger_than(1 << 20):
             export(connection, query, folder, NAME)

@@ -1,4 +1,4 @@
-"""An engine that is not there, or dies: exit code 4, readers keep what they have, and the same command heals."""
+"""An engine that is down or dies: exit code 4, unchanged marts, and the same command succeeds afterwards."""
 
 import signal
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def point_at(monkeypatch: pytest.MonkeyPatch, port: int, parameters: str = "") -
 
 @pytest.fixture
 def shop_in_use(world: Callable[[Shop], World]) -> World:
-    """A day is published, and another one waits in the shop."""
+    """A published day, and another one in the shop."""
     known = world(ListedShop({("orders", day): orders(day) for day in (FIRST, SECOND)}))
     known.run([FIRST], [ORDERS.name])
     return known
@@ -45,9 +45,7 @@ def shop_in_use(world: Callable[[Shop], World]) -> World:
 
 @pytest.mark.slow
 @pytest.mark.fault(53)
-def test_an_engine_that_is_not_there_is_told_and_nothing_changes(
-    shop_in_use: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_engine_is_reported_and_nothing_changes(shop_in_use: World, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = rows_of("customer_ltv")
     port = free_port()
     point_at(monkeypatch, port, "/;token=hidden")
@@ -58,7 +56,7 @@ def test_an_engine_that_is_not_there_is_told_and_nothing_changes(
     assert "hidden" not in str(error)
     assert rows_of("customer_ltv") == seen
 
-    point_at(monkeypatch, port)  # a token would ask for TLS
+    point_at(monkeypatch, port)  # a token would require TLS
     with server(port):
         assert run(shop_in_use).exit_code == 0
     shop_in_use.assert_marts_are_right([ORDERS])
@@ -66,15 +64,15 @@ def test_an_engine_that_is_not_there_is_told_and_nothing_changes(
 
 @pytest.mark.slow
 @pytest.mark.fault(53)
-def test_an_engine_that_dies_in_mid_job_does_no_harm(shop_in_use: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_dies_during_a_job_does_no_harm(shop_in_use: World, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = rows_of("customer_ltv")
     port = free_port()
     point_at(monkeypatch, port)
 
     with server(port) as process:
 
-        def die_after_the_first_model(said: str) -> None:
-            if "int_orders_resolved" in said:
+        def die_after_the_first_model(message: str) -> None:
+            if "int_orders_resolved" in message:
                 process.kill()
 
         outcome = run(shop_in_use, die_after_the_first_model)
@@ -89,7 +87,7 @@ def test_an_engine_that_dies_in_mid_job_does_no_harm(shop_in_use: World, monkeyp
 
 @pytest.mark.slow
 @pytest.mark.fault(53)
-def test_an_engine_that_falls_silent_is_given_up(shop_in_use: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_stops_answering_is_given_up(shop_in_use: World, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = rows_of("customer_ltv")
     port = free_port()
     point_at(monkeypatch, port)
@@ -97,8 +95,8 @@ def test_an_engine_that_falls_silent_is_given_up(shop_in_use: World, monkeypatch
     settings.cache_clear()
     with server(port) as process:
 
-        def fall_silent_after_the_first_model(said: str) -> None:
-            if "int_orders_resolved" in said:
+        def fall_silent_after_the_first_model(message: str) -> None:
+            if "int_orders_resolved" in message:
                 process.send_signal(signal.SIGSTOP)
 
         outcome = run(shop_in_use, fall_silent_after_the_first_model)
@@ -113,15 +111,15 @@ def test_an_engine_that_falls_silent_is_given_up(shop_in_use: World, monkeypatch
 
 @pytest.mark.slow
 @pytest.mark.fault(53)
-def test_a_spark_whose_server_is_killed_in_mid_job_does_no_harm(
+def test_a_killed_spark_server_does_no_harm(
     shop_in_use: World, spark_cluster: SparkCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = rows_of("customer_ltv")
     point_at(monkeypatch, spark_cluster.port)
     kill = Timer(0.3, spark_cluster.kill_connect_server)  # in the middle of the second model
 
-    def start_the_clock_with_the_first_model(said: str) -> None:
-        if "int_orders_resolved" in said:
+    def start_the_clock_with_the_first_model(message: str) -> None:
+        if "int_orders_resolved" in message:
             kill.start()
 
     outcome = run(shop_in_use, start_the_clock_with_the_first_model)

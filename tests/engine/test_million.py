@@ -1,4 +1,4 @@
-"""A day of a million orders is the same on both, row for row, and readers would see the same sums."""
+"""A day of a million orders: the same rows and sums on Postgres and on the engine."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ CUSTOMERS = 200_000
 
 
 def admit_day(day: date, count: int) -> None:
-    """Rows as a shop of that size sends them: some bad, some repeated, some of an earlier day's orders."""
+    """Insert rows as a shop of that size sends them: some bad, some repeated, some of an earlier day's orders."""
     admit(day, land(day, count, CUSTOMERS))
 
 
@@ -30,7 +30,7 @@ def transform(engine: str, **chosen: Any) -> None:
 
 
 def keep() -> None:
-    """Put what was built aside, in a schema of its own."""
+    """Copy the build into another schema."""
     with connect() as connection:
         connection.execute("drop schema if exists kept cascade")
         connection.execute("create schema kept")
@@ -39,7 +39,7 @@ def keep() -> None:
 
 
 def differences() -> dict[str, tuple[int, int]]:
-    """By model, how many rows are kept and not built, and how many are built and not kept."""
+    """Return by model the number of rows that only the copy has, and that only the build has."""
     with connect() as connection:
         counted = {
             name: tuple(
@@ -60,7 +60,7 @@ def rows_built(name: str) -> int:
     return int(row["rows"])
 
 
-def test_an_engine_makes_what_postgres_makes_of_a_million_orders(warehouse: Settings) -> None:
+def test_an_engine_and_postgres_agree_on_a_million_orders(warehouse: Settings) -> None:
     for number in range(EARLIER_DAYS):
         admit_day(FIRST + timedelta(number), EARLIER_ORDERS)
     transform(POSTGRES)

@@ -1,4 +1,4 @@
-"""The exchange with an engine in a bucket: the same marts, nothing left behind, a clear line if it cannot be used."""
+"""The exchange with an engine in a bucket: the same marts, no leftovers, a one-line error if it cannot be used."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -28,7 +28,7 @@ def store() -> Iterator[ObjectStore]:
 
 @pytest.fixture
 def shop_in_use(world: Callable[[Shop], World]) -> World:
-    """A day is published, and another one waits in the shop."""
+    """A published day, and another one in the shop."""
     known = world(ListedShop({("orders", day): orders(day) for day in (FIRST, SECOND)}))
     known.run([FIRST], [ORDERS.name])
     return known
@@ -41,7 +41,7 @@ def use(monkeypatch: pytest.MonkeyPatch, store: ObjectStore, url: str) -> None:
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SPARK_EXCHANGE", url)
     settings.cache_clear()
-    S3FileSystem.clear_instance_cache()  # a process has one, with the first credentials
+    S3FileSystem.clear_instance_cache()  # the process has one, with the first credentials
 
 
 def run(world: World, say: Callable[[str], None] = lambda _: None) -> RunOutcome:
@@ -51,7 +51,7 @@ def run(world: World, say: Callable[[str], None] = lambda _: None) -> RunOutcome
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["s3", "s3a"])
-def test_a_bucket_carries_the_rows_to_and_fro(
+def test_rows_are_exchanged_in_a_bucket(
     scheme: str, shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, store, f"{scheme}://{BUCKET}/of-orders")
@@ -66,7 +66,7 @@ def test_a_bucket_carries_the_rows_to_and_fro(
 
 
 @pytest.mark.fault(53)
-def test_a_bucket_that_is_not_there_is_told_and_not_made(
+def test_a_missing_bucket_is_reported_and_not_created(
     shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, store, "s3://nowhere/of-orders")
@@ -76,7 +76,7 @@ def test_a_bucket_that_is_not_there_is_told_and_not_made(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong", [pytest.param("key_id", marks=pytest.mark.slow), "secret"])
-def test_wrong_credentials_are_told_and_never_shown(
+def test_wrong_credentials_are_reported_and_not_shown(
     wrong: str, shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, replace(store, **{wrong: "incorrect"}), f"s3://{BUCKET}/of-orders")
@@ -85,24 +85,26 @@ def test_wrong_credentials_are_told_and_never_shown(
 
 @pytest.mark.slow
 @pytest.mark.fault(53)
-def test_a_store_that_is_down_is_told(shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_down_is_reported(
+    shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     use(monkeypatch, replace(store, url="http://127.0.0.1:1"), f"s3://{BUCKET}/of-orders")
     assert_refused(shop_in_use, f"s3://{BUCKET}/of-orders")
 
 
 @pytest.mark.slow
 @pytest.mark.slow
-def test_an_engine_that_may_not_read_the_bucket_is_told(
+def test_an_engine_without_access_to_the_bucket_is_reported(
     shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, store, f"s3://{BUCKET}/of-orders")
-    monkeypatch.delenv("AWS_ALLOW_HTTP")  # of the two, Sail alone asks for it
+    monkeypatch.delenv("AWS_ALLOW_HTTP")  # only Sail requires it
     assert_refused(shop_in_use, "The engine cannot use s3://")
     assert not store.keys()
 
 
 @pytest.mark.slow
-def test_a_store_without_its_package_is_told(shop_in_use: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_for_the_store_is_reported(shop_in_use: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARK_EXCHANGE", "nothing://bucket/folder")
     settings.cache_clear()
     seen = rows_of("customer_ltv")
@@ -117,9 +119,9 @@ def assert_refused(world: World, place: str) -> None:
     outcome = run(world)
     assert outcome.exit_code == 4
     (error,) = outcome.errors
-    told = str(error)
-    assert place in told
-    assert "SPARK_EXCHANGE names a folder or bucket" in told
-    assert "\n" not in told
-    assert "incorrect" not in told
+    message = str(error)
+    assert place in message
+    assert "Set SPARK_EXCHANGE to a folder or bucket" in message
+    assert "\n" not in message
+    assert "incorrect" not in message
     assert rows_of("customer_ltv") == seen

@@ -1,4 +1,4 @@
-"""Postgres and an engine make the same rows, cents included, of whatever is admitted."""
+"""Postgres and an engine produce the same rows, cents included, from any admitted loads."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ Rows = list[dict[str, Any]]
 
 
 def built_on(engine: str, **chosen: Any) -> dict[str, Rows]:
-    """What a build of what is pending, or of what is chosen, would publish, by model; and the types of it."""
+    """Return the rows that a build of pending or chosen days would publish, by model, and their types."""
     steps.transform([ORDERS.name], [], "parity", engine=engine, **chosen)
     with connect() as connection:
         rows = {name: connection.execute(f"select * from build.{name}".encode()).fetchall() for name in COMPUTED}
@@ -62,7 +62,7 @@ def built_on(engine: str, **chosen: Any) -> dict[str, Rows]:
 
 
 def assert_both_make_the_same(loads: Loads, sets: Sequence[DataSet] = (), **chosen: Any) -> None:
-    """A build of what is pending, or of what is chosen, on both; the engine's is published, and the oracle agrees."""
+    """Build pending or chosen days on both, publish the engine's build, and compare it with the oracle."""
     expected, found = built_on(POSTGRES, **chosen), built_on(SPARK, **chosen)
     assert found.pop("types") == expected.pop("types")
     for model, rows in expected.items():
@@ -74,7 +74,7 @@ def assert_both_make_the_same(loads: Loads, sets: Sequence[DataSet] = (), **chos
 
 
 def assert_same_rows(model: str, expected: Rows, found: Rows, sets: Sequence[DataSet]) -> None:
-    """Both are the same rows, cents included. Names the data sets that differ, and tells the first."""
+    """Assert that both have the same rows, cents included. The failure names the different data sets."""
     shared = set.intersection(*(set(rows[0]) for rows in (expected, found) if rows)) if expected or found else set()
     wanted, made = (
         Counter((set_of(row, len(sets)), str([(name, row[name]) for name in sorted(shared)])) for row in rows)
@@ -84,8 +84,8 @@ def assert_same_rows(model: str, expected: Rows, found: Rows, sets: Sequence[Dat
     if wrong:
         first = wrong[0]
         missing, surplus = ([row for number, row in rows if number == first] for rows in (wanted - made, made - wanted))
-        told = sets[first].nights if sets else ""
-        pytest.fail(f"{model}, data sets {wrong}: {missing} is missing, {surplus} is there instead; first set: {told}")
+        nights = sets[first].nights if sets else ""
+        pytest.fail(f"{model}, data sets {wrong}: {missing} is missing, {surplus} is surplus; first set: {nights}")
 
 
 def order(order_id: str, customer_id: str, day: date, amount: str, status: str = "shipped") -> Row:
@@ -99,13 +99,13 @@ def order(order_id: str, customer_id: str, day: date, amount: str, status: str =
 
 
 @pytest.mark.slow
-def test_an_engine_makes_what_postgres_makes(loads: Loads) -> None:
+def test_an_engine_and_postgres_agree(loads: Loads) -> None:
     loads.admit("orders", FIRST, [order(f"a{n}", "ties", FIRST, "33.33") for n in range(3)])
     loads.admit("orders", SECOND, [order("b", "cancels", SECOND, "5", "cancelled"), order("c", "one", SECOND, "0.05")])
     loads.admit("orders", THIRD, [order(f"d{n}", 'large, "rich"', THIRD, EIGHTEEN_DIGITS) for n in range(3)])
     assert_both_make_the_same(loads)
 
-    # an order moves, a customer's first and last and another's only one goes, a day is left empty, sums have 20 digits
+    # An order moves, a customer's first and last and another's only order go, a day becomes empty, sums have 20 digits.
     loads.admit("orders", FIRST, [order("a1", "ties", FIRST, "0.01"), order("ö,\n1", "", FIRST, "1")])
     loads.admit("orders", SECOND, [])
     loads.admit(
@@ -119,8 +119,8 @@ def test_an_engine_makes_what_postgres_makes(loads: Loads) -> None:
 
 
 @pytest.mark.slow
-def test_what_an_order_leaves_behind_goes_to_the_engine_once(loads: Loads) -> None:
-    """Its former day's sales and its former customer's first order are both looked up: the other order is of both."""
+def test_former_orders_are_exported_once(loads: Loads) -> None:
+    """Its former day's sales and its former customer's first order both come from the same other order."""
     loads.admit("orders", FIRST, [order("moves", "c", FIRST, "1"), order("stays", "c", FIRST, "2")])
     assert_both_make_the_same(loads)
     loads.admit("orders", SECOND, [order("moves", "c", SECOND, "1")])
@@ -129,7 +129,7 @@ def test_what_an_order_leaves_behind_goes_to_the_engine_once(loads: Loads) -> No
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("any_engine")
-def test_an_engine_makes_what_postgres_makes_of_any_history(loads: Loads) -> None:
+def test_an_engine_and_postgres_agree_on_any_history(loads: Loads) -> None:
     sets = generated(SETS)
     assert len(sets) == SETS
     seen = marts_of({})
@@ -146,10 +146,8 @@ def test_an_engine_makes_what_postgres_makes_of_any_history(loads: Loads) -> Non
 
 
 @pytest.mark.slow
-def test_both_follow_orders_that_are_told_by_their_last_change(
-    loads: Loads, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Their dates are any up to the day, which the engine is given the sales of."""
+def test_both_agree_on_orders_by_last_update(loads: Loads, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Their dates are any up to the day, and the engine gets the sales of these dates."""
     config = tmp_path / "shop.toml"
     text = (PROJECT_ROOT / "ingestion" / "shop.toml").read_text()
     config.write_text(text.replace("max_bad_rate = 0.05", 'max_bad_rate = 0.05\nday_is = "updated"'))
@@ -163,7 +161,7 @@ def test_both_follow_orders_that_are_told_by_their_last_change(
                 dataset, day, [order("alone", "c1", FIRST, "1") | {"order_date": long_ago}, *rows][day > FIRST :]
             )
         assert_both_make_the_same(loads)
-    # the sales of that date have an order that this build does not touch
+    # the sales of that date include an order that this build does not affect
     loads.admit("orders", THIRD, [order("late", "c2", THIRD, "2") | {"order_date": long_ago}])
     assert_both_make_the_same(loads)
     assert any(row["logical_date"] > row["order_date"] for row in rows_of("fct_orders"))

@@ -36,7 +36,7 @@ RUN = "manual__1"
 
 @pytest.fixture
 def admitted(world: Callable[[Shop], World]) -> World:
-    """A day is admitted and not built yet."""
+    """An admitted day that is not built yet."""
     known = world(ListedShop({("orders", FIRST): orders(FIRST)}))
     steps.prepare()
     receipt = steps.extract_load("orders", FIRST, RUN)
@@ -46,7 +46,7 @@ def admitted(world: Callable[[Shop], World]) -> World:
 
 
 def engine_job(arguments: list[str]) -> "EngineJob":
-    """The trigger of a job. It imports Airflow, which tests that do without it should not wait for."""
+    """Return the trigger of a job. It imports Airflow, which other tests should not wait for."""
     from orchestration.airflow.engine_trigger import EngineJob
 
     return EngineJob(arguments)
@@ -59,7 +59,7 @@ def raise_if_failed(event: dict[str, Any]) -> None:
 
 
 def computed(job: str, day: date = FIRST) -> dict[str, Any]:
-    """What the trigger tells, having been kept by Airflow meanwhile."""
+    """Return the event of the trigger, after Airflow has serialised the trigger."""
     _, kept = engine_job([job, ORDERS.name, day.isoformat(), RUN]).serialize()
 
     async def first() -> dict[str, Any]:
@@ -71,7 +71,7 @@ def computed(job: str, day: date = FIRST) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_submitted_computed_and_collected_in_processes_of_their_own(admitted: World) -> None:
+def test_submit_compute_and_collect_in_separate_processes(admitted: World) -> None:
     job = engine_steps.submit(ORDERS.name, FIRST, RUN)
     event = computed(job)
     assert event == {"job": job, "exit_code": 0, "error": ""}
@@ -86,15 +86,15 @@ def test_submitted_computed_and_collected_in_processes_of_their_own(admitted: Wo
     assert Folder(job).result() is None
 
 
-def test_a_job_whose_build_was_overtaken_is_not_collected(admitted: World) -> None:
+def test_a_job_of_an_earlier_build_is_not_collected(admitted: World) -> None:
     job = engine_steps.submit(ORDERS.name, FIRST, RUN)
     steps.transform([ORDERS.name], [FIRST], RUN)
-    with pytest.raises(LockedError, match="Another build of the orders has begun"):
+    with pytest.raises(LockedError, match="Another build of the orders has started"):
         engine_steps.collect(job, ORDERS.name, FIRST, RUN)
 
 
 @pytest.mark.slow  # the same by the command line: test_faults.py
-def test_an_engine_that_is_not_there_is_told_in_a_line(admitted: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_engine_is_reported_in_one_line(admitted: World, monkeypatch: pytest.MonkeyPatch) -> None:
     job = engine_steps.submit(ORDERS.name, FIRST, RUN)
     port = free_port()
     monkeypatch.setenv("SPARK_REMOTE", f"sc://127.0.0.1:{port}/;token=hidden")
@@ -105,8 +105,8 @@ def test_an_engine_that_is_not_there_is_told_in_a_line(admitted: World, monkeypa
         raise_if_failed(event)
     assert "hidden" not in str(raised.value)
     with connect() as connection:
-        told = connection.execute("select status, error from ops.step_runs where step = 'compute'").fetchall()
-    assert [row["status"] for row in told] == ["failed"]
+        rows = connection.execute("select status, error from ops.step_runs where step = 'compute'").fetchall()
+    assert [row["status"] for row in rows] == ["failed"]
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_an_engine_that_is_not_there_is_told_in_a_line(admitted: World, monkeypa
         (-signal.SIGKILL, WarehouseError),
     ],
 )
-def test_the_error_is_of_the_family_that_the_exit_code_names(exit_code: int, family: type[Exception]) -> None:
+def test_the_exit_code_decides_the_error_class(exit_code: int, family: type[Exception]) -> None:
     with pytest.raises(family):
         raise_if_failed({"job": "j", "exit_code": exit_code, "error": "the cause"})
 
 
-def test_a_job_that_takes_too_long_is_told(admitted: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_takes_too_long_is_reported(admitted: World, monkeypatch: pytest.MonkeyPatch) -> None:
     job = engine_steps.submit(ORDERS.name, FIRST, RUN)
     monkeypatch.setenv("STEP_TIMEOUT_MINUTES", "0.02")  # more than a second and less than a start of dbt
     settings.cache_clear()
@@ -133,7 +133,7 @@ def test_a_job_that_takes_too_long_is_told(admitted: World, monkeypatch: pytest.
 
 
 def process_of(job: str) -> list[psutil.Process]:
-    """The process that computes the job, or waits for another one that does."""
+    """Return the process that computes the job, or waits for another one that does."""
     return [each for each in psutil.Process().children() if job in _command(each)]
 
 
@@ -143,7 +143,7 @@ def _command(process: psutil.Process) -> list[str]:
     return []
 
 
-def test_a_task_that_somebody_clears_ends_its_process(admitted: World) -> None:
+def test_clearing_a_task_ends_its_process(admitted: World) -> None:
     job = engine_steps.submit(ORDERS.name, FIRST, RUN)
 
     async def cleared() -> psutil.Process:
@@ -152,16 +152,16 @@ def test_a_task_that_somebody_clears_ends_its_process(admitted: World) -> None:
         while not process_of(job):
             await asyncio.sleep(0.05)
         (process,) = process_of(job)
-        waiting.cancel()  # as the triggerer does, before it calls on_kill
+        waiting.cancel()  # as the triggerer does before on_kill
         with suppress(asyncio.CancelledError):
             await waiting
         await trigger.on_kill()
         return process
 
-    with pipeline_lock(f"engine job {job}", 0):  # the process waits for us, and would go on doing so
+    with pipeline_lock(f"engine job {job}", 0):  # the process waits for this lock, and would continue to
         process = asyncio.run(cleared())
         _, alive = psutil.wait_procs([process], timeout=10)
         for each in alive:
             each.kill()
-    assert not alive, "it goes on for nobody"
+    assert not alive, "it keeps running"
     assert Folder(job).result() is None

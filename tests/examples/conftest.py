@@ -1,4 +1,4 @@
-"""The fixtures of dbt's tests: marts that a build has published."""
+"""Fixtures of dbt's tests: marts that a build has published."""
 
 from tests.dbt_project.conftest import dbt, dbt_state, loads
 

@@ -1,4 +1,4 @@
-"""What examples/ shows works: a page from Redis, a notebook on the marts."""
+"""The examples work: a page from Redis, a notebook on the marts."""
 
 import importlib.util
 from datetime import date, timedelta
@@ -20,7 +20,7 @@ LATER = FIRST + timedelta(40)
 def test_a_page_from_redis_and_a_notebook_on_the_marts(dbt: Dbt, loads: Loads, cache: "redis.Redis") -> None:
     for day in (FIRST, LATER):
         loads.admit("orders", day, orders(day))
-        # of two products, p1 is rated lower of late
+        # of two products, p1 has lower recent ratings
         loads.admit("reviews", day, [row | {"rating": rating(row["product_id"], day)} for row in reviews(day, 24)])
     assert dbt("build").succeeded
     steps.update_cache(LATER, "a run")
@@ -47,7 +47,7 @@ def rating(product_id: str, day: date) -> str:
 
 
 def example(name: str) -> Any:
-    """A file of examples/, as a module."""
+    """Load a file of examples/ as a module."""
     spec = importlib.util.spec_from_file_location(name, PROJECT_ROOT / "examples" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

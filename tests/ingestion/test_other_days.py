@@ -116,8 +116,8 @@ def test_the_ledger_and_the_days_status_report_skipped_rows(undated: Shop, wareh
     with connect() as connection:
         (load,) = connection.execute("select load_id, row_count, skipped_count from ops.loads").fetchall()
     assert load == {"load_id": receipt.load_id, "row_count": 4, "skipped_count": ORDERS - 4}
-    said = CliRunner().invoke(app, ["status", str(undated.day)]).output
-    assert f"{ORDERS - 4} rows of other days were skipped" in " ".join(said.split())
+    output = CliRunner().invoke(app, ["status", str(undated.day)]).output
+    assert f"{ORDERS - 4} rows of other days were skipped" in " ".join(output.split())
 
 
 def test_the_doctor_reads_up_to_the_first_row_of_the_day(
@@ -125,15 +125,15 @@ def test_the_doctor_reads_up_to_the_first_row_of_the_day(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     doctor = ["doctor", "--day", str(undated.day)]
-    said = CliRunner().invoke(app, doctor).output
-    assert "21 rows on the first 7 pages; 20 of them are of other days, and skipped; the first, as it came:" in said
-    assert "0 of 1 rows would be rejected" in said
+    output = CliRunner().invoke(app, doctor).output
+    assert "21 rows on the first 7 pages; 20 of them are of other days, and skipped; the first, as it came:" in output
+    assert "0 of 1 rows would be rejected" in output
     undated.configure(undated.config_file.read_text(), page_size=25)
-    said = CliRunner().invoke(app, doctor).output
-    assert "25 rows on the first page; 21 of them are of other days, and skipped; the first, as it came:" in said
-    said = CliRunner().invoke(app, ["doctor", "--day", "2020-01-01"]).output
-    assert "40 rows on the first 2 pages; 40 of them are of other days, and skipped; the first" in said
-    assert "None is of the day." in said
+    output = CliRunner().invoke(app, doctor).output
+    assert "25 rows on the first page; 21 of them are of other days, and skipped; the first, as it came:" in output
+    output = CliRunner().invoke(app, ["doctor", "--day", "2020-01-01"]).output
+    assert "40 rows on the first 2 pages; 40 of them are of other days, and skipped; the first" in output
+    assert "None is of the day." in output
 
 
 def test_without_the_setting_rows_of_other_days_land(undated: Shop, warehouse: Settings, tmp_path: Path) -> None:

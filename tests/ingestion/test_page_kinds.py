@@ -213,19 +213,19 @@ def test_a_day_of_any_kind_lands_whole(
 
 
 @pytest.mark.parametrize(
-    ("flag", "said"),
+    ("flag", "expected"),
     [
         ("null", "null as 'more', not true or false"),
         ('"maybe"', "a string as 'more', not"),
         (None, "nothing as 'more'"),
     ],
 )
-def test_a_flag_other_than_true_or_false_is_an_error(shop: Shop, flag: str | None, said: str) -> None:
+def test_a_flag_other_than_true_or_false_is_an_error(shop: Shop, flag: str | None, expected: str) -> None:
     """Treating it as the end would lose rows."""
     paginator = '{ type = "offset", has_more_path = "more" }'
     shop.configure(shop.config_file.read_text().replace('{ type = "json_link", next_url_path = "next" }', paginator, 1))
     shop.serve(f'{{"orders": [{{}}]{"" if flag is None else f", {chr(34)}more{chr(34)}: {flag}"}}}')
-    with pytest.raises(ShopError, match=said):
+    with pytest.raises(ShopError, match=expected):
         shop.land()
 
 

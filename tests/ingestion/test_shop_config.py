@@ -173,16 +173,16 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("was", "by", "said", "line_has"), WRONG)
+@pytest.mark.parametrize(("was", "by", "expected", "line_has"), WRONG)
 def test_a_wrong_file_is_reported_with_key_line_and_remedy(
-    tmp_path: Path, was: str, by: str, said: str, line_has: str
+    tmp_path: Path, was: str, by: str, expected: str, line_has: str
 ) -> None:
     path = tmp_path / "shop.toml"
     assert was in OURS
     path.write_text(OURS.replace(was, by, 1))
     with pytest.raises(ConfigurationError) as error:
         load_shop_config(path)
-    assert said in str(error.value)
+    assert expected in str(error.value)
     assert "\n" not in str(error.value)
     assert str(path) in error.value.cause
     assert error.value.remedy

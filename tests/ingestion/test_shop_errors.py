@@ -36,7 +36,7 @@ def refused(shop: Shop) -> str:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "expected"),
     [
         ("", "an empty body"),
         (" \n", "an empty body"),
@@ -60,10 +60,10 @@ def refused(shop: Shop) -> str:
     ],
 )
 @pytest.mark.fault(5, 6)
-def test_a_body_that_is_not_a_page(shop: Shop, body: bytes | str, said: str) -> None:
+def test_a_body_that_is_not_a_page(shop: Shop, body: bytes | str, expected: str) -> None:
     shop.serve(body)
     message = refused(shop)
-    assert said in message
+    assert expected in message
     assert f"{shop.url}/api/v1/orders" in message
     assert len(shop.requests) == 1
 
@@ -74,7 +74,7 @@ def test_a_row_that_nests_too_deep(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "requests", "said"),
+    ("status", "requests", "expected"),
     [
         (500, 3, "answered 500 INTERNAL SERVER ERROR"),
         (503, 3, "answered 503"),
@@ -86,9 +86,9 @@ def test_a_row_that_nests_too_deep(shop: Shop) -> None:
     ],
 )
 @pytest.mark.fault(2)
-def test_an_error_status(shop: Shop, status: int, requests: int, said: str) -> None:
+def test_an_error_status(shop: Shop, status: int, requests: int, expected: str) -> None:
     shop.serve("o-1", status=status)
-    assert said in refused(shop)
+    assert expected in refused(shop)
     assert len(shop.requests) == requests
 
 
@@ -176,7 +176,7 @@ def drip(start: bytes) -> Callable[[socket.socket], None]:
 
 
 @pytest.mark.parametrize(
-    ("talk", "said"),
+    ("talk", "expected"),
     [
         (drip(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"), "was not read within 1 s"),
         (drip(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"), "was not read within 1 s"),
@@ -186,19 +186,19 @@ def drip(start: bytes) -> Callable[[socket.socket], None]:
 )
 @pytest.mark.fault(4)
 def test_a_server_that_never_finishes(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, talk: Callable[[socket.socket], None], said: str
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, talk: Callable[[socket.socket], None], expected: str
 ) -> None:
     shop.configure(deadline_seconds=1, timeout_seconds=10)
     with server(talk) as url:
         monkeypatch.setenv("SHOP_API_URL", url)
         settings.cache_clear()
         started = time.monotonic()
-        assert said in refused(shop)
+        assert expected in refused(shop)
         assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize(
-    ("talk", "said"),
+    ("talk", "expected"),
     [
         (
             lambda c: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"),
@@ -210,13 +210,13 @@ def test_a_server_that_never_finishes(
     ],
 )
 def test_a_connection_that_breaks(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, talk: Callable[[socket.socket], None], said: str
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, talk: Callable[[socket.socket], None], expected: str
 ) -> None:
     shop.configure(max_attempts=2, timeout_seconds=0.2, deadline_seconds=5, backoff_seconds=0)
     with server(talk) as url:
         monkeypatch.setenv("SHOP_API_URL", url)
         settings.cache_clear()
-        assert said in refused(shop)
+        assert expected in refused(shop)
 
 
 @pytest.mark.parametrize("following", ["/api/v1/orders?start=1", "?start=1", "{url}/api/v1/orders?start=1#{n}"])
@@ -283,7 +283,7 @@ def test_a_total_that_stays_wrong_is_refused_after_a_second_read(shop: Shop) -> 
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "expected"),
     [
         ("SHOP_API_URL", "", "SHOP_API_URL is not set"),
         ("SHOP_API_URL", "ftp://shop", "SHOP_API_URL is not an http or https URL"),
@@ -292,13 +292,13 @@ def test_a_total_that_stays_wrong_is_refused_after_a_second_read(shop: Shop) -> 
     ],
 )
 def test_settings_that_cannot_be_used(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: str
 ) -> None:
     monkeypatch.setenv(variable, value)
     settings.cache_clear()
     with pytest.raises(ConfigurationError) as error:
         shop.land()
-    assert said in str(error.value)
+    assert expected in str(error.value)
     assert "canary" not in str(error.value)
 
 

@@ -1,4 +1,4 @@
-"""A shop, a warehouse, and the comparison of its marts with the oracle's."""
+"""A shop, a warehouse, and the comparison of its marts with the oracle."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
@@ -34,14 +34,14 @@ KEYS = {
 
 
 class World:
-    """A shop and a warehouse, with a memory of what the shop had said whenever a day was admitted."""
+    """A shop and a warehouse, with a record of the shop's rows at each admission of a day."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
         self.admitted: dict[tuple[str, date], list[dict[str, Any]]] = {}
 
     def run(self, days: list[date], pipelines: list[str] | None = None) -> RunOutcome:
-        """Run the days, and check each load's counts and decision against the oracle's."""
+        """Run the days, and compare each load's counts and decision with the oracle."""
         names = pipelines or [pipeline.name for pipeline in PIPELINES]
         outcome = run_days(days, names)
         assert outcome.exit_code in {0, 5}, [str(error) for error in outcome.errors]
@@ -54,7 +54,7 @@ class World:
         return outcome
 
     def admit(self, dataset: str, day: date) -> tuple[oracle.Judged, bool]:
-        """Let the oracle judge what the shop says of a day now, and remember it unless the gate must refuse it."""
+        """Let the oracle judge the shop's current rows of a day, and record them unless the gate must refuse them."""
         config = shop_config().dataset(dataset)
         judged = oracle.judge(
             dataset,
@@ -71,7 +71,7 @@ class World:
         return judged, is_admitted
 
     def assert_marts_are_right(self, pipelines: Sequence[Pipeline] = PIPELINES) -> None:
-        """Every mart of the pipelines equals what the oracle makes of the admitted loads."""
+        """Assert that every mart equals the oracle's result for the admitted loads."""
         right = oracle.marts(self.admitted)
         for mart in (mart for pipeline in pipelines for mart in pipeline.marts):
             expected = right[mart]
@@ -84,19 +84,19 @@ class World:
 
 
 def key_of(mart: str, row: dict[str, Any]) -> Any:
-    """What tells a row of a mart from the others: a value, or several as a tuple."""
+    """Return the key of a mart's row: a value, or a tuple of several."""
     values = tuple(row[column] for column in KEYS[mart].split(", "))
     return values if len(values) > 1 else values[0]
 
 
 def rows_of(mart: str) -> list[dict[str, Any]]:
-    """All rows of a mart."""
+    """Return all rows of a mart."""
     with connect() as connection:
         return connection.execute(f"select * from marts.{mart} order by {KEYS[mart]}").fetchall()
 
 
 def empty_warehouse() -> None:
-    """Take all loads and everything that followed from them away; the schemas, views and settings stay."""
+    """Remove all loads and their results; the schemas, views and settings stay."""
     with connect() as connection:
         tables = connection.execute(
             """
@@ -112,7 +112,7 @@ def empty_warehouse() -> None:
 def world(
     warehouse: Settings, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[Shop], World]]:
-    """Serve a shop and get the world in which it is loaded."""
+    """Serve a shop, and return the world that loads it."""
     running: list[ShopServer] = []
 
     def make(shop: Shop) -> World:

@@ -1,4 +1,4 @@
-"""Airflow with a world to load: what nights under the real scheduler share."""
+"""Airflow with a world to load: shared parts of the tests of nights under the real scheduler."""
 
 import os
 import signal
@@ -29,25 +29,25 @@ LOG_LINES = 8  # of a failed task
 
 
 class Nights:
-    """An Airflow whose pipelines are unpaused, and the world that they load."""
+    """An Airflow with unpaused pipelines, and the world that they load."""
 
     def __init__(self, airflow: Airflow, world: World) -> None:
         self.airflow, self.world = airflow, world
 
     def start(self, pipeline: str, day: date, *, by_form: bool = False) -> str:
-        """Start a run by hand for a day, by its partition key or as the form does; returns its id."""
+        """Start a manual run for a day, by its partition key or as the form does, and return its id."""
         chosen: dict[str, Any] = {"conf": {"day": day.isoformat()}} if by_form else {"partition_key": day.isoformat()}
         run: dict[str, Any] = self.airflow.api(f"/dags/{pipeline}/dagRuns", {"logical_date": None, **chosen})
         return str(run["dag_run_id"])
 
     def metadata(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        """Rows of Airflow's own tables."""
+        """Return rows of Airflow's metadata."""
         uri = self.airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg", "")
         with psycopg.connect(uri, row_factory=dict_row) as connection:
             return connection.execute(query.encode(), values).fetchall()
 
     def states(self, pipeline: str) -> list[tuple[str, str]]:
-        """Day and state of a pipeline's runs, in order, without those that were due by the clock."""
+        """Return day and state of a pipeline's runs in order, without scheduled ones."""
         rows = self.metadata(
             "select coalesce(partition_key, conf ->> 'day') as day, state from dag_run"
             " where dag_id = %s and run_type <> 'scheduled' order by 1, id",
@@ -56,34 +56,34 @@ class Nights:
         return [(row["day"], row["state"]) for row in rows]
 
     def tasks(self, run_id: str) -> dict[str, str]:
-        """State of each task of a run."""
+        """Return the state of each task of a run."""
         rows = self.metadata("select task_id, state from task_instance where run_id = %s", run_id)
         return {row["task_id"]: row["state"] for row in rows}
 
     def log(self, run_id: str, task_id: str, attempt: int = 1) -> str:
-        """What a task's log tells, as the UI shows it."""
+        """Return a task's log, as the UI shows it."""
         (dag_id,) = {row["dag_id"] for row in self.metadata("select dag_id from dag_run where run_id = %s", run_id)}
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/logs/{attempt}?full_content=true"
         return "\n".join(str(line.get("event", "")) for line in self.airflow.api(path)["content"])
 
     def note(self, run_id: str) -> str:
-        """The note of a run."""
+        """Return the note of a run."""
         query = "select content from dag_run_note inner join dag_run on dag_run.id = dag_run_id where run_id = %s"
         return str(self.metadata(query, run_id)[0]["content"])
 
     def red_tasks(self) -> str:
-        """The last lines of each failed task's log, and its place."""
+        """Return the last lines of each failed task's log, with its path."""
         query = "select dag_id, run_id, task_id, try_number from task_instance where state = 'failed' order by end_date"
-        told = []
+        logs = []
         for row in self.metadata(query):
             task = f"dag_id={row['dag_id']}/run_id={row['run_id']}/task_id={row['task_id']}"
             log = self.airflow.home / "logs" / task / f"attempt={row['try_number']}.log"
             lines = log.read_text(errors="replace").splitlines() if log.exists() else ["no log: it never began"]
-            told.append("\n".join([f"{row['dag_id']} {row['task_id']} failed: {log}", *lines[-LOG_LINES:]]))
-        return "\n\n".join(told)
+            logs.append("\n".join([f"{row['dag_id']} {row['task_id']} failed: {log}", *lines[-LOG_LINES:]]))
+        return "\n\n".join(logs)
 
     def backfill(self, pipeline: str, days: list[date], at_once: int) -> None:
-        """Ask for a run for each of the days, which follow each other."""
+        """Request a run for each of these consecutive days."""
         run(
             [
                 *(sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", pipeline),
@@ -94,12 +94,12 @@ class Nights:
         )
 
     def due(self, pipeline: str) -> list[date]:
-        """The days that the clock made due: last night's after a backfill, and the next one's if the test runs then."""
+        """Return the scheduled days: last night's after a backfill, and the next one's if the test runs then."""
         query = "select distinct partition_key from dag_run where dag_id = %s and run_type = 'scheduled'"
         return [date.fromisoformat(row["partition_key"]) for row in self.metadata(query, pipeline)]
 
     def settle(self, seconds: float = RUN_SECONDS) -> None:
-        """Wait until no run is queued or running, for long enough that none is about to start."""
+        """Wait until no run is queued or running for a while."""
         quiet_since, deadline = time.monotonic(), time.monotonic() + seconds
         while time.monotonic() - quiet_since < 10:
             assert time.monotonic() < deadline, self.metadata("select dag_id, run_id, state from dag_run")
@@ -112,7 +112,7 @@ class Nights:
                 self.world.admit(dataset, day)
 
     def process_of(self, pipeline: str, task: str, run_id: str | None = None) -> int:
-        """The process of a task, of one run or of any, as soon as it works."""
+        """Wait for the process of a task, of one run or of any, and return it."""
         query = (
             "select pid from task_instance where dag_id = %s and task_id = %s and run_id = coalesce(%s, run_id)"
             " and state = 'running' and pid > 0"
@@ -120,11 +120,11 @@ class Nights:
         return int(self.eventually(lambda: self.metadata(query, pipeline, task, run_id), 0.05)[0]["pid"])
 
     def kill_when_running(self, pipeline: str, task: str) -> None:
-        """Kill -9 the process of a task as soon as it works."""
+        """Kill -9 the process of a task as soon as it starts."""
         os.kill(self.process_of(pipeline, task), signal.SIGKILL)
 
     def eventually(self, look: Callable[[], Any], pause: float = 0.2) -> Any:
-        """What is seen as soon as something is."""
+        """Return the first true result, polling for it."""
         deadline = time.monotonic() + RUN_SECONDS
         while not (found := look()):
             assert time.monotonic() < deadline, self.metadata("select dag_id, run_id, state from dag_run")
@@ -134,7 +134,7 @@ class Nights:
 
 @pytest.fixture
 def nights(warehouse: Settings, world: Callable[[Shop], World]) -> Iterator[Callable[..., Nights]]:
-    """Serve a shop and get a running Airflow for it, whose retries do not wait for five minutes."""
+    """Serve a shop and start an Airflow for it, with short delays between retries."""
     running: list[Any] = []
     made: list[Nights] = []
     metadata = f"{warehouse.pgdatabase}_airflow"
@@ -157,16 +157,16 @@ def nights(warehouse: Settings, world: Callable[[Shop], World]) -> Iterator[Call
     try:
         yield make
     finally:
-        with suppress(Exception):  # pytest shows this if the test has failed; Airflow may be gone
+        with suppress(Exception):  # pytest shows this if the test has failed; Airflow may have ended
             sys.stdout.write("\n\n".join(one.red_tasks() for one in made))
         for manager in running:
             manager.__exit__(None, None, None)
-        with connect(autocommit=True) as connection:  # Airflow's own tables outlive the warehouse of a test
+        with connect(autocommit=True) as connection:  # Airflow's tables outlive the warehouse of a test
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(metadata)))
 
 
-def told() -> list[tuple[str, str, date]]:
-    """Pipeline, kind and day of each alert on a run that was not due by the clock."""
+def sent_alerts() -> list[tuple[str, str, date]]:
+    """Return pipeline, kind and day of each alert on a run that was not scheduled."""
     with connect() as connection:
         rows = connection.execute(
             "select pipeline, kind, logical_date from ops.alerts"

@@ -1,6 +1,6 @@
-"""What the marts must hold, worked out a second time in plain Python from the rows that the shop served.
+"""The oracle: the expected marts, computed a second time in plain Python from the rows that the shop served.
 
-Shares no code and no SQL with the product: DESIGN's rules, read anew. Slow and simple on purpose.
+It shares no code and no SQL with Daybreak, and implements the rules independently. It is slow and simple on purpose.
 """
 
 import json
@@ -26,14 +26,14 @@ PERFORMANCE_RATINGS = (
 
 
 class Literal(str):
-    """A JSON number, true or false as it was written."""
+    """A JSON number, true or false as it was sent."""
 
     __slots__ = ()
 
 
 @dataclass
 class Judged:
-    """A load, judged: rows in API order that are accepted, the ids of rejected ones, and the number of copies."""
+    """A judged load: accepted rows in API order, ids of rejected rows, and the number of copies."""
 
     accepted: list[dict[str, Any]] = field(default_factory=list)
     rejected: int = 0
@@ -56,7 +56,7 @@ def judge(
     is_day_of_update: bool = False,
     item_keys: Mapping[str, str] | None = None,
 ) -> Judged:
-    """Judge the items of a day as served."""
+    """Judge the served items of a day."""
     fields = ORDER_FIELDS if dataset == "orders" else REVIEW_FIELDS
     parsed = [_read(item) for item in items]
     last_of_content: dict[str, int] = {}
@@ -77,13 +77,13 @@ def judge(
         else:
             if dataset == "orders":
                 row |= {"is_revenue": row["status"] not in non_revenue, "lines": lines}
-                del row["items"]  # told again as lines
+                del row["items"]  # replaced by lines
             judged.accepted.append(row)
     return judged
 
 
 def marts(accepted: Mapping[tuple[str, date], list[dict[str, Any]]]) -> dict[str, dict[Any, Any]]:
-    """The marts that follow from the admitted loads: name → key → row."""
+    """Compute the marts for the admitted loads: name → key → row."""
     orders = _winners(accepted, "orders", "order_id")
     reviews = _winners(accepted, "reviews", "review_id")
     order_days = [day for dataset, day in accepted if dataset == "orders"]
@@ -106,7 +106,7 @@ def marts(accepted: Mapping[tuple[str, date], list[dict[str, Any]]]) -> dict[str
 
 
 def cents(value: Decimal) -> Decimal:
-    """Rounded half up to two decimals."""
+    """Round half up to two decimals."""
     return value.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
@@ -201,19 +201,19 @@ def _accept_order(row: dict[str, Any], day: date, zone: str, is_day_of_update: b
     }  # fmt: skip
 
 
-def _lines(told: Any, keys: Mapping[str, str]) -> list[dict[str, Any]] | None:
-    """What the order consists of; None if it cannot be read."""
-    if not keys or told is None or (isinstance(told, str) and not isinstance(told, Literal) and not told.strip()):
+def _lines(sent: Any, keys: Mapping[str, str]) -> list[dict[str, Any]] | None:
+    """Parse the items of an order; None if they are malformed."""
+    if not keys or sent is None or (isinstance(sent, str) and not isinstance(sent, Literal) and not sent.strip()):
         return []
-    if isinstance(told, str) and not isinstance(told, Literal):
+    if isinstance(sent, str) and not isinstance(sent, Literal):
         try:
-            told = _read(told.encode())
+            sent = _read(sent.encode())
         except ValueError:
             return None
-    if not isinstance(told, list):
+    if not isinstance(sent, list):
         return None
     lines = []
-    for item in told:
+    for item in sent:
         read = {name: _text(item.get(key)) if isinstance(item, dict) else None for name, key in keys.items()}
         quantity = Decimal(1) if read.get("quantity") is None else _decimal(read["quantity"] or "")
         amount = _decimal(read["total" if "total" in keys else "price"] or "")
@@ -387,7 +387,7 @@ SEGMENTS = {  # by recency and frequency
 
 
 def rfm_scores(orders: dict[str, dict[str, Any]], fitted_on: date, as_of: date) -> dict[str, dict[str, Any]]:
-    """Scores and segment of each customer on a day, by fifths of the customers of the day of the fit."""
+    """Return scores and segment of each customer on a day, by quintiles of the customers of the day of the fit."""
     learnt = _customer_ltv({key: row for key, row in orders.items() if row["order_date"] <= fitted_on}, fitted_on)
     result = {}
     for customer, now in _customer_ltv(orders, as_of).items():
@@ -396,7 +396,7 @@ def rfm_scores(orders: dict[str, dict[str, Any]], fitted_on: date, as_of: date) 
             ("recency_score", "recency_days"), ("frequency_score", "total_orders"), ("monetary_score", "total_spent"),
         ):  # fmt: skip
             values = sorted(row[column] for row in learnt.values())
-            # the value that a fifth, two fifths, … of them do not exceed: the first with so many up to it
+            # the quintile boundaries: the smallest values with at least a fifth, two fifths, … of the customers
             limits = [values[-(-len(values) * fifths // 5) - 1] for fifths in range(1, 5)]
             above = sum(now[column] > limit for limit in limits)
             scores[score] = 5 - above if score == "recency_score" else 1 + above
@@ -449,7 +449,7 @@ def _variance(values: list[int]) -> Decimal:
 
 
 def _p_value(recent: list[int], prior: list[int]) -> Decimal | None:
-    """One-sided, by Welch's statistic and the normal distribution."""
+    """Test one-sided by Welch's statistic and the normal distribution."""
     if len(recent) < 5 or len(prior) < 10:
         return None
     error = (_variance(recent) / len(recent) + _variance(prior) / len(prior)).sqrt()
@@ -466,7 +466,7 @@ def _wilson(positive: int, count: int) -> Decimal:
 
 
 def _trend(rated: list[tuple[int, int]]) -> Decimal | None:
-    """Stars per 30 days of the ratings of the 120 days up to day 0."""
+    """Return the slope of the ratings of the last 120 days, in stars per 30 days."""
     seen = [(day, rating) for day, rating in rated if -120 < day <= 0]
     if len(seen) < 10 or len({day for day, _ in seen}) == 1:
         return None

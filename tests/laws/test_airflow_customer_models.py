@@ -1,4 +1,4 @@
-"""The weekly fit under the real scheduler: it follows the publish of a Sunday by itself, and no other day's."""
+"""The weekly fit under the real scheduler: only the publish of a Sunday triggers it."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -18,7 +18,7 @@ SUNDAY = date(2026, 3, 8)
 FIT, KEEP = "fit_customer_models", "keep_history"
 
 
-def test_a_published_sunday_is_followed_by_a_fit_and_no_other_day(nights: Callable[..., Nights]) -> None:
+def test_only_a_published_sunday_is_followed_by_a_fit(nights: Callable[..., Nights]) -> None:
     here = nights(SimulatedShop(orders_per_day=400))
     tasks = {}
     for day in (SUNDAY, SUNDAY + timedelta(days=1)):

@@ -1,4 +1,4 @@
-"""A day reads what it touches, not the history: of no table that grows with it more than a small part."""
+"""A day reads the rows that it affects, not the history: only a small part of each table that grows with it."""
 
 import time
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ __all__ = ["loads"]  # the fixture
 DAYS, ORDERS_A_DAY, CUSTOMERS = 10, 4_000, 8_000
 REVIEWS_A_DAY, PRODUCTS = 300, 1_000
 DAY, ORDERS_OF_DAY, REVIEWS_OF_DAY = FIRST + timedelta(DAYS), 200, 10
-HISTORY = 1_000  # rows from which on a table counts as one that grows
-MOST = 0.25  # of its rows
+HISTORY = 1_000  # rows; larger tables count as growing
+MOST = 0.25  # of the rows of a growing table
 NAMES = [pipeline.name for pipeline in PIPELINES]
 
 OTHERS = "select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
@@ -52,7 +52,7 @@ def build_and_publish() -> None:
 
 @pytest.fixture
 def history(loads: Loads) -> Iterator[Loads]:
-    """Published days, in a database that reads a table as a whole only where no index would do."""
+    """Published days, in a database that only scans a table if no index can be used."""
     for number in range(DAYS):
         admit_day(loads, number, ORDERS_A_DAY, REVIEWS_A_DAY)
     build_and_publish()
@@ -66,9 +66,9 @@ def history(loads: Loads) -> Iterator[Loads]:
 
 
 def rows_read() -> dict[str, tuple[int, int]]:
-    """Of each table: how many rows it has, and how many were read so far, one after the other or by an index."""
+    """Return for each table its rows, and the rows read so far by scans or by indexes."""
     with connect(autocommit=True) as connection:
-        while connection.execute(OTHERS).fetchone():  # a session tells what it has read when it ends
+        while connection.execute(OTHERS).fetchone():  # a session reports its reads when it ends
             time.sleep(0.05)
         rows = connection.execute(
             """
@@ -85,7 +85,7 @@ def rows_read() -> dict[str, tuple[int, int]]:
     return {row["name"]: (row["rows"], row["read"]) for row in rows}
 
 
-def test_a_day_reads_no_table_of_the_history_as_a_whole(history: Loads) -> None:
+def test_a_day_scans_no_table_of_the_history(history: Loads) -> None:
     before = rows_read()
     admit_day(history, DAYS, ORDERS_OF_DAY, REVIEWS_OF_DAY)
     dbt_runner.build(NAMES)
@@ -97,6 +97,6 @@ def test_a_day_reads_no_table_of_the_history_as_a_whole(history: Loads) -> None:
     assert {"raw.orders", "marts.fct_orders", "marts.customer_order_totals", "marts.fct_reviews"} <= set(grown)
     assert {name: (rows, read) for name, (rows, read) in grown.items() if read > MOST * rows} == {}
 
-    # publish looks each of the day's customers up once: to tell who has vanished it needs no look at the mart
+    # publish looks up each of the day's customers once: it finds vanished customers without reading the mart
     lookup_by_key = after["marts.customer_order_totals"][1] - built["marts.customer_order_totals"][1]
     assert 0 < lookup_by_key < 1.5 * ORDERS_OF_DAY

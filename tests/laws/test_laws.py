@@ -1,4 +1,4 @@
-"""The laws on generated shops: rows are conserved, and marts depend on what was admitted, not on how it got there."""
+"""The laws on generated shops: rows are conserved, and marts only depend on the admitted loads, not on their order."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ OURS = (PROJECT_ROOT / "ingestion" / "shop.toml").read_text()
 FIRST = date(2026, 2, 28)
 DAYS = [FIRST + timedelta(days=number) for number in (0, 1, 32)]  # of three months
 
-Said = dict[tuple[str, date], list[dict[str, Any]]]
+Rows = dict[tuple[str, date], list[dict[str, Any]]]
 
 ids = st.sampled_from(["o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8"])
 customers = st.sampled_from(["c1", "c2", "c3", "drawn"])  # the last one has no plain rows
@@ -39,9 +39,9 @@ items = st.one_of(st.none(), st.lists(item, max_size=3))
 
 
 def orders_of(day: date, is_day_of_update: bool) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Orders of a day: ids collide within and across days, and now and then a row is bad.
+    """Draw orders of a day: ids collide within and across days, and some rows are bad.
 
-    Where the day is that of the last change, they are older as often as not, and now and then of a later day.
+    If the day is that of the last update, about half are older, and some are of a later day.
     """
     dates = [str(day), f"{day}T10:00:00Z", f"{day} 23:59:59.9999999"]
     if is_day_of_update:
@@ -75,7 +75,7 @@ def orders_of(day: date, is_day_of_update: bool) -> st.SearchStrategy[list[dict[
 
 
 def reviews_of(day: date) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Reviews of a day, likewise."""
+    """Draw reviews of a day, likewise."""
     row = st.fixed_dictionaries(
         {
             "review_id": st.sampled_from(["r1", "r2", "r3", "r4", "r5", "r6"]),
@@ -91,10 +91,10 @@ def reviews_of(day: date) -> st.SearchStrategy[list[dict[str, Any]]]:
     return st.lists(row, max_size=6)
 
 
-def with_plain_rows(said: Said) -> Said:
-    """The drawn rows after plain ones, so that a few bad rows do not refuse the day."""
-    full: Said = {}
-    for (dataset, day), drawn in said.items():
+def with_plain_rows(rows: Rows) -> Rows:
+    """Put plain rows before the drawn ones, so that a few bad rows do not refuse the day."""
+    full: Rows = {}
+    for (dataset, day), drawn in rows.items():
         plain: list[dict[str, Any]] = [
             {
                 "order_id": f"{day}-{n}",
@@ -119,17 +119,17 @@ def with_plain_rows(said: Said) -> Said:
 
 
 @st.composite
-def shops(draw: st.DrawFn, is_day_of_update: bool = False) -> Said:
-    """What a shop says of three days."""
-    said: Said = {}
+def shops(draw: st.DrawFn, is_day_of_update: bool = False) -> Rows:
+    """Draw the rows of a shop for three days."""
+    rows: Rows = {}
     for day in DAYS:
-        said["orders", day] = draw(orders_of(day, is_day_of_update))
-        said["reviews", day] = draw(reviews_of(day))
-    return said
+        rows["orders", day] = draw(orders_of(day, is_day_of_update))
+        rows["reviews", day] = draw(reviews_of(day))
+    return rows
 
 
 def contents(pipelines: Sequence[Pipeline] = PIPELINES) -> dict[str, list[dict[str, Any]]]:
-    """Everything that readers see of these pipelines."""
+    """Return all published rows of these pipelines."""
     return {mart: rows_of(mart) for pipeline in pipelines for mart in pipeline.marts}
 
 
@@ -137,7 +137,7 @@ def contents(pipelines: Sequence[Pipeline] = PIPELINES) -> dict[str, list[dict[s
 def test_marts_are_a_function_of_the_admitted_loads(world: Callable[[Shop], World], examples: Examples) -> None:
     @examples(1, 6)
     @given(before=shops(), after=shops(), seed=st.integers(0, 1000))
-    def agree(before: Said, after: Said, seed: int) -> None:
+    def agree(before: Rows, after: Rows, seed: int) -> None:
         assume(any(before.values()) and any(after.values()))  # hypothesis begins with a shop without rows
         assert_history_and_backfill_agree(world, before, after, seed, PIPELINES)
 
@@ -146,14 +146,14 @@ def test_marts_are_a_function_of_the_admitted_loads(world: Callable[[Shop], Worl
 
 @pytest.fixture
 def told_by_update(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A shop.toml whose day of an order is that of its last change."""
+    """A shop.toml where the day of an order is that of its last update."""
     config = tmp_path / "shop.toml"
     config.write_text(OURS.replace("max_bad_rate = 0.05", 'max_bad_rate = 0.05\nday_is = "updated"'))
     monkeypatch.setenv("SHOP_CONFIG", str(config))
 
 
-def updates(seed: int) -> Said:
-    """Orders of three days that are made, moved and dropped: the same few ids everywhere, of today or before."""
+def updates(seed: int) -> Rows:
+    """Draw orders of three days that are created, moved and dropped, with few ids, of the same or earlier days."""
     chance = random.Random(seed)
 
     def row(day: date) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def updates(seed: int) -> Said:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("told_by_update")
-def test_so_they_are_where_the_day_is_that_of_the_last_change(world: Callable[[Shop], World]) -> None:
+def test_marts_by_last_update_are_a_function_of_the_admitted_loads(world: Callable[[Shop], World]) -> None:
     orders = [BY_NAME["ecommerce_order_pipeline"]]
     assert_history_and_backfill_agree(world, updates(1), updates(2), 3, orders)
     standing = rows_of("fct_orders")
@@ -183,12 +183,12 @@ def test_so_they_are_where_the_day_is_that_of_the_last_change(world: Callable[[S
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("told_by_update")
-def test_so_they_are_in_many_histories_of_changes(world: Callable[[Shop], World]) -> None:
-    """Those of hypothesis, reviews and all."""
+def test_marts_of_many_histories_are_a_function_of_the_admitted_loads(world: Callable[[Shop], World]) -> None:
+    """Histories drawn by hypothesis, including reviews."""
 
     @settings(settings.get_profile("of builds"), max_examples=5)
     @given(before=shops(True), after=shops(True), seed=st.integers(0, 1000))
-    def agree(before: Said, after: Said, seed: int) -> None:
+    def agree(before: Rows, after: Rows, seed: int) -> None:
         assume(any(before.values()) and any(after.values()))
         assert_history_and_backfill_agree(world, before, after, seed, PIPELINES)
 
@@ -196,9 +196,9 @@ def test_so_they_are_in_many_histories_of_changes(world: Callable[[Shop], World]
 
 
 def assert_history_and_backfill_agree(
-    world: Callable[[Shop], World], before: Said, after: Said, seed: int, pipelines: Sequence[Pipeline]
+    world: Callable[[Shop], World], before: Rows, after: Rows, seed: int, pipelines: Sequence[Pipeline]
 ) -> None:
-    """Days one by one, corrected and run again in any order, end as one backfill does; each state is the oracle's."""
+    """Run days one by one, corrected and again in any order: the result equals one backfill, and always the oracle."""
     names = [pipeline.name for pipeline in pipelines]
     empty_warehouse()
     shop_before = ListedShop(with_plain_rows(before))
@@ -221,7 +221,7 @@ def assert_history_and_backfill_agree(
 
 
 @pytest.mark.fault(18)
-def test_a_day_that_is_run_again_unchanged_changes_nothing(world: Callable[[Shop], World]) -> None:
+def test_running_an_unchanged_day_again_changes_nothing(world: Callable[[Shop], World]) -> None:
     order = {"order_id": "o1", "customer_id": "c1", "total_amount": 12.5, "order_date": str(FIRST), "status": "shipped"}
     here = world(ListedShop({("orders", FIRST): [order]}))
     assert [day.state for day in here.run([FIRST]).days] == ["admitted", "empty"]
@@ -235,22 +235,22 @@ def test_a_day_that_is_run_again_unchanged_changes_nothing(world: Callable[[Shop
 @pytest.mark.parametrize(
     "letters", [1_001, *(pytest.param(letters, marks=pytest.mark.slow) for letters in (1_000, 5_000))]
 )
-def test_no_id_is_too_long_for_its_day(world: Callable[[Shop], World], letters: int) -> None:
-    """Above some 2,700 bytes none fits an index, unless it can be compressed."""
-    said = with_plain_rows({(dataset, FIRST): [] for dataset in ("orders", "reviews")})
+def test_a_day_with_long_ids_is_accepted(world: Callable[[Shop], World], letters: int) -> None:
+    """Above about 2,700 bytes no id fits an index, unless it can be compressed."""
+    rows = with_plain_rows({(dataset, FIRST): [] for dataset in ("orders", "reviews")})
     long = random.Random(letters).randbytes(letters).hex()[:letters]
-    for field, order in zip(("order_id", "customer_id"), said["orders", FIRST], strict=False):
-        order[field] = f"{long[1:]}é"[-letters + 1 :]  # which has two bytes
-    said["orders", FIRST][2]["items"] = [{"product_id": long, "total": 1}]
-    for field, review in zip(("review_id", "product_id", "customer_id"), said["reviews", FIRST], strict=False):
+    for field, order in zip(("order_id", "customer_id"), rows["orders", FIRST], strict=False):
+        order[field] = f"{long[1:]}é"[-letters + 1 :]  # é takes two bytes
+    rows["orders", FIRST][2]["items"] = [{"product_id": long, "total": 1}]
+    for field, review in zip(("review_id", "product_id", "customer_id"), rows["reviews", FIRST], strict=False):
         review[field] = long
-    here = world(ListedShop(said))
+    here = world(ListedShop(rows))
     assert {day.state for day in here.run([FIRST]).days} == {"admitted"}
     here.assert_marts_are_right()
 
 
 @pytest.mark.fault(16, 17)
-def test_a_vanished_order_gives_way_to_the_earlier_day(world: Callable[[Shop], World]) -> None:
+def test_a_vanished_order_restores_the_earlier_day(world: Callable[[Shop], World]) -> None:
     def order(day: date, amount: str) -> dict[str, Any]:
         return {"order_id": "o1", "customer_id": "c1", "total_amount": amount, "order_date": str(day), "status": "x"}
 
@@ -264,7 +264,7 @@ def test_a_vanished_order_gives_way_to_the_earlier_day(world: Callable[[Shop], W
     here.assert_marts_are_right()
 
 
-def test_another_list_of_statuses_follows_for_days_that_are_run_again(
+def test_changed_statuses_apply_to_days_that_run_again(
     world: Callable[[Shop], World], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def order(day: date, status: str) -> dict[str, Any]:
@@ -279,8 +279,8 @@ def test_another_list_of_statuses_follows_for_days_that_are_run_again(
         "voided": True, "failed": False,
     }  # fmt: skip
     config = tmp_path / "shop.toml"
-    told = 'max_bad_rate = 0.05\nnon_revenue_statuses = ["voided"]'
-    config.write_text(OURS.replace("max_bad_rate = 0.05", told))
+    declared = 'max_bad_rate = 0.05\nnon_revenue_statuses = ["voided"]'
+    config.write_text(OURS.replace("max_bad_rate = 0.05", declared))
     monkeypatch.setenv("SHOP_CONFIG", str(config))
     product_settings.cache_clear()
     assert [day.state for day in here.run([DAYS[1]], ["ecommerce_order_pipeline"]).days] == ["admitted"]
@@ -291,7 +291,7 @@ def test_another_list_of_statuses_follows_for_days_that_are_run_again(
     here.assert_marts_are_right([BY_NAME["ecommerce_order_pipeline"]])
 
 
-def test_a_refused_day_changes_nothing_that_readers_see(world: Callable[[Shop], World]) -> None:
+def test_a_refused_day_changes_no_published_row(world: Callable[[Shop], World]) -> None:
     good = [
         {"order_id": f"o{n}", "customer_id": "c1", "total_amount": n, "order_date": str(FIRST), "status": "x"}
         for n in range(20)

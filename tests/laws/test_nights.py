@@ -1,4 +1,4 @@
-"""The laws under the real scheduler: nights of the simulated shop, with what goes wrong in them, against the oracle."""
+"""The laws under the real scheduler: nights of the simulated shop with faults, against the oracle."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,7 +9,7 @@ from local.demo_shop.shop_server import ShopServer
 from local.demo_shop.simulated_shop import CORRECTED_DAY, REFUSED_DAY, SimulatedShop
 from local.state import free_port
 from orchestration.day_run import days_between
-from tests.laws.nights import DATASETS, HEALTH, ORDERS, REVIEWS, Nights, nights, told
+from tests.laws.nights import DATASETS, HEALTH, ORDERS, REVIEWS, Nights, nights, sent_alerts
 from transformation.pipelines import BY_NAME
 from warehouse.connection import connect
 
@@ -22,7 +22,7 @@ LONGEST_XCOM = 2048  # bytes
 
 
 def falsify_sales(amount: int) -> None:
-    """Change a day's revenue behind the pipeline's back: the next build of the day has a red test."""
+    """Change a day's revenue behind the pipeline's back: a test of the day's next build fails."""
     with connect() as connection:
         connection.execute("update marts.daily_sales set revenue = revenue + %s", [amount])
 
@@ -50,7 +50,7 @@ def test_three_nights_one_refused_one_task_killed(nights: Callable[..., Nights])
     assert last.startswith(f"{refused} gate: ")
     assert last.endswith("start a new run for the day once it is corrected.")
     assert without_load["publish"] == "upstream_failed"
-    assert list(dict.fromkeys(told())) == [  # two publishes at one moment give customer_health two runs of a day
+    assert list(dict.fromkeys(sent_alerts())) == [  # two simultaneous publishes give customer_health two runs of a day
         *((REVIEWS, "success", day) for day in DAYS),
         (HEALTH, "success", before),
         (HEALTH, "success", after),
@@ -74,7 +74,7 @@ def test_three_nights_one_refused_one_task_killed(nights: Callable[..., Nights])
     assert here.states(ORDERS)[1:3] == [(refused.isoformat(), "failed"), (refused.isoformat(), "success")]
     assert (refused.isoformat(), "success") in here.states(HEALTH)
     here.world.assert_marts_are_right()
-    assert (ORDERS, "recovery", refused) in told()
+    assert (ORDERS, "recovery", refused) in sent_alerts()
 
 
 @pytest.mark.fault(40, 41)
@@ -99,7 +99,7 @@ def test_a_parallel_backfill_and_a_scheduler_that_is_killed_in_it(nights: Callab
     here.world.assert_marts_are_right()
 
 
-def test_a_shop_that_is_down_is_waited_for_without_a_worker(nights: Callable[..., Nights]) -> None:
+def test_waiting_for_a_shop_needs_no_worker(nights: Callable[..., Nights]) -> None:
     shop, port, day = SimulatedShop(orders_per_day=60), free_port(), DAYS[0]
     here = nights(shop, SHOP_API_URL=f"http://127.0.0.1:{port}")
     here.world.admit("reviews", day)
@@ -116,7 +116,7 @@ def test_a_shop_that_is_down_is_waited_for_without_a_worker(nights: Callable[...
 
 
 @pytest.mark.fault(40)
-def test_a_triggerer_that_is_killed_while_a_build_runs_shows_its_nodes_later(nights: Callable[..., Nights]) -> None:
+def test_a_triggerer_killed_during_a_build_shows_its_nodes_later(nights: Callable[..., Nights]) -> None:
     day = DAYS[0]
     here = nights(SimulatedShop(orders_per_day=60))
     here.world.admit("orders", day)
@@ -124,7 +124,7 @@ def test_a_triggerer_that_is_killed_while_a_build_runs_shows_its_nodes_later(nig
     here.process_of(ORDERS, "standard_processing", run)
     here.airflow.kill("triggerer")
     published = "select from task_instance where run_id = %s and task_id = 'publish' and state = 'success'"
-    here.eventually(lambda: here.metadata(published, run))  # nothing waits for what is only shown
+    here.eventually(lambda: here.metadata(published, run))  # nothing waits for tasks that only display nodes
     assert "deferred" in {state for name, state in here.tasks(run).items() if name.startswith("models.")}
     here.airflow.start("triggerer")
     here.settle()
@@ -134,7 +134,7 @@ def test_a_triggerer_that_is_killed_while_a_build_runs_shows_its_nodes_later(nig
 
 
 @pytest.mark.fault(39, 44)
-def test_a_red_node_stays_red_until_it_heals(nights: Callable[..., Nights]) -> None:
+def test_a_failed_node_stays_failed_until_it_is_fixed(nights: Callable[..., Nights]) -> None:
     shop, day = SimulatedShop(orders_per_day=60), CORRECTED_DAY
     here = nights(shop)
     here.world.run([day], [ORDERS])
@@ -151,12 +151,12 @@ def test_a_red_node_stays_red_until_it_heals(nights: Callable[..., Nights]) -> N
     assert "success" in {state for name, state in tasks.items() if name.startswith("models.")}
     assert "assert_totals_move_with_orders" in here.log(run, red[0])
     assert tasks["publish"] == "upstream_failed"
-    assert [kind for _, kind, _ in told()] == ["success", "failure"]
+    assert [kind for _, kind, _ in sent_alerts()] == ["success", "failure"]
 
     clear = {"dry_run": False, "dag_run_id": run}
     here.airflow.api(f"/dags/{ORDERS}/clearTaskInstances", clear | {"only_failed": False, "task_ids": red})
     here.settle()
-    assert here.tasks(run)[red[0]] == "failed"  # alone it shows the build that was
+    assert here.tasks(run)[red[0]] == "failed"  # alone it displays the earlier build
 
     falsify_sales(-1)
     here.airflow.api(f"/dags/{ORDERS}/clearTaskInstances", clear | {"only_failed": True})
@@ -164,7 +164,7 @@ def test_a_red_node_stays_red_until_it_heals(nights: Callable[..., Nights]) -> N
     assert here.tasks(run)[red[0]] == "success"
     assert here.states(ORDERS) == [(day.isoformat(), "success")]
     here.world.assert_marts_are_right([BY_NAME[ORDERS]])
-    assert [kind for _, kind, _ in told()] == ["success", "failure", "recovery"]
+    assert [kind for _, kind, _ in sent_alerts()] == ["success", "failure", "recovery"]
 
     here.airflow.api(f"/dags/{ORDERS}/clearTaskInstances", clear | {"only_failed": False})
     here.settle()

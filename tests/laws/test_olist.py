@@ -1,4 +1,4 @@
-"""A real shop's orders and reviews, day by day, against the oracle. The data are not part of the project."""
+"""Orders and reviews of a real shop, day by day, against the oracle. The data are not part of the project."""
 
 import random
 from collections.abc import Callable
@@ -23,7 +23,7 @@ pytestmark = [
 
 @pytest.fixture
 def olist(world: Callable[[Shop], World], monkeypatch: pytest.MonkeyPatch) -> World:
-    """The Olist sample as a shop whose reviews may lack a text."""
+    """The Olist sample as a shop, whose reviews may have no text."""
     monkeypatch.setenv("SHOP_CONFIG", str(Path(__file__).with_name("olist_shop.toml")))
     settings.cache_clear()
     return world(CsvShop(OLIST))

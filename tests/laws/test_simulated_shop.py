@@ -1,4 +1,4 @@
-"""The simulated shop, whose rows are bad in every way that we know of, against the oracle."""
+"""The simulated shop, with all known kinds of bad rows, against the oracle."""
 
 from collections.abc import Callable
 from datetime import timedelta

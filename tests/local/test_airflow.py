@@ -1,4 +1,4 @@
-"""Airflow on this machine: who can reach it, what a stop leaves behind, and what a kill does not."""
+"""Airflow on this machine: access to it, and its processes after a stop and after a kill."""
 
 import signal
 import stat
@@ -35,7 +35,7 @@ with DAG("sleeper", schedule=None, catchup=False):
 
 
 def eventually(is_true: Callable[[], Any], seconds: float) -> Any:
-    """The first true answer; fails after the time."""
+    """Return the first true result; fail after the time limit."""
     deadline = time.monotonic() + seconds
     while not (answer := is_true()):
         assert time.monotonic() < deadline, "waited in vain"
@@ -44,7 +44,7 @@ def eventually(is_true: Callable[[], Any], seconds: float) -> Any:
 
 
 def family(pid: int) -> list[psutil.Process]:
-    """A process and all that it started, without the embedded servers, which outlive it."""
+    """Return a process and its descendants, without the embedded servers, which outlive it."""
     root = psutil.Process(pid)
     return [p for p in [root, *root.children(recursive=True)] if "airflow" in " ".join(p.cmdline())]
 
@@ -55,7 +55,7 @@ def listening(processes: list[psutil.Process]) -> set[str]:
 
 
 def status_of(airflow: Airflow, path: str, *, authenticated: bool) -> int:
-    """HTTP status of a request."""
+    """Return the HTTP status of a request."""
     try:
         airflow.api(path, authenticated=authenticated)
     except urllib.error.HTTPError as error:
@@ -66,7 +66,7 @@ def status_of(airflow: Airflow, path: str, *, authenticated: bool) -> int:
 
 @pytest.fixture
 def sleeper(warehouse: Settings, tmp_path: Path) -> Iterator[Airflow]:
-    """An Airflow whose only task is running, and would for ten minutes."""
+    """An Airflow whose only task is running, for ten minutes unless killed."""
     (tmp_path / "sleeper.py").write_text(SLEEPING_DAG)
     with running_airflow({"AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path)}) as airflow:
         eventually(lambda: status_of(airflow, "/dags/sleeper", authenticated=True) == 200, 60)
@@ -81,7 +81,7 @@ def sleeping(airflow: Airflow) -> list[psutil.Process]:
 
 
 def task_state(airflow: Airflow) -> str:
-    """What the metadata database knows of the only task."""
+    """Return the state of the only task in the metadata database."""
     uri = airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg", "")
     with psycopg.connect(uri) as connection:
         row = connection.execute("select state from task_instance where dag_id = 'sleeper'").fetchone()
@@ -119,7 +119,7 @@ def test_make_airflow_is_closed_to_others_and_leaves_nothing_behind(warehouse: S
         for secret in ("passwords.json", "secrets.json"):
             assert stat.S_IMODE((home / secret).stat().st_mode) == 0o600
 
-        with pytest.raises(ConfigurationError, match=f"runs already, at {airflow.url}"), running_airflow():
+        with pytest.raises(ConfigurationError, match=f"is already running at {airflow.url}"), running_airflow():
             pass
 
         began = time.monotonic()
@@ -141,7 +141,7 @@ def test_a_killed_scheduler_starts_again_and_a_stop_reports_what_did_not_finish(
     assert sleeper.dead() == ["scheduler"]
     with pytest.raises(DaybreakError, match=r"scheduler was killed \(SIGKILL\)\. See .* make airflow"):
         sleeper.raise_if_dead()
-    assert sleeping(sleeper) == left  # a task goes on without its scheduler
+    assert sleeping(sleeper) == left  # a task continues without its scheduler
     sleeper.kill("scheduler")
     eventually(lambda: not any(process.is_running() for process in left), 5)
     assert sleeper.services["scheduler"].members() == []
@@ -149,7 +149,7 @@ def test_a_killed_scheduler_starts_again_and_a_stop_reports_what_did_not_finish(
     sleeper.start("scheduler")
     sleeper.wait_until_healthy()
     assert sleeper.dead() == []
-    assert task_state(sleeper) == "running"  # nobody has told the database yet
+    assert task_state(sleeper) == "running"  # the database still has the old state
     eventually(lambda: sleeping(sleeper), 150)
 
     running = [member for service in sleeper.services.values() for member in service.members()]

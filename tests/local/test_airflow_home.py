@@ -1,4 +1,4 @@
-"""What Airflow is given: settings from one file, secrets that stay, and nothing that points elsewhere."""
+"""The environment of Airflow: settings from one file, persistent secrets, and nothing from elsewhere."""
 
 import os
 import stat
@@ -33,14 +33,14 @@ def test_an_env_file_is_read_literally(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "cause"), [("A=1\nnothing\n", "line 2 is not"), ("export A=1\n", "line 1"), ("A=1\nA=2\n", "sets A again")]
 )
-def test_what_is_no_env_file_is_refused_with_its_line(tmp_path: Path, text: str, cause: str) -> None:
+def test_a_malformed_env_file_is_refused_with_its_line(tmp_path: Path, text: str, cause: str) -> None:
     file = tmp_path / "some.env"
     file.write_text(text)
     with pytest.raises(ConfigurationError, match=cause):
         read_env_file(file)
 
 
-def test_airflow_env_holds_settings_and_neither_paths_nor_secrets() -> None:
+def test_airflow_env_has_settings_but_no_paths_or_secrets() -> None:
     variables = read_env_file()
     assert variables["AIRFLOW__API__HOST"] == "127.0.0.1"
     assert variables["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] == "True"
@@ -50,7 +50,7 @@ def test_airflow_env_holds_settings_and_neither_paths_nor_secrets() -> None:
         assert not name.endswith(("_KEY", "_SECRET", "_CONN", "_PASSWORD")), name
 
 
-def test_the_environment_overrides_the_file_but_not_what_only_we_know(
+def test_the_environment_overrides_the_file_but_not_the_warehouse(
     airflow_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "8")
@@ -73,7 +73,7 @@ def test_the_environment_overrides_the_file_but_not_what_only_we_know(
     assert Path(variables["SHOP_CONFIG"]).is_absolute()
 
 
-def test_nights_are_those_of_the_shop(airflow_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schedules_use_the_shops_time_zone(airflow_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shop = airflow_directory / "shop.toml"
     text = settings().shop_config.read_text()
     shop.write_text(text.replace('time_zone = "UTC"', 'time_zone = "Europe/Berlin"'))
@@ -84,7 +84,7 @@ def test_nights_are_those_of_the_shop(airflow_directory: Path, monkeypatch: pyte
 
 
 @pytest.mark.fault(50)
-def test_secrets_are_generated_once_and_are_for_their_owner_only(airflow_directory: Path) -> None:
+def test_secrets_are_generated_once_for_their_owner_only(airflow_directory: Path) -> None:
     first = airflow_home.environment(airflow_directory, OWN, 20001, {})
     password = airflow_home.password(airflow_directory)
     second = airflow_home.environment(airflow_directory, OWN, 20002, {})
@@ -100,7 +100,7 @@ def test_secrets_are_generated_once_and_are_for_their_owner_only(airflow_directo
 def test_only_one_airflow_runs_in_a_directory(airflow_directory: Path) -> None:
     with (
         airflow_home.only_one(airflow_directory),
-        pytest.raises(ConfigurationError, match="runs already"),
+        pytest.raises(ConfigurationError, match="is already running"),
         airflow_home.only_one(airflow_directory),
     ):
         pass
@@ -111,15 +111,15 @@ def test_only_one_airflow_runs_in_a_directory(airflow_directory: Path) -> None:
 def test_the_metadata_database_is_created_once_beside_the_warehouse(warehouse: Settings) -> None:
     with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as connection:
         connection.execute("drop database if exists daybreak_test_airflow")
-    said: list[str] = []
-    uri = airflow_home.ensure_metadata_database(said.append)
-    assert airflow_home.ensure_metadata_database(said.append) == uri
-    assert len(said) == 1
+    lines: list[str] = []
+    uri = airflow_home.ensure_metadata_database(lines.append)
+    assert airflow_home.ensure_metadata_database(lines.append) == uri
+    assert len(lines) == 1
     with psycopg.connect(uri.replace("+psycopg", "")) as connection:
         assert connection.info.dbname == "daybreak_test_airflow"
 
 
-def test_a_server_that_does_not_let_us_create_it_is_told_about(
+def test_a_server_without_the_permission_to_create_it_is_reported(
     warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as connection:

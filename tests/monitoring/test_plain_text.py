@@ -53,7 +53,7 @@ def test_an_unreadable_environment_does_not_matter(monkeypatch: pytest.MonkeyPat
         "PGPASSWORD is not set. Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE",
         "SHOP_API_TOKEN: Input should be a valid string",
         'relation "marts.fct_orders" does not exist',
-        "http://127.0.0.1:8765/api/v1/orders gave no byte for 30 s",
+        "http://127.0.0.1:8765/api/v1/orders sent no byte for 30 s",
     ],
 )
 def test_harmless_text_stays(text: str) -> None:

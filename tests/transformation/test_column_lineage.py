@@ -1,4 +1,4 @@
-"""Which columns of a query come from which."""
+"""Column lineage of queries."""
 
 import pytest
 from sqlglot.schema import MappingSchema
@@ -9,7 +9,7 @@ RAW: dict[str, Columns] = {"raw.orders": {name: frozenset({name}) for name in ("
 SCHEMA = MappingSchema({"raw": {"orders": dict.fromkeys(RAW["raw.orders"], "text")}})
 
 
-def told(sql: str) -> dict[str, str]:
+def lineage_of(sql: str) -> dict[str, str]:
     query = parsed(sql, SCHEMA)
     assert query is not None
     return {name: " ".join(sorted(origins)) for name, origins in columns_of(query, RAW).items()}
@@ -30,17 +30,17 @@ def told(sql: str) -> dict[str, str]:
         ("with a as (select id, day from raw.orders), b as (select id, amount from raw.orders where status = 'x') "
          "select id, day, amount, elsewhere.note from a inner join b using (id) cross join other.elsewhere", {
              "id": "id", "day": "day", "amount": "amount", "note": ""}),
-        # a flag of one field decides what the rows mean; one of all fields, whether there are any
+        # A flag of one field is an origin of every column; a flag of all fields is not.
         ("with f as (select amount, status <> 'x' as is_revenue, id = status as is_valid from raw.orders) "
          "select sum(amount) as s from f where is_revenue and is_valid", {"s": "amount status"}),
         ("with f as (select amount, row_number() over (partition by id) = 1 as is_current from raw.orders) "
          "select amount from f where is_current", {"amount": "amount"}),
     ],
 )  # fmt: skip
-def test_columns_come_from_others(sql: str, columns: dict[str, str]) -> None:
-    assert told(sql) == columns
+def test_origins_of_columns(sql: str, columns: dict[str, str]) -> None:
+    assert lineage_of(sql) == columns
 
 
-def test_what_cannot_be_read_is_none() -> None:
+def test_an_unreadable_query_has_no_scopes() -> None:
     assert parsed("do $$ begin end $$", SCHEMA) is None
     assert parsed("select from from", SCHEMA) is None

@@ -1,4 +1,4 @@
-"""Whose failure a red node is: its own pipeline's, and that of pipelines whose nodes were skipped because of it."""
+"""A failed node fails its pipeline, and the pipelines whose nodes were skipped because of it."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -18,12 +18,12 @@ ORDER_MODEL = result("fct_orders__changes", "success", ORDERS.name)
 REVIEW_MODEL = result("fct_reviews__changes", "success", REVIEWS.name)
 
 
-def test_a_red_test_is_the_failure_of_its_models_pipeline() -> None:
+def test_a_failed_test_fails_the_pipeline_of_its_model() -> None:
     red = result("is_key", "fail", parents=("fct_orders__changes",))
     assert _by_pipeline([ORDER_MODEL, REVIEW_MODEL, red], [red]) == {ORDERS.name: "is_key failed: is_key is wrong."}
 
 
-def test_a_pipeline_that_was_skipped_names_what_it_waited_for() -> None:
+def test_a_skipped_pipeline_names_the_failed_node() -> None:
     red = result("fct_orders", "error", ORDERS.name)
     skipped = result("customer_health", "skipped", HEALTH.name)
     assert _by_pipeline([red, REVIEW_MODEL, skipped], [red]) == {
@@ -32,7 +32,7 @@ def test_a_pipeline_that_was_skipped_names_what_it_waited_for() -> None:
     }
 
 
-def test_each_of_two_red_pipelines_has_its_own_cause() -> None:
+def test_two_failed_pipelines_have_separate_causes() -> None:
     orders, reviews = result("daily_sales", "error", ORDERS.name), result("fct_reviews", "error", REVIEWS.name)
     assert _by_pipeline([orders, reviews], [orders, reviews]) == {
         ORDERS.name: "daily_sales failed: daily_sales is wrong.",

@@ -1,4 +1,4 @@
-"""What we change about dbt in this process changes nothing that dbt does."""
+"""The patches of dbt do not change what dbt does."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def test_a_flag_of_dbt_is_still_named_by_the_module_that_declares_it() -> None:
     assert not flags.some_flag.no_warn
 
 
-def test_what_was_parsed_once_is_not_parsed_again_whatever_warehouse_was_used_between(
+def test_a_parsed_project_is_reused_after_a_build_in_another_warehouse(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = tmp_path / "project"
@@ -50,13 +50,13 @@ def test_publishing_starts_no_dbt(warehouse: Settings) -> None:
         "try: dbt_runner.publish(['ecommerce_order_pipeline'])\n"
         "except Exception as error: print(error, 'dbt' in sys.modules)"
     )
-    said = run([sys.executable, "-c", code])
-    assert "no build of it has ended" in said
-    assert said.split()[-1] == "False"
+    output = run([sys.executable, "-c", code])
+    assert "no build of it has ended" in output
+    assert output.split()[-1] == "False"
 
 
 @pytest.mark.fault(52)
-def test_dbt_takes_no_variables_from_a_file_that_lies_around(
+def test_dbt_ignores_a_dotenv_file_in_the_current_directory(
     warehouse: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".env").write_text("FOUND_BY_DBT=yes\n")

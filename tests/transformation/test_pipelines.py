@@ -1,4 +1,4 @@
-"""The pipelines are listed where Python, dbt's macros and dbt's graph each read them: the lists must agree."""
+"""The lists of pipelines in Python, dbt's macros and dbt's graph agree."""
 
 import re
 from typing import Any

@@ -18,7 +18,7 @@ from local.demo_shop.shop_server import ShopServer
 from pipeline_settings import Settings, settings
 from tests.dbt_project.loads import FIRST, SECOND, THIRD, orders, reviews
 from tests.faults.test_canaries import CANARY, secrets
-from tests.laws.nights import DATASETS, HEALTH, ORDERS, REVIEWS, Nights, told
+from tests.laws.nights import DATASETS, HEALTH, ORDERS, REVIEWS, Nights, sent_alerts
 from warehouse.connection import connect
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
@@ -126,7 +126,7 @@ def test_nights_leave_no_secret_and_no_customer_behind(
         for pipeline in DATASETS:
             here.start(pipeline, day)
     here.settle()
-    assert {alert for alert in told() if alert[2] in (SECOND, THIRD)} == {
+    assert {alert for alert in sent_alerts() if alert[2] in (SECOND, THIRD)} == {
         (ORDERS, "success", SECOND),
         (ORDERS, "refusal", THIRD),
         (REVIEWS, "success", SECOND),

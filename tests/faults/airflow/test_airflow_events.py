@@ -8,7 +8,7 @@ import pytest
 
 from local.demo_shop.simulated_shop import REFUSED_DAY, SimulatedShop
 from orchestration.day_run import days_between
-from tests.laws.nights import HEALTH, ORDERS, REVIEWS, Nights, told
+from tests.laws.nights import HEALTH, ORDERS, REVIEWS, Nights, sent_alerts
 from warehouse.connection import connect
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
@@ -60,5 +60,5 @@ def test_events_delivered_twice_and_in_reverse(nights: Callable[..., Nights]) ->
     assert len(again) <= 2 * len(DAYS)  # two events of a day before its run has started make one run
     assert days_worked_on() == {run["run_id"]: {date.fromisoformat(run["partition_key"])} for run in runs}
     assert publications() == published  # nothing was built twice
-    assert {kind for _, kind, _ in told()} == {"success"}
+    assert {kind for _, kind, _ in sent_alerts()} == {"success"}
     here.world.assert_marts_are_right()

@@ -1,4 +1,4 @@
-"""The CSV shop: the file's own text, day by day, and one clear line when the files are wrong."""
+"""The CSV shop: unchanged texts of the file, day by day, and one-line errors for wrong files."""
 
 import csv
 import gzip
@@ -39,10 +39,10 @@ def test_values_are_text_empty_is_null_and_the_order_is_the_files(tmp_path: Path
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     shop = CsvShop(tmp_path)
     first = {"order_id": "o1", "customer_id": "c1", "total_amount": "19.999", "order_date": "2026-03-01"}
-    told = rows(shop, "2026-03-01")
-    assert [row["order_id"] for row in told] == ["o1", "o3", "o1"]
-    assert told[0] == first | {"status": "paid", "note": None}
-    assert told[1]["note"] == 'a "quoted", two-line\nnote — 😍'
+    served = rows(shop, "2026-03-01")
+    assert [row["order_id"] for row in served] == ["o1", "o3", "o1"]
+    assert served[0] == first | {"status": "paid", "note": None}
+    assert served[1]["note"] == 'a "quoted", two-line\nnote — 😍'
     assert [row["total_amount"] for row in rows(shop, "2026-03-02")] == [None]
     assert shop.days() == [date(2026, 3, 1), date(2026, 3, 2)]
     assert rows(shop, "2026-03-01", "reviews") == []
@@ -96,9 +96,9 @@ def test_wrong_files_are_configuration_errors(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"neither orders\.csv nor orders\.csv\.gz"):
         CsvShop(tmp_path)
     orders = tmp_path / "orders.csv"
-    for content, said in (("", "nothing"), ("a,b\n1,2\n", "a, b"), ("order_date,a,a\n", "twice")):
+    for content, message in (("", "nothing"), ("a,b\n1,2\n", "a, b"), ("order_date,a,a\n", "twice")):
         orders.write_text(content)
-        with pytest.raises(ConfigurationError, match=said):
+        with pytest.raises(ConfigurationError, match=message):
             CsvShop(tmp_path)
     orders.write_text("order_id,order_date\no1,2026-03-01\n")
     (tmp_path / "reviews.csv").write_text("review_id\nr1\n")
@@ -127,11 +127,11 @@ def test_olist_is_served_whole(dataset: str, key: str, column: int) -> None:
         next(reader)
         expected = Counter((row[0], row[column][:10]) for row in reader)
     shop = CsvShop(OLIST)
-    told: Counter[tuple[str, str]] = Counter()
+    served: Counter[tuple[str, str]] = Counter()
     with ShopServer(shop) as server, requests.Session() as session:
         for day in shop.days(dataset):
             url = f"{server.url}/api/v1/{dataset}?date={day}"
             page = session.get(url, timeout=10).json()
             assert (page["total"], page["next"]) == (len(page[dataset]), None)
-            told.update((row[key], day.isoformat()) for row in page[dataset])
-    assert told == expected
+            served.update((row[key], day.isoformat()) for row in page[dataset])
+    assert served == expected

@@ -1,4 +1,4 @@
-"""The shop over real HTTP: every row exactly once, honest totals, and clear refusals."""
+"""The shop over HTTP: every row exactly once, correct totals, clear errors."""
 
 import http.client
 import json
@@ -44,13 +44,13 @@ def test_health(server: ShopServer) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8])
 def test_pages_cover_all_rows_exactly_once_in_order(server: ShopServer, limit: int) -> None:
-    told = list(pages(f"{server.url}/api/v1/orders?date={DAY}&limit={limit}"))
-    assert [row for page in told for row in page["orders"]] == ITEMS
-    assert len(told) == -(-len(ITEMS) // limit)
-    assert {page["total"] for page in told} == {len(ITEMS)}
+    served = list(pages(f"{server.url}/api/v1/orders?date={DAY}&limit={limit}"))
+    assert [row for page in served for row in page["orders"]] == ITEMS
+    assert len(served) == -(-len(ITEMS) // limit)
+    assert {page["total"] for page in served} == {len(ITEMS)}
 
 
-def test_reviews_stand_under_their_own_name(server: ShopServer) -> None:
+def test_reviews_have_another_key(server: ShopServer) -> None:
     assert get(server, "/api/v1/reviews", date=DAY).json() == {
         "reviews": [{"review_id": "r1"}],
         "next": None,
@@ -66,7 +66,7 @@ def test_an_offset_past_the_end_is_the_empty_last_page(server: ShopServer) -> No
     assert get(server, "/api/v1/orders", date=DAY, offset=99).json() == {"orders": [], "next": None, "total": 7}
 
 
-def test_the_next_page_stands_on_the_host_that_was_asked(server: ShopServer) -> None:
+def test_the_next_page_is_on_the_requested_host(server: ShopServer) -> None:
     url = f"http://localhost:{server.port}/api/v1/orders?date={DAY}&limit=3"
     following = requests.get(url, timeout=10).json()["next"]
     assert following == f"http://localhost:{server.port}/api/v1/orders?date={DAY}&limit=3&offset=3"
@@ -104,7 +104,7 @@ def test_an_unknown_path_is_not_found(server: ShopServer, path: str) -> None:
     assert "error" in answer.json()
 
 
-def test_the_token_is_asked_for_by_everything_but_health() -> None:
+def test_every_path_but_health_requires_the_token() -> None:
     with ShopServer(SimulatedShop(), token="sésame") as server:
         url = f"{server.url}/api/v1/orders?date={DAY}"
         right = {"Authorization": b"Bearer " + "sésame".encode()}
@@ -129,7 +129,7 @@ def test_a_listed_shop_cannot_be_corrected(server: ShopServer) -> None:
     assert requests.post(f"{server.url}/demo/correct", timeout=10).status_code == 404
 
 
-def test_bytes_are_served_as_they_are() -> None:
+def test_bytes_are_served_unchanged() -> None:
     shop = ListedShop({("orders", DAY): [b'{"total_amount": 1e400}']})
     with ShopServer(shop) as server:
         assert '{"total_amount": 1e400}' in get(server, "/api/v1/orders", date=DAY).text
@@ -159,7 +159,7 @@ def test_one_connection_serves_many_requests(server: ShopServer) -> None:
     connection.close()
 
 
-def test_a_stopped_server_hangs_up_on_kept_alive_clients() -> None:
+def test_a_stopped_server_closes_kept_alive_connections() -> None:
     server = ShopServer(ListedShop()).start()
     with requests.Session() as session:
         session.get(f"{server.url}/health", timeout=10)

@@ -1,4 +1,4 @@
-"""The simulated shop keeps its promises, judged by a small reading of the rules of validity of our own."""
+"""The simulated shop has its documented properties, according to a small separate reading of the rules of validity."""
 
 import json
 import random
@@ -32,7 +32,7 @@ Row = Any
 
 
 @cache
-def told(dataset: str, day: date) -> tuple[Row, ...]:
+def rows_of(dataset: str, day: date) -> tuple[Row, ...]:
     return parse(SHOP.rows(dataset, day))
 
 
@@ -82,8 +82,8 @@ def is_right(dataset: str, row: Row, day: date) -> bool:
 
 
 def bad_rate(dataset: str, rows: Sequence[Row], day: date) -> float:
-    """Rejected / (rows - identical copies), superseded rows among the rejected."""
-    versions: dict[str, dict[str, Row]] = defaultdict(dict)  # by id, in the order of their last appearance
+    """Return the rate of rejected rows without identical copies, and the number of superseded rows."""
+    versions: dict[str, dict[str, Row]] = defaultdict(dict)  # by id, in the order of last appearance
     for position, row in enumerate(rows):
         content = json.dumps(row, sort_keys=True)
         key = row.get(REQUIRED[dataset][0]) if isinstance(row, dict) else None
@@ -97,18 +97,18 @@ def bad_rate(dataset: str, rows: Sequence[Row], day: date) -> float:
 
 @pytest.mark.parametrize("dataset", ["orders", "reviews"])
 def test_one_to_three_percent_of_a_normal_day_are_dirty(dataset: str) -> None:
-    rates = {day: bad_rate(dataset, told(dataset, day), day) for day in DAYS if day not in SPECIAL}
+    rates = {day: bad_rate(dataset, rows_of(dataset, day), day) for day in DAYS if day not in SPECIAL}
     assert {day: rate for day, rate in rates.items() if not 0.01 <= rate <= 0.03} == {}
 
 
 def test_only_the_refused_day_is_above_the_gate() -> None:
-    assert 0.10 < bad_rate("orders", told("orders", simulated.REFUSED_DAY), simulated.REFUSED_DAY) < 0.15
+    assert 0.10 < bad_rate("orders", rows_of("orders", simulated.REFUSED_DAY), simulated.REFUSED_DAY) < 0.15
     for day in (simulated.DROP_DAY, simulated.HOLIDAY):
-        assert bad_rate("orders", told("orders", day), day) < 0.05
-        assert bad_rate("reviews", told("reviews", day), day) < 0.05
+        assert bad_rate("orders", rows_of("orders", day), day) < 0.05
+        assert bad_rate("reviews", rows_of("reviews", day), day) < 0.05
 
 
-def test_a_day_depends_on_nothing_but_seed_and_day() -> None:
+def test_a_day_depends_on_seed_and_day_only() -> None:
     days = DAYS[50:60]
     shuffled = [(dataset, day) for dataset in ("orders", "reviews") for day in days]
     random.Random(1).shuffle(shuffled)
@@ -125,7 +125,7 @@ def test_history_has_a_beginning_and_no_end() -> None:
     assert SHOP.rows("customers", HISTORY_FROM) == []
 
 
-def test_special_days_stand_in_the_demo_and_out_of_the_ordinary() -> None:
+def test_special_days_are_in_the_demo_and_differ_from_others() -> None:
     def usual(day: date) -> float:
         return mean(len(SHOP.rows("orders", day - timedelta(weeks=week))) for week in (1, 2, 3, 4))
 
@@ -151,13 +151,13 @@ def test_the_correction_heals_the_refused_day_and_restates_one_other() -> None:
     assert changed == [refused, simulated.CORRECTED_DAY]
     assert all(corrected.rows("reviews", day) == SHOP.rows("reviews", day) for day in changed)
 
-    before = {row["order_id"]: row for row in told("orders", simulated.CORRECTED_DAY)[:10]}
+    before = {row["order_id"]: row for row in rows_of("orders", simulated.CORRECTED_DAY)[:10]}
     rows = parse(corrected.rows("orders", simulated.CORRECTED_DAY))
     after = {row["order_id"]: row for row in rows if isinstance(row, dict) and "order_id" in row}
     assert [key for key in before if key not in after] == [list(before)[7]]
     assert sum(before[key]["total_amount"] != after[key]["total_amount"] for key in before if key in after) == 3
     assert sum(before[key]["status"] != after[key]["status"] for key in before if key in after) == 2
-    everything = {row.get("order_id") for row in told("orders", simulated.CORRECTED_DAY) if isinstance(row, dict)}
+    everything = {row.get("order_id") for row in rows_of("orders", simulated.CORRECTED_DAY) if isinstance(row, dict)}
     assert len(set(after) - everything) == 1
 
 
@@ -166,7 +166,7 @@ def test_the_dropping_products_and_no_others_lose_a_star() -> None:
     for number in range((simulated.DEMO_TO - simulated.DEMO_FROM).days + 1):
         day = simulated.DEMO_FROM + timedelta(days=number)
         is_recent = day > simulated.DEMO_TO - timedelta(days=30)
-        for row in told("reviews", day):
+        for row in rows_of("reviews", day):
             if is_right("reviews", row, day):
                 ratings[row["product_id"], is_recent].append(int(Decimal(row["rating"])))
     fallen = {
@@ -179,10 +179,10 @@ def test_the_dropping_products_and_no_others_lose_a_star() -> None:
     assert fallen == set(DROPPING_PRODUCTS)
 
 
-def test_customers_come_back_and_some_far_more_often() -> None:
+def test_customers_return_and_some_far_more_often() -> None:
     orders: dict[str, int] = defaultdict(int)
     for day in DAYS[:60]:
-        for row in told("orders", day):
+        for row in rows_of("orders", day):
             if is_right("orders", row, day):
                 orders[row["customer_id"]] += 1
     often = sorted(orders.values(), reverse=True)

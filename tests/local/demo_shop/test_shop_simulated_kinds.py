@@ -1,5 +1,5 @@
-"""Every kind of odd row comes round in the simulated shop within any 14 days, found by its looks alone; a large order
-within 42."""
+"""Every kind of odd row, recognised by its content, occurs in the simulated shop within 14 days; a large order within
+42."""
 
 import json
 from collections import defaultdict
@@ -21,11 +21,11 @@ Row = Any
 
 
 class Literal(str):
-    """A number as it was written."""
+    """A number as it was sent."""
 
 
 @cache
-def told(dataset: str, day: date) -> tuple[Row, ...]:
+def rows_of(dataset: str, day: date) -> tuple[Row, ...]:
     return tuple(json.loads(row, parse_float=Literal, parse_int=Literal) for row in SHOP.rows(dataset, day))
 
 
@@ -46,14 +46,14 @@ def on_day(shift: int) -> Callable[[Sequence[Row], date], bool]:
 
 
 def same_id(field: str, distinct: int, count: int) -> Callable[[Sequence[Row], date], bool]:
-    def found(rows: Sequence[Row], _day: date) -> bool:
+    def is_there(rows: Sequence[Row], _day: date) -> bool:
         contents: dict[str, list[str]] = defaultdict(list)
         for row in rows:
             if isinstance(row, dict) and row.get(field, "").strip():
                 contents[row[field]].append(json.dumps(row))
-        return any((len(set(told)), len(told)) == (distinct, count) for told in contents.values())
+        return any((len(set(texts)), len(texts)) == (distinct, count) for texts in contents.values())
 
-    return found
+    return is_there
 
 
 def blank(value: Any) -> bool:
@@ -95,7 +95,7 @@ ORDER_KINDS: dict[str, Callable[[Sequence[Row], date], bool]] = {
     "null item": is_item(type(None)),
     "undeclared": having("coupon_code", bool),
     "two days": lambda rows, day: any(
-        isinstance(row, dict) and row.get("order_id") == told("orders", day - timedelta(days=1))[0]["order_id"]
+        isinstance(row, dict) and row.get("order_id") == rows_of("orders", day - timedelta(days=1))[0]["order_id"]
         for row in (rows if day > DAYS[0] else ())
     ),
 }
@@ -128,15 +128,15 @@ REVIEW_KINDS: dict[str, Callable[[Sequence[Row], date], bool]] = {
     ("dataset", "kind", "found"),
     [("orders", *kind) for kind in ORDER_KINDS.items()] + [("reviews", *kind) for kind in REVIEW_KINDS.items()],
 )
-def test_every_kind_comes_round_within_14_days(
+def test_every_kind_occurs_within_14_days(
     dataset: str, kind: str, found: Callable[[Sequence[Row], date], bool]
 ) -> None:
-    seen = [number for number, day in enumerate(DAYS) if found(told(dataset, day), day)]
+    seen = [number for number, day in enumerate(DAYS) if found(rows_of(dataset, day), day)]
     gaps = [later - earlier for earlier, later in zip([-1, *seen], [*seen, len(DAYS)], strict=True)]
     assert max(gaps) <= 14, f"{kind}: {gaps}"
 
 
 def test_a_large_order_comes_once_in_six_weeks_and_once_in_the_demo() -> None:
-    seen = [day for day in DAYS if LARGE_ORDER(told("orders", day), day)]
+    seen = [day for day in DAYS if LARGE_ORDER(rows_of("orders", day), day)]
     assert {later - earlier for earlier, later in pairwise(seen)} == {timedelta(days=42)}
     assert len([day for day in seen if day >= DEMO_FROM]) == 1
