@@ -58,7 +58,7 @@ check: setup ## lint, types, declared imports, SQL style, dbt parse, documentati
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/deptry .
-	$(BIN)/deptry . --exclude '\.venv' --ignore DEP004  # the rest too: tests may import development tools
+	$(BIN)/deptry . --exclude '\.venv|\.daybreak' --ignore DEP004  # the rest too: tests may import development tools
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 	$(DBT) --warn-error --quiet parse --no-partial-parse --show-all-deprecations --project-dir dbt_project --profiles-dir . --target-path $(STATE)/check --log-path $(STATE)/check
 	$(MKDOCS) --strict --site-dir $(STATE)/check/site

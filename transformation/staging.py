@@ -1,6 +1,7 @@
 """Staging as the files and raw's columns want it: views and the calendar, built again when either has changed."""
 
 import hashlib
+from pathlib import Path
 
 from pipeline_settings import PROJECT_ROOT
 from transformation import dbt_runner
@@ -24,14 +25,17 @@ def ensure_staging() -> None:
             connection.execute(f"comment on schema staging is '{wanted}'".encode())
 
 
-def _fingerprint(connection: Connection) -> str:
-    """What staging is made of: the files of its views and seeds, and the columns that raw has."""
+def source_files() -> list[Path]:
+    """Return the files that define staging: views, their macros, and seeds."""
     project = PROJECT_ROOT / "dbt_project"
-    files = sorted([*project.glob("models/staging/*.sql"), *project.glob("models/quarantine/*.sql")])
+    patterns = ("models/staging/*.sql", "models/quarantine/*.sql", "macros/staging/*.sql", "seeds/*")
+    return [file for pattern in patterns for file in sorted(project.glob(pattern))]
+
+
+def _fingerprint(connection: Connection) -> str:
+    """Return a digest of the files that define staging and of the columns of raw."""
     digest = hashlib.sha256()
-    names = ("judging", "common_reasons", "told_*", "flat_json", "duplicates", "rejected_rows")
-    macros = [file for name in names for file in sorted(project.glob(f"macros/{name}.sql"))]
-    for file in [*files, *macros, *sorted(project.glob("seeds/*"))]:
+    for file in source_files():
         digest.update(file.read_bytes())
     columns = connection.execute(
         """

@@ -1,1 +1,1 @@
-"""What shop.toml declares of a shop: checked whole before anything runs."""
+"""The models of shop.toml, which validate the file before anything runs."""

@@ -1,4 +1,4 @@
-"""What shop.toml declares of one dataset: how a day of it is asked for, where its rows and their fields stand."""
+"""The settings of one dataset in shop.toml: the request for a day, the location of rows, the fields."""
 
 import re
 from datetime import date
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from ingestion.declaration.endpoint import STRICT, HeaderName, Template, checked_template, filled_body, names_a_moment
+from ingestion.declaration.endpoint import STRICT, HeaderName, Template, check_template, fill_body, names_moment
 from ingestion.declaration.field_path import Constant, Source
 from ingestion.declaration.pages import BodyPath, KeyPath, Paginator, ParameterName, RowsSelector, Selector, SinglePage
 from ingestion.values.amounts import PLAIN, amount_pattern
@@ -20,76 +20,78 @@ NON_REVENUE_STATUSES = ("canceled", "cancelled", "refunded", "returned", "unavai
 SYSTEM_COLUMNS = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 
 
-def _known_zone(name: str) -> str:
+def _check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # an unknown name, a malformed one, the name of a folder
-        raise ValueError(f"{name!r} is no IANA time zone, such as 'Europe/Berlin'") from None
+        raise ValueError(f"{name!r} is not an IANA time zone such as 'Europe/Berlin'") from None
     return name
 
 
-def _compiling_pattern(pattern: str) -> str:
+def _check_pattern(pattern: str) -> str:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
     return pattern
 
 
-def _free_column(name: str) -> str:
+def _check_column(name: str) -> str:
     if name in SYSTEM_COLUMNS:
-        raise ValueError(f"{name!r} is a system column of Postgres; land it under another name with keys")
+        raise ValueError(f"{name!r} is a system column of Postgres; use keys to land it under another name")
     return name
 
 
-def _param(value: object) -> str | tuple[str, ...]:
+def _parse_param(value: object) -> str | tuple[str, ...]:
     if isinstance(value, str):
-        return checked_template(value)
+        return check_template(value)
     if not isinstance(value, list) or not value or not all(isinstance(text, str) for text in value):
-        raise ValueError(f"{value!r} is neither a text nor a list of texts")
-    return tuple(map(checked_template, value))
+        raise ValueError(f"{value!r} is neither a string nor a list of strings")
+    return tuple(map(check_template, value))
 
 
-def _templates(body: dict[str, Any]) -> dict[str, Any]:
-    filled_body(body, date(2024, 2, 29), "UTC")
+def _check_body(body: dict[str, Any]) -> dict[str, Any]:
+    fill_body(body, date(2024, 2, 29), "UTC")
     return body
 
 
-def _readable_dates(date_format: str) -> str:
+def _check_date_format(date_format: str) -> str:
     if date_format in NAMED_FORMATS:
         return date_format
     if "%" not in date_format:
-        raise ValueError(f"{date_format!r} is none of {', '.join(NAMED_FORMATS)}, nor a format such as '%d/%m/%Y'")
+        raise ValueError(f"{date_format!r} is not one of {', '.join(NAMED_FORMATS)}, nor a format such as '%d/%m/%Y'")
     date_pattern(date_format)
     return date_format
 
 
-def _readable_amounts(amount_format: str) -> str:
+def _check_amount_format(amount_format: str) -> str:
     amount_pattern(amount_format)
     return amount_format
 
 
-AmountFormat = Annotated[str, AfterValidator(_readable_amounts)]
-DateFormat = Annotated[str, AfterValidator(_readable_dates)]
-TimeZone = Annotated[str, AfterValidator(_known_zone)]
+AmountFormat = Annotated[str, AfterValidator(_check_amount_format)]
+DateFormat = Annotated[str, AfterValidator(_check_date_format)]
+TimeZone = Annotated[str, AfterValidator(_check_zone)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 
-# Names that dlt, Postgres and dbt all leave as they are; no leading underscore, since those columns are ours.
+# Names that dlt, Postgres and dbt leave unchanged. Columns with a leading underscore are reserved for the pipeline.
 FieldName = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=63),
-    AfterValidator(_free_column),
+    AfterValidator(_check_column),
 ]
 TemplatePath = Annotated[Template, StringConstraints(pattern=r"^[A-Za-z0-9._~%/:{}-]+$")]
 
-# A text is a template; a list of them gives the parameter once for each.
-Params = dict[str, Annotated[str | tuple[str, ...], BeforeValidator(_param, json_schema_input_type=str | list[str])]]
+# A string is one template; a list repeats the parameter once per template.
+Params = dict[
+    str, Annotated[str | tuple[str, ...], BeforeValidator(_parse_param, json_schema_input_type=str | list[str])]
+]
 
 
 class ItemKeys(BaseModel):
-    """What an order consists of: where its parts stand in an item of the field `items`, a list of objects.
+    """The paths within one object of the field `items`, the lines of an order.
 
-    The amount is that of the whole line (`total`) or of one (`price`); without `quantity` it is 1 each.
+    The amount is per line (`total`) or per unit (`price`). Without `quantity`, each line counts as one unit.
     """
 
     model_config = STRICT
@@ -100,16 +102,16 @@ class ItemKeys(BaseModel):
     total: KeyPath | None = None
 
     @model_validator(mode="after")
-    def _has_one_amount(self) -> Self:
+    def _check_amount(self) -> Self:
         if (self.price is None) == (self.total is None):
-            raise ValueError("one of price and total says what an item costs: of one, or of the whole line")
+            raise ValueError("set exactly one of price (per unit) and total (per line)")
         return self
 
 
 class DatasetConfig(BaseModel):
-    """One endpoint of the shop: how a day is asked for, where its rows stand, and which fields they have.
+    """One endpoint of the shop: the request for a day, the location of its rows, and their fields.
 
-    `time_zone` and `language` are the shop's where they are not given.
+    `time_zone` and `language` default to the shop's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -117,7 +119,7 @@ class DatasetConfig(BaseModel):
     path: TemplatePath
     params: Params = {}
     method: Literal["GET", "POST"] = "GET"
-    body: Annotated[dict[str, Any], AfterValidator(_templates)] | None = Field(None, alias="json")
+    body: Annotated[dict[str, Any], AfterValidator(_check_body)] | None = Field(None, alias="json")
     page_size_param: ParameterName | None = None
     page_size_body_path: BodyPath | None = None
     data_selector: RowsSelector
@@ -130,7 +132,7 @@ class DatasetConfig(BaseModel):
     constants: dict[str, str] = {}
     required: Annotated[tuple[str, ...], Field(strict=False)]
     items: ItemKeys | None = None
-    product_id_pattern: Annotated[str, AfterValidator(_compiling_pattern)] | None = None
+    product_id_pattern: Annotated[str, AfterValidator(_check_pattern)] | None = None
     day_is: Literal["order_date", "updated"] = "order_date"
     skip_other_days: str | None = None
     date_format: DateFormat = "iso"
@@ -142,56 +144,56 @@ class DatasetConfig(BaseModel):
     max_bad_rate: Annotated[float, Field(ge=0, le=1)]
 
     @model_validator(mode="after")
-    def _fields_agree(self) -> Self:
+    def _check_fields(self) -> Self:
         if len(set(self.fields)) < len(self.fields):
-            raise ValueError("fields names a field twice")
+            raise ValueError("fields lists a field twice")
         for key, names in (
             ("required", set(self.required)),
             ("keys", set(self.keys)),
             ("constants", set(self.constants)),
         ):
             if unknown := sorted(names - set(self.fields)):
-                raise ValueError(f"{key} names {', '.join(unknown)}, which fields does not declare")
+                raise ValueError(f"{key} names {', '.join(unknown)}, not declared in fields")
         if both := sorted(set(self.keys) & set(self.constants)):
-            raise ValueError(f"{', '.join(both)} stands in both keys and constants")
+            raise ValueError(f"{', '.join(both)} is in both keys and constants")
         if self.items and "items" not in self.fields:
-            raise ValueError("items tells where the parts of the field items stand, which fields does not declare")
+            raise ValueError("items describes the field items, which is not declared in fields")
         paths = [source for source in self.sources() if isinstance(source, tuple)]
         if self.row_key and (self.row_key,) not in paths:
-            raise ValueError(f"row_key names {self.row_key}, which no field takes: keys can name it")
+            raise ValueError(f"row_key names {self.row_key}, which no field reads: map a field to it in keys")
         if len(set(paths)) < len(paths):
-            raise ValueError("keys gives two fields the same JSON key")
+            raise ValueError("keys maps two fields to the same JSON key")
         return self
 
     @model_validator(mode="after")
-    def _has_readable_days(self) -> Self:
+    def _check_skip_other_days(self) -> Self:
         if (field := self.skip_other_days) is None:
             return self
         if field in self.constants or field not in self.required:
-            raise ValueError(f"skip_other_days names {field}, which must be a field of the shop that is required")
+            raise ValueError(f"skip_other_days names {field}, which must be a required field that the shop sends")
         if (field == "order_date") != (self.day_is == "order_date") and "order_date" in self.fields:
-            wanted = "order_date" if self.day_is == "order_date" else "a field that says when an order was updated"
-            raise ValueError(f"skip_other_days names {field}, and day_is {self.day_is!r} wants {wanted}")
+            wanted = "order_date" if self.day_is == "order_date" else "the field with an order's last update"
+            raise ValueError(f"skip_other_days names {field}, but day_is {self.day_is!r} needs {wanted}")
         return self
 
     @model_validator(mode="after")
-    def _request_is_whole(self) -> Self:
+    def _check_request(self) -> Self:
         if (self.body is not None) != (self.method == "POST"):
-            raise ValueError('json is the body of method = "POST", and the one needs the other')
+            raise ValueError('json is the body of method = "POST": set both or neither')
         for key in ("page_size_body_path", "cursor_body_path", "offset_body_path", "page_body_path"):
             if (getattr(self, key, None) or getattr(self.paginator, key, None)) and self.body is None:
                 raise ValueError(f'{key} needs method = "POST" and json')
-        if not self.skip_other_days and not names_a_moment(f"{self.path} {self.params} {self.body}"):
+        if not self.skip_other_days and not names_moment(f"{self.path} {self.params} {self.body}"):
             raise ValueError(
-                'neither path nor params names the day: params = { date = "{day}" }, or skip_other_days if the shop '
-                "cannot be asked for one"
+                'neither path nor params names the day: set params = { date = "{day}" }, or skip_other_days if the API '
+                "cannot filter by day"
             )
         if self.total_selector and self.total_header:
-            raise ValueError("both total_selector and total_header say where the total stands: leave one")
+            raise ValueError("total_selector and total_header both give the total: keep one")
         return self
 
     def sources(self) -> tuple["Source", ...]:
-        """Where each field comes from, in the order of `fields`: its path in the JSON item, or what it always is."""
+        """Return the source of each field, in the order of `fields`: its path in the JSON item, or its constant."""
         return tuple(
             Constant(self.constants[field]) if field in self.constants else self.keys.get(field, (field,))
             for field in self.fields

@@ -1,4 +1,4 @@
-"""How a shop's API is spoken to, in dlt's own terms: who we are, and which day is meant."""
+"""Authentication and day templates of a shop's API, in dlt's terms."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,14 +16,14 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
 
 
 class BearerAuth(BaseModel):
-    """SHOP_API_TOKEN as `Authorization: Bearer …`; nothing where it is not set."""
+    """SHOP_API_TOKEN as `Authorization: Bearer …`. Without a token, no header is sent."""
 
     model_config = STRICT
     type: Literal["bearer"] = "bearer"
 
 
 class ApiKeyAuth(BaseModel):
-    """SHOP_API_TOKEN in a header, or in a parameter of the URL, of this name."""
+    """SHOP_API_TOKEN in the header or query parameter of this name."""
 
     model_config = STRICT
     type: Literal["api_key"]
@@ -32,14 +32,14 @@ class ApiKeyAuth(BaseModel):
 
 
 class HttpBasicAuth(BaseModel):
-    """SHOP_API_USER and SHOP_API_TOKEN as user and password; some shops want an empty password."""
+    """SHOP_API_USER and SHOP_API_TOKEN as user and password. The password may be empty."""
 
     model_config = STRICT
     type: Literal["http_basic"]
 
 
 class OAuth2Auth(BaseModel):
-    """SHOP_API_USER and SHOP_API_TOKEN as a client's id and secret, for which `access_token_url` gives a token."""
+    """SHOP_API_USER and SHOP_API_TOKEN as client id and secret, exchanged for a token at `access_token_url`."""
 
     model_config = STRICT
     type: Literal["oauth2_client_credentials"]
@@ -51,21 +51,21 @@ Auth: TypeAlias = Annotated[BearerAuth | ApiKeyAuth | HttpBasicAuth | OAuth2Auth
 
 
 class _Moment(datetime):
-    """A moment that is written in ISO 8601 unless a format says otherwise; `%s` is its Unix time in seconds."""
+    """A timestamp that formats as ISO 8601 by default; `%s` is its Unix time in seconds."""
 
     def __format__(self, spec: str) -> str:
         return super().__format__(spec.replace("%s", f"{self.timestamp():.0f}")) if spec else self.isoformat()
 
 
 def moments(day: date, zone: str) -> Mapping[str, date]:
-    """What a template may name: `day`, `next_day`; `start` and `end`, its first midnight and the next; a second before.
+    """Return the names that a template may use: `day`, `next_day`, and the midnights `start` and `end`.
 
-    `last_second` is the one before `end`, `second_before` the one before `start`, for shops that leave bounds out. Each
-    of the four in UTC is `start_utc` and so on.
+    For APIs with exclusive or inclusive bounds, `last_second` is one second before `end`, and `second_before` is one
+    second before `start`. The suffix `_utc`, as in `start_utc`, gives each of these four in UTC.
     """
 
     def midnight(of: date, earlier: timedelta = timedelta()) -> _Moment:
-        # of the wall clock, as shops count: an hour that summer time takes or gives is not looked at
+        # Subtract on the wall clock, as shops do, and ignore changes of summer time.
         at = datetime.combine(of, time()) - earlier
         return _Moment(*at.timetuple()[:6], tzinfo=ZoneInfo(zone))
 
@@ -80,46 +80,43 @@ def moments(day: date, zone: str) -> Mapping[str, date]:
     return {"day": day, "next_day": next_day, **bounds, **in_utc}
 
 
-def filled(template: str, day: date, zone: str) -> str:
-    """A template with the day's moments in it."""
+def fill(template: str, day: date, zone: str) -> str:
+    """Fill a template with the day's timestamps."""
     return template.format(**moments(day, zone))
 
 
-def filled_body(body: Any, day: date, zone: str) -> Any:
-    """A JSON body with the day's moments in its texts. One that names none may have braces of its own, as GraphQL has.
+def fill_body(body: Any, day: date, zone: str) -> Any:
+    """Fill the strings of a JSON body. A string without a timestamp name is kept, since GraphQL uses braces too.
 
-    Raises ValueError if a text that names a moment is no template.
+    Raises ValueError if a string that names a timestamp is not a template.
     """
     if isinstance(body, dict):
-        return {key: filled_body(part, day, zone) for key, part in body.items()}
+        return {key: fill_body(part, day, zone) for key, part in body.items()}
     if isinstance(body, list):
-        return [filled_body(part, day, zone) for part in body]
-    return filled(checked_template(body), day, zone) if isinstance(body, str) and names_a_moment(body) else body
+        return [fill_body(part, day, zone) for part in body]
+    return fill(check_template(body), day, zone) if isinstance(body, str) and names_moment(body) else body
 
 
-def names_a_moment(text: str) -> bool:
-    """Whether a moment of the day is named somewhere in it."""
+def names_moment(text: str) -> bool:
+    """Return whether the text names a timestamp of the day."""
     return any(f"{{{name}" in text for name in moments(date(2024, 2, 29), "UTC"))
 
 
-def checked_template(text: str) -> str:
-    """A text with names of moments in braces, and formats for them: `{day}`, `{start:%d.%m.%Y}`, `{end:%s}`.
-
-    Raises ValueError if it is none.
-    """
+def check_template(text: str) -> str:
+    """Return the text if it is a template, such as `{day}`, `{start:%d.%m.%Y}` or `{end:%s}`; else raise ValueError."""
     a_day = date(2024, 2, 29)
     try:
         named = [(name, spec or "") for _, name, spec, _ in Formatter().parse(text) if name is not None]
         if not (unknown := sorted({name for name, _ in named} - set(moments(a_day, "UTC")))):
-            filled(text, a_day, "UTC")
+            fill(text, a_day, "UTC")
     except ValueError as error:
-        raise ValueError(f"{text!r} is no template: {error}") from None
+        raise ValueError(f"{text!r} is not a template: {error}") from None
     if unknown:
         known = ", ".join(moments(a_day, "UTC"))
-        raise ValueError(f"{text!r} names {', '.join(map(repr, unknown))}; there are {known}")
+        raise ValueError(f"{text!r} names {', '.join(map(repr, unknown))}; the known names are {known}")
     if any(name.endswith("day") and "%s" in spec for name, spec in named):
-        raise ValueError(f"{text!r} wants the Unix time of a day: moments such as start and end have one")
+        raise ValueError(f"{text!r} asks for the Unix time of a date: use a timestamp such as start or end")
     return text
 
 
-Template = Annotated[str, AfterValidator(checked_template)]
+Template = Annotated[str, AfterValidator(check_template)]

@@ -1,4 +1,4 @@
-"""Where things stand in a page of the shop's API, and how pages follow each other, in dlt's own terms."""
+"""Selectors and paginators of the shop's API, in dlt's terms."""
 
 import re
 from string import Formatter
@@ -12,45 +12,45 @@ from ingestion.declaration.field_path import Path
 ParameterName = Annotated[str, Field(min_length=1)]
 BodyPath = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*$")]
 
-# Steps joined by dots, none of which begins or ends with a space: "Nr. 5" is one key.
+# Steps joined by dots. No step begins or ends with a space: "Nr. 5" is one key.
 NESTED = re.compile(r"[^.\s]([^.]*[^.\s])?(\.[^.\s]([^.]*[^.\s])?)+")
 NUMBER = re.compile(r"-?\d+")
 
 
 def path_of(key: object) -> Path:
-    """The steps to a value: "a.b.0" goes into objects and lists, another text is one key, a list is taken as it is.
+    """Parse a path: "a.b.0" is three steps, a string without dots is one key, a list is taken unchanged.
 
-    Raises ValueError if it is neither, or empty.
+    Raises ValueError for anything else, and for an empty path.
     """
     if isinstance(key, list) and key and all(type(step) in (str, int) for step in key):
         return tuple(key)
     if not isinstance(key, str) or not key:
-        raise ValueError(f'{key!r} is no path: it is a key, keys and numbers joined by dots, or a list: ["a.b", 0]')
+        raise ValueError(f'{key!r} is not a path: use a key, keys and numbers joined by dots, or a list: ["a.b", 0]')
     steps = key.split(".") if NESTED.fullmatch(key) else [key]
     return tuple(int(step) if number and NUMBER.fullmatch(step) else step for number, step in enumerate(steps))
 
 
-def _selected(key: object) -> Path:
+def _parse_selector(key: object) -> Path:
     path = path_of(key)
     if any(set("[]*'\"\\") & set(str(step)) for step in path):
         raise ValueError(
-            f'{key!r} is no selector: it is keys and numbers joined by dots, or a list of them, ["a.b", 0]'
+            f'{key!r} is not a selector: use keys and numbers joined by dots, or a list of them: ["a.b", 0]'
         )
     return path
 
 
-def _selected_rows(key: object) -> Path:
-    return () if key == "$" else _selected(key)
+def _parse_rows_selector(key: object) -> Path:
+    return () if key == "$" else _parse_selector(key)
 
 
-Written = str | list[str | int]  # as it stands in the file
+Written = str | list[str | int]  # as in the file
 KeyPath = Annotated[Path, BeforeValidator(path_of, json_schema_input_type=Written)]
-Selector = Annotated[Path, BeforeValidator(_selected, json_schema_input_type=Written)]
-RowsSelector = Annotated[Path, BeforeValidator(_selected_rows, json_schema_input_type=Written)]
+Selector = Annotated[Path, BeforeValidator(_parse_selector, json_schema_input_type=Written)]
+RowsSelector = Annotated[Path, BeforeValidator(_parse_rows_selector, json_schema_input_type=Written)]
 
 
 class SinglePage(BaseModel):
-    """A day is one page."""
+    """A day is a single page."""
 
     model_config = STRICT
     type: Literal["single_page"] = "single_page"
@@ -73,7 +73,7 @@ class HeaderLink(BaseModel):
 
 
 class HeaderCursor(BaseModel):
-    """A header holds a value that the next request repeats as a parameter."""
+    """A response header holds a value that the next request sends as a parameter."""
 
     model_config = STRICT
     type: Literal["header_cursor"]
@@ -82,9 +82,9 @@ class HeaderCursor(BaseModel):
 
 
 class Cursor(BaseModel):
-    """The body holds a value that the next request repeats, as a parameter or in its own body.
+    """The body holds a value that the next request sends as a parameter or in its body.
 
-    A flag at `has_more_path`, true or false, may say that the day is over although there is a value.
+    A flag at `has_more_path` (true or false) may end the day even if there is a value.
     """
 
     model_config = STRICT
@@ -95,16 +95,16 @@ class Cursor(BaseModel):
     has_more_path: Selector | None = None
 
     @model_validator(mode="after")
-    def _stands_somewhere(self) -> Self:
+    def _check_cursor_place(self) -> Self:
         if (self.cursor_param is None) == (self.cursor_body_path is None):
-            raise ValueError("one of cursor_param and cursor_body_path says where the next request has the cursor")
+            raise ValueError("set exactly one of cursor_param and cursor_body_path")
         return self
 
 
 class Offset(BaseModel):
-    """A request says how many rows it has seen. The day ends with their total, or with a page without rows.
+    """Each request sends the number of rows read so far. The day ends at its total, or with an empty page.
 
-    `offset_format` writes it otherwise than as the bare number: "{offset},{page_size}".
+    `offset_format` sends more than the bare number: "{offset},{page_size}".
     """
 
     model_config = STRICT
@@ -115,15 +115,15 @@ class Offset(BaseModel):
     has_more_path: Selector | None = None
 
     @model_validator(mode="after")
-    def _names_the_offset(self) -> Self:
+    def _check_offset_format(self) -> Self:
         named = {name for _, name, _, _ in Formatter().parse(self.offset_format) if name is not None}
         if not {"offset"} <= named <= {"offset", "page_size"}:
-            raise ValueError(f'{self.offset_format!r} is no offset_format, such as "{{offset}},{{page_size}}"')
+            raise ValueError(f'{self.offset_format!r} is not an offset_format such as "{{offset}},{{page_size}}"')
         return self
 
 
 class PageNumber(BaseModel):
-    """A request says which page it wants. The day ends with the total of rows, or with a page without rows."""
+    """Each request sends the number of a page. The day ends at its total of rows, or with an empty page."""
 
     model_config = STRICT
     type: Literal["page_number"]

@@ -1,4 +1,4 @@
-"""What shop.toml declares: the API's shape, and what its rows are held to. Checked whole before anything runs."""
+"""The model of shop.toml: the shape of the API, and the rules for its rows. Validated before anything runs."""
 
 import json
 import re
@@ -13,19 +13,19 @@ from ingestion.declaration.endpoint import Auth, BearerAuth, HeaderName, HeaderT
 from pipeline_errors import ConfigurationError
 from pipeline_settings import settings
 
-# The columns that the staging models read of each dataset, its id first. Further fields land in raw and stay there.
+# The columns that the staging models read from each dataset, its id first. Other fields stay in raw.
 STAGED_FIELDS = {
     "orders": ("order_id", "customer_id", "total_amount", "order_date", "status"),
     "reviews": ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date"),
 }
 
-# Those without which a row is never valid: columns that the marts promise to be there.
+# A row without one of these is never valid: the marts declare the columns not null.
 NEEDED_FIELDS = {
     "orders": ("order_id", "customer_id", "total_amount", "order_date", "status"),
     "reviews": ("review_id", "product_id", "customer_id", "rating"),
 }
 
-# What only one dataset can be told.
+# Keys that only one dataset may set.
 OWN_KEYS = {
     "items": "orders",
     "amount_format": "orders",
@@ -40,7 +40,7 @@ UrlPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~%/-]+$")]
 
 
 class ShopConfig(BaseModel):
-    """shop.toml as a whole."""
+    """The whole of shop.toml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -60,21 +60,21 @@ class ShopConfig(BaseModel):
     datasets: Annotated[dict[str, DatasetConfig], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _staging_is_served(self) -> Self:
+    def _check_datasets(self) -> Self:
         for name, dataset in self.datasets.items():
             if name not in STAGED_FIELDS:
-                raise ValueError(f"datasets.{name} has no staging model; there are {', '.join(STAGED_FIELDS)}")
+                raise ValueError(f"datasets.{name} has no staging model; the datasets are {', '.join(STAGED_FIELDS)}")
             if missing := [field for field in STAGED_FIELDS[name] if field not in dataset.fields]:
                 raise ValueError(f"datasets.{name}.fields lacks {', '.join(missing)}, which staging reads")
             if missing := [field for field in NEEDED_FIELDS[name] if field not in dataset.required]:
-                raise ValueError(f"datasets.{name}.required lacks {', '.join(missing)}, which no mart can be without")
+                raise ValueError(f"datasets.{name}.required lacks {', '.join(missing)}, which the marts need")
             for key, owner in OWN_KEYS.items():
                 if key in dataset.model_fields_set and name != owner:
-                    raise ValueError(f"datasets.{name}.{key} says nothing: only {owner} have it")
+                    raise ValueError(f"datasets.{name}.{key} has no effect: it is a key of {owner} only")
         return self
 
     def dataset(self, name: str) -> DatasetConfig:
-        """The declaration of a dataset, with the shop's time zone and language where it has none of its own.
+        """Return the declaration of a dataset, with the shop's time zone and language as defaults.
 
         Raises ConfigurationError if shop.toml has none of that name.
         """
@@ -89,19 +89,19 @@ class ShopConfig(BaseModel):
 
 
 def load_shop_config(path: Path) -> ShopConfig:
-    """Read and check a shop.toml.
+    """Read and validate a shop.toml.
 
-    Raises ConfigurationError naming the file, every key that is wrong, and what it should be.
+    Raises ConfigurationError with the file, every wrong key, and what each should be.
     """
     try:
         text = path.read_text(encoding="utf-8")
         declared = tomllib.loads(text)
     except OSError as error:
         raise ConfigurationError(
-            f"{path} cannot be read: {error.strerror}", "Set SHOP_CONFIG to a shop.toml, or unset it for ours."
+            f"{path} cannot be read: {error.strerror}", "Set SHOP_CONFIG to a shop.toml, or unset it for the default."
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is no TOML: {error}", "Correct the file.") from None
+        raise ConfigurationError(f"{path} is not TOML: {error}", "Correct the file.") from None
     try:
         return ShopConfig.model_validate(declared)
     except ValidationError as error:
@@ -109,12 +109,12 @@ def load_shop_config(path: Path) -> ShopConfig:
 
 
 def shop_config() -> ShopConfig:
-    """The configuration that SHOP_CONFIG names, read anew: it is quick, and the file may have been corrected."""
+    """Read the file that SHOP_CONFIG names, each time: reading is fast, and the file may have been corrected."""
     return load_shop_config(settings().shop_config)
 
 
 def json_schema() -> str:
-    """The JSON schema of shop.toml, for editors: ingestion/shop.schema.json."""
+    """Return the JSON schema of shop.toml for editors: ingestion/shop.schema.json."""
     schema = ShopConfig.model_json_schema() | {"$schema": "http://json-schema.org/draft-07/schema#"}
     return json.dumps(schema, indent=1, sort_keys=True) + "\n"
 
@@ -124,27 +124,27 @@ def _explain(error: ValidationError, text: str) -> str:
     for detail in error.errors(include_url=False):
         key = ".".join(str(part) for part in detail["loc"])
         message = "is unknown" if detail["type"] == "extra_forbidden" else detail["msg"].removeprefix("Value error, ")
-        inner = message.partition(" ")[0].split(".")  # of what is wrong with a table, the first word is often its key
+        inner = message.partition(" ")[0].split(".")  # the first word of an error about a table is often the key
         line = _line_of((*_written(detail["loc"]), *inner), text)
         wrong.append((f"line {line}, " if line else "") + (f"{key}: {message}" if key else message))
     return "; ".join(wrong)
 
 
 def _written(loc: tuple[int | str, ...]) -> tuple[str, ...]:
-    """The keys of an error as they stand in the file: without the type by which pydantic tells a paginator's keys."""
+    """Return the keys of an error as in the file: without the type that pydantic adds to a paginator's keys."""
     return tuple(
         str(part) for before, part in zip(("", *loc), loc, strict=False) if before not in ("paginator", "auth")
     )
 
 
 def _line_of(key: tuple[str, ...], text: str) -> int | None:
-    """The line where a key stands, or the innermost table or value around it that has one."""
+    """Return the line of a key, or of the innermost table or value around it that has one."""
     table: tuple[str, ...] = ()
-    found: dict[tuple[str, ...], int] = {}
+    lines: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
             table = tuple(part.strip("\"' ") for part in header[1].split("."))
-            found.setdefault(table, number)
+            lines.setdefault(table, number)
         elif assigned := re.match(r"\s*([\w\"'.-]+)\s*=", line):
-            found.setdefault((*table, *(part.strip("\"'") for part in assigned[1].split("."))), number)
-    return next((found[key[:length]] for length in range(len(key), 0, -1) if key[:length] in found), None)
+            lines.setdefault((*table, *(part.strip("\"'") for part in assigned[1].split("."))), number)
+    return next((lines[key[:length]] for length in range(len(key), 0, -1) if key[:length] in lines), None)

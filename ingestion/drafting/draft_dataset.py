@@ -1,4 +1,4 @@
-"""A dataset of shop.toml as guessed from the URL that gives a day of it, and from what stands there."""
+"""A draft of a dataset for shop.toml, from the URL of one day and its response."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from ingestion.declaration.shop_config import NEEDED_FIELDS, STAGED_FIELDS
 from ingestion.drafting.field_names import draft_items, leaves, path_to, plain, values
 from ingestion.drafting.formats import draft_amount_format, draft_date_format
 from ingestion.values.dates import date_reader
-from ingestion.values.json_text import Number, found
+from ingestion.values.json_text import Number, get_path
 
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:([T ])(\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?")
 ROW_KEY = "id"
@@ -31,10 +31,11 @@ MAX_BAD_RATE = {"orders": 0.05, "reviews": 0.10}
 
 @dataclass(frozen=True)
 class Guess:
-    """`declared`: the keys of [datasets.…]. `sample`: the first row's value of each field that was found.
+    """A drafted dataset, with the doubts about it.
 
-    `page_size` is what the URL asks for; `missing` are fields that were not found and without which no row is valid.
-    `is_cut_off`: there are more rows than these, and nothing says how they are asked for.
+    `declared`: the keys of [datasets.…]. `sample`: the first row's value of each field that was found. `page_size`: the
+    one in the URL. `missing`: needed fields that were not found. `is_cut_off`: the day has more rows, and the response
+    does not show how to request them.
     """
 
     declared: dict[str, Any]
@@ -46,9 +47,9 @@ class Guess:
 
 
 def draft_dataset(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone: str = "UTC") -> Guess:
-    """What the answer to this URL says of a dataset. Raises ValueError if it holds no rows, or no day can be told.
+    """Draft a dataset from the response to a URL. Raises ValueError if it has no rows, or its day is unknown.
 
-    Dates are read in the time zone. A URL that names no day, or rows of many days, make a draft that skips other days.
+    Dates are read in the time zone. If the URL names no day, or the rows are of many days, the draft skips other days.
     """
     parts = urlsplit(url)
     said = parse_qsl(parts.query, keep_blank_values=True)
@@ -86,13 +87,13 @@ def draft_dataset(dataset: str, url: str, body: Any, headers: Mapping[str, str],
 def _declared_of_rows(
     dataset: str, rows: Sequence[Any], places: Mapping[str, str], asked: date | None, zone: str
 ) -> tuple[date, dict[str, Any]]:
-    """The day of the rows, and the keys of a dataset that say what stands in them; fields stand in these places."""
+    """Return the day of the rows, and the keys of a dataset that describe them. `places` are the paths of fields."""
     dated = "order_date" if dataset == "orders" else "review_date"
     dates = _texts(rows, places.get(dated))
     date_format = draft_date_format(dates, asked, zone)
     days = [date_reader(date_format, zone)(text) or date.min for text in dates] if date_format else []
     if (day := asked or next(iter(days), None)) is None:
-        raise ValueError("The URL names no day, as in …?date=2026-03-01, and its rows tell none")
+        raise ValueError("The URL names no day, as in …?date=2026-03-01, and its rows have no date")
     is_of_many = asked is None or any(abs(one - day) > timedelta(days=1) for one in days)
     required = [*NEEDED_FIELDS[dataset]]
     declared: dict[str, Any] = {
@@ -112,13 +113,13 @@ def _declared_of_rows(
 
 
 def _params(query: Mapping[str, Sequence[str]], day: date | None) -> dict[str, str | list[str]]:
-    """What the URL asks for, with names in the place of the day's moments."""
+    """Return the parameters of the URL, with template names in place of the day's timestamps."""
     templates = {name: [_template(value, day) for value in values] for name, values in query.items()}
     return {name: values[0] if len(values) == 1 else values for name, values in templates.items()}
 
 
 def _day_of(texts: Sequence[str]) -> date | None:
-    """The day that a URL asks for, if any: the one of its first moment, or the next if that is a last second."""
+    """Return the day of a URL, if any: that of its first timestamp, or the day after if that is a last second."""
     moments = sorted((match[1], match[3] or "") for text in texts for match in MOMENT.finditer(text))
     if not moments:
         return None
@@ -152,13 +153,13 @@ def _template(text: str, day: date | None) -> str:
 
 
 def _texts(rows: Sequence[Any], path: str | None) -> list[str]:
-    """What stands there in the rows, where it is a text or a number."""
-    values = [found(row, path_of(path)) for row in rows] if path else []
+    """Return the strings and numbers at a path of the rows."""
+    values = [get_path(row, path_of(path)) for row in rows] if path else []
     return [value for value in values if isinstance(value, str) and value.strip()]
 
 
 def _rows(body: Any) -> tuple[list[Any], str, str | None]:
-    """The longest list of objects, or an empty list, and where it stands; of rows by their ids a key for them, too."""
+    """Return the longest list of objects and its path, and a name for the ids if the rows are an object by id."""
     if isinstance(body, list):
         return body, "$", None
     keyed = [(value, path) for path, value in (("$", body), *values(body)) if _is_rows_by_id(value)]
@@ -173,7 +174,7 @@ def _rows(body: Any) -> tuple[list[Any], str, str | None]:
 
 
 def _is_rows_by_id(value: Any) -> bool:
-    """Whether these are objects that are all alike, two of them at least: else their keys may be names."""
+    """Return whether these are two or more objects with the same keys; otherwise their own keys may be names."""
     if (
         not isinstance(value, dict)
         or len(value) < 2
@@ -184,13 +185,13 @@ def _is_rows_by_id(value: Any) -> bool:
 
 
 def _is_number(query: Mapping[str, Sequence[str]], name: str, known: Sequence[str]) -> bool:
-    """Whether a parameter holds one number, and has a known name, as a whole or in its last brackets: `page[size]`."""
+    """Return whether a parameter is one number with a known name, whole or in its last brackets: `page[size]`."""
     last = re.split(r"[\[.]", name.rstrip("]"))[-1]
     return {plain(name), plain(last)} & set(known) != set() and len(query[name]) == 1 and query[name][0].isdecimal()
 
 
 def _paginator(query: dict[str, list[str]], body: Any, headers: Mapping[str, str]) -> dict[str, Any]:
-    """How pages follow each other; what says so is taken out of the query."""
+    """Return the paginator, and remove its parameter from the query."""
     for name in list(query):
         if _is_number(query, name, (*PAGE_PARAMS, "number")):
             return {"type": "page_number", "page_param": name, "base_page": min(int(query.pop(name)[0]), 1)}
@@ -207,7 +208,7 @@ def _paginator(query: dict[str, list[str]], body: Any, headers: Mapping[str, str
 
 
 def _total(body: Any, selector: str, rows: int) -> str | None:
-    """Where the number of the day's rows stands, outside of them; a `count` may be the page's, unless it is more."""
+    """Return the path of the day's row count, outside the rows. A `count` may be the page's, unless it is larger."""
     for path, value in values(body):
         if selector == "$" or path.startswith(f"{selector}."):
             continue
@@ -219,4 +220,4 @@ def _total(body: Any, selector: str, rows: int) -> str | None:
 
 
 def _is_more(body: Any, total: str | None, rows: int) -> bool:
-    return total is not None and int(found(body, path_of(total))) > rows
+    return total is not None and int(get_path(body, path_of(total))) > rows

@@ -1,4 +1,4 @@
-"""Where a field stands in a shop's JSON, as guessed from the names of keys."""
+"""Guesses of the path of a field in a shop's JSON, from the names of keys."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ KEY = re.compile(r"[^\s.\[\]*'\"\\]+")  # what a path in shop.toml can name
 LOOKED_AT = 20  # rows
 DEEPEST = 3  # keys on the way to a value
 
-# Names as shops use them, without case and punctuation, the likeliest first.
+# Names that shops use, without case and punctuation, most likely first.
 NAMES = {
     "order_id": ("orderid", "ordernumber", "incrementid", "id", "number", "uuid"),
     "customer_id": (
@@ -31,7 +31,7 @@ NAMES = {
     "review_text": ("reviewtext", "review", "text", "body", "content", "comment", "message"),
     "review_date": ("reviewdate", "createdat", "datecreated", "created", "date", "day"),
 }
-# Those of an order's item; a total goes before a price.
+# Names within an order's item. A total is preferred to a price.
 ITEM_NAMES = {
     "product_id": ("productid", "product", "sku", "variantid", "itemid", "articleid"),
     "quantity": ("quantity", "qty", "qtyordered", "amountordered", "count", "units"),
@@ -41,7 +41,7 @@ ITEM_NAMES = {
 
 
 def values(body: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """What stands under the keys of objects within objects, by selector."""
+    """Yield the values of nested objects with their selectors."""
     if isinstance(body, dict) and depth < DEEPEST:
         for key, value in body.items():
             if KEY.fullmatch(key):
@@ -51,24 +51,24 @@ def values(body: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any
 
 
 def leaves(row: Any) -> Iterator[tuple[str, Any]]:
-    """Texts and numbers in a row, by selector."""
+    """Yield the strings and numbers of a row with their selectors."""
     for path, value in values(row):
         if not isinstance(value, dict | list) and value is not None:
             yield path, value
 
 
 def plain(name: str) -> str:
-    """A name without case, punctuation, and what stands before a colon."""
+    """Return a name without case, punctuation and any prefix before a colon."""
     return re.sub(r"[^a-z0-9]", "", name.lower().rpartition(":")[2])
 
 
 def path_to(field: str, rows: Sequence[Any], known: dict[str, tuple[str, ...]] = NAMES) -> str | None:
-    """Where a field stands: the likeliest name, rather as a whole path than as its end, and the shallowest of them."""
+    """Return the path of a field: the most likely name, a whole path before the end of one, the shallowest first."""
     paths = list(dict.fromkeys(path for row in rows[:LOOKED_AT] for path, _ in leaves(row)))
     for is_whole in (True, False):
         for name in known[field]:
             matching = [path for path in paths if plain(path if is_whole else path.rpartition(".")[2]) == name]
-            if matching and (is_whole or name != "id"):  # the id of something within a row is not the row's
+            if matching and (is_whole or name != "id"):  # a nested id is not the row's
                 return min(matching, key=lambda path: path.count("."))
     if field in ("order_id", "review_id"):
         return next((path for path in paths if path.rpartition(".")[2] == "id"), None)
@@ -76,7 +76,7 @@ def path_to(field: str, rows: Sequence[Any], known: dict[str, tuple[str, ...]] =
 
 
 def draft_items(rows: Sequence[Any]) -> tuple[str, dict[str, str]] | None:
-    """Where the items of an order stand, and their parts in one; None if no list has products and amounts."""
+    """Return the path of an order's items and the paths within one; None if no list has products and amounts."""
     lists: dict[str, list[Any]] = {}
     for row in rows[:LOOKED_AT]:
         for path, value in values(row):

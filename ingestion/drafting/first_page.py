@@ -1,4 +1,4 @@
-"""A look at the first page of a day: what is asked, what comes, and what becomes of it. Nothing of it is kept."""
+"""A preview of a day's first page: the request, the response, the parsed fields. Nothing is stored."""
 
 import re
 from collections.abc import Sequence
@@ -25,15 +25,15 @@ from ingestion.readers.rest import shop_source
 from ingestion.readers.rows_of_day import RowsOfDay
 from ingestion.values.json_text import field_text, json_text
 
-LOAD_ID = "first page"  # of its rows, which no load has
+LOAD_ID = "first page"  # a placeholder: these rows belong to no load
 
 
 @dataclass(frozen=True)
 class FirstPage:
-    """`request`: its method, URL without a secret, and body; `first_row`: as the shop sent it, None if there is none.
+    """The first page of a day.
 
-    `fields`: where each field was looked for, and what it is in the first row; `skipped`: rows of other days, on all
-    `pages` that were read.
+    `request`: method, URL without secrets, body. `first_row`: as the shop sent it, None without rows. `fields`: the
+    path of each field and its value in the first row. `skipped`: rows of other days on all `pages` read.
     """
 
     request: str
@@ -45,16 +45,16 @@ class FirstPage:
 
 
 def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path) -> FirstPage:
-    """Ask the shop for a day's first page, and write its rows into a file in the directory, as if they were landed.
+    """Request a day's first page and write its rows to a file in the directory, as a load would.
 
-    Where rows of other days are skipped, it is the first page with a row of the day, and those before it.
+    With skip_other_days, pages are read up to the first one that has a row of the day.
     Raises ShopError if there is no such page, ConfigurationError if settings or shop.toml are wrong.
     """
     declared, access = config.dataset(dataset), shop_access(config)
-    check, kept = PageCheck(declared, config.max_pages), RowsOfDay(declared, day)
+    check, of_day = PageCheck(declared, config.max_pages), RowsOfDay(declared, day)
     asked, rows = list[str](), list[Any]()
 
-    def first_kept(row: Any) -> Any:
+    def keep_first(row: Any) -> Any:
         if not rows:
             rows.append(row)
         return row
@@ -74,14 +74,14 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
         pages = source.resources[f"{dataset}_pages"]
         if not declared.skip_other_days:
             pages.add_limit(1, count_rows=False)
-        pages.add_map(first_kept)
-        write_pages(pages, check, file, kept, until_a_row=True)
+        pages.add_map(keep_first)
+        write_pages(pages, check, file, of_day, until_a_row=True)
     return FirstPage(
         request=asked[0],
         file=file,
         first_row=json_text(rows[0]) if rows else None,
         fields=_fields_of(rows, declared),
-        skipped=kept.skipped,
+        skipped=of_day.skipped,
         pages=check.pages,
     )
 
@@ -93,13 +93,13 @@ def _request_of(response: requests.Response, config: ShopConfig) -> str:
 
 
 def _fields_of(rows: Sequence[Any], declared: DatasetConfig) -> dict[str, tuple[str, str | None]]:
-    """Where each field is looked for, and what it is in the first of the rows."""
-    found = {}
+    """Return the path of each field, and its value in the first row."""
+    fields = {}
     for field, source in zip(declared.fields, declared.sources(), strict=True):
         where = "constant" if isinstance(source, Constant) else ".".join(map(str, source))
         values = values_of([row if isinstance(row, dict) else {} for row in rows], source)
-        found[field] = (where, field_text(values[0]) if values else None)
-    return found
+        fields[field] = (where, field_text(values[0]) if values else None)
+    return fields
 
 
 def _without_key(url: str, config: ShopConfig) -> str:

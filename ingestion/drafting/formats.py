@@ -1,4 +1,4 @@
-"""In which format a shop writes dates and amounts, as guessed from a page of them."""
+"""Guesses of a shop's date and amount formats from one page of values."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,14 +14,14 @@ PARTS = re.compile(
     r"(?P<offset> ?(?:[zZ]|GMT|UTC|[+-]\d\d:?\d\d))?"
 )
 AMOUNT = re.compile(r"(?P<before>\D*?)[.,]?\d[\d.,'’ \u00a0\u202f\u2009]*?(?P<after>[^\d.,'’]*)")
-# Signs between thousands and before cents, the likeliest first.
+# Separators of thousands and decimals, most likely first.
 SIGNS = ((",", "."), (".", ","), (" ", ","), ("'", "."), (" ", "."), ("", "."), ("", ","))
 
 
 def draft_date_format(texts: Sequence[str], day: date | None, zone: str) -> str | None:
-    """The format that reads all of these dates, and most of them as the day; None if there is none.
+    """Return the format that reads all of these dates, and the most of them as the day; None if there is none.
 
-    Where both read as many, `31/12` goes before `12/31`.
+    On a tie, `31/12` is preferred to `12/31`.
     """
     best: tuple[int, str] | None = None
     for candidate in dict.fromkeys((*NAMED_FORMATS, "%Y%m%d", *(form for text in texts[:1] for form in _forms(text)))):
@@ -38,7 +38,7 @@ def draft_date_format(texts: Sequence[str], day: date | None, zone: str) -> str 
 
 
 def draft_amount_format(texts: Sequence[str]) -> str | None:
-    """The example that reads all of these amounts; None if they are numbers, or no example does."""
+    """Return the example that reads all of these amounts; None if they are plain numbers or no example fits."""
     first = AMOUNT.fullmatch(texts[0].strip()) if texts else None
     if first is None or all(number_value(text) is not None for text in texts):
         return None

@@ -1,1 +1,1 @@
-"""Requests to the shop: credentials, time and size limits, retries, pages that must not be believed."""
+"""Requests to the shop: credentials, time and size limits, retries, checks of each page."""

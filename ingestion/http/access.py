@@ -1,4 +1,4 @@
-"""Who we are to the shop: its URL and our credentials from the environment, shown as shop.toml declares."""
+"""Access to the shop: its URL and credentials from the environment, and the authentication that shop.toml declares."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ from pipeline_settings import settings
 
 @dataclass(frozen=True)
 class ShopAccess:
-    """Where the shop is, and what we are let in with. `secret`: a token, key, password or client secret."""
+    """The shop's URL and credentials. `secret` is a token, key, password or client secret."""
 
     base_url: str
     user: str = ""
@@ -24,21 +24,21 @@ class ShopAccess:
 
 
 def shop_access(config: ShopConfig, url: str | None = None) -> ShopAccess:
-    """What SHOP_API_URL, SHOP_API_USER and SHOP_API_TOKEN say; or the first of them is `url`.
+    """Return the access from SHOP_API_URL (or `url`), SHOP_API_USER and SHOP_API_TOKEN.
 
-    Raises ConfigurationError if that cannot be used.
+    Raises ConfigurationError if one is missing or malformed.
     """
     base_url = (url or settings().shop_api_url or "").strip()
     if not base_url:
         raise ConfigurationError("SHOP_API_URL is not set", "Set it to the shop's API, such as https://shop.example.")
     if not base_url.startswith(("http://", "https://")):
-        raise ConfigurationError("SHOP_API_URL is no http or https URL", "Set it to one.")
+        raise ConfigurationError("SHOP_API_URL is not an http or https URL", "Set it to one.")
     user = (settings().shop_api_user or "").strip()
     hidden = settings().shop_api_token
     secret = (hidden.get_secret_value().strip() if hidden else "") or None
     for name, value in (("SHOP_API_USER", user), ("SHOP_API_TOKEN", secret)):
         if value and not (value.isascii() and value.isprintable()):
-            raise ConfigurationError(f"{name} holds characters that no HTTP header can carry", "Correct it.")
+            raise ConfigurationError(f"{name} has characters that are not allowed in an HTTP header", "Correct it.")
         is_password = isinstance(config.auth, HttpBasicAuth) and name == "SHOP_API_TOKEN"
         if not value and isinstance(config.auth, HttpBasicAuth | OAuth2Auth) and not is_password:
             raise ConfigurationError(f"{name} is not set, and auth in shop.toml is {config.auth.type}", "Set it.")
@@ -46,7 +46,7 @@ def shop_access(config: ShopConfig, url: str | None = None) -> ShopAccess:
 
 
 def shop_auth(config: ShopConfig, access: ShopAccess, deadline: Deadline) -> AuthBase | None:
-    """What signs each request; none where there is no secret."""
+    """Return the authentication for each request, None without a secret."""
     declared = config.auth
     if isinstance(declared, HttpBasicAuth):
         return dlt_auth.HttpBasicAuth(username=access.user, password=access.secret or "")
@@ -67,19 +67,19 @@ def shop_auth(config: ShopConfig, access: ShopAccess, deadline: Deadline) -> Aut
 
 @configspec
 class _ClientCredentials(dlt_auth.OAuth2ClientCredentials):
-    """As dlt's, but an answer that cannot be used is an error of the shop."""
+    """dlt's client credentials, with a ShopError for a response without a usable token."""
 
     def obtain_token(self) -> None:
-        """Ask for a token. Raises ShopError if the answer is no JSON, or holds none, or no number of seconds."""
+        """Request a token. Raises ShopError if the response is not JSON, or lacks a token or a number of seconds."""
         try:
             super().obtain_token()
-        except ValueError:  # of requests' JSON too; it would quote the answer
+        except ValueError:  # including the JSON error of requests, which would quote the response
             raise ShopError(
-                "access_token_url gave no JSON with a token", "Check access_token_url in shop.toml."
+                "access_token_url returned no JSON with a token", "Check access_token_url in shop.toml."
             ) from None
 
     def parse_access_token(self, response_json: object) -> str:
-        """The token of an answer. Raises ValueError if it holds none."""
+        """Return the token of a response. Raises ValueError if there is none."""
         token = response_json.get("access_token") if isinstance(response_json, dict) else None
         if not isinstance(token, str) or not token:
             raise ValueError("no access_token")

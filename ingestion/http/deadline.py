@@ -1,4 +1,4 @@
-"""A deadline that holds against a server which drips one byte a second: at its end, open connections are cut."""
+"""A deadline that closes open connections when it passes, so that it also stops a server that drips single bytes."""
 
 import socket
 import threading
@@ -10,9 +10,9 @@ from requests.adapters import HTTPAdapter
 
 
 class Deadline:
-    """The moment by which something must have been read. `with` starts the clock and stops watching at the end.
+    """A time limit for a whole read. Entering the `with` block starts the clock, leaving it stops it.
 
-    Timeouts of sockets count from byte to byte, so none of them bounds the whole.
+    Socket timeouts restart with each byte, so they do not limit the whole read.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -31,15 +31,15 @@ class Deadline:
         self._timer.cancel()
 
     def remaining(self) -> float:
-        """Seconds left, at least 0."""
+        """Return the seconds left, at least 0."""
         return max(0.0, self._end - time.monotonic())
 
     def is_over(self) -> bool:
-        """Whether it has passed."""
+        """Return whether the deadline has passed."""
         return self.remaining() == 0
 
     def watch(self, connection: socket.socket) -> None:
-        """Cut this connection when the deadline passes."""
+        """Close this connection when the deadline passes."""
         with self._lock:
             self._sockets.append(connection)
         if self.is_over():
@@ -49,19 +49,19 @@ class Deadline:
         with self._lock:
             for connection in self._sockets:
                 with suppress(OSError):  # it may be closed already
-                    # The plain socket's method: the one of TLS would change its state under the reading thread.
+                    # The plain socket's method: that of a TLS socket would change its state under the reading thread.
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """The adapter of `requests` with every connection under a deadline, TLS or not, headers and body."""
+    """A `requests` adapter that puts every connection under a deadline, with or without TLS, for headers and body."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         super().__init__()
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """The pool of connections that `requests` asks for, with the deadline watching them."""
+        """Return the connection pool for `requests`, with the deadline watching its connections."""
         pool = super().get_connection_with_tls_context(*args, **kwargs)
         if "ConnectionCls" not in vars(pool):
             pool.ConnectionCls = _watched(pool.ConnectionCls, self._deadline)

@@ -1,4 +1,4 @@
-"""dlt's paginators, so that a shop's odd answer is an error: not the end of a day, and not a page for ever."""
+"""dlt's paginators, with an error for a malformed response instead of an early end or an endless loop."""
 
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from ingestion.declaration.dataset_config import DatasetConfig
 from ingestion.declaration.field_path import Path
 from ingestion.declaration.pages import Cursor, HeaderCursor, HeaderLink, JsonLink, Offset, PageNumber
 from ingestion.http.session import NO_ORIGIN, origin, readable
-from ingestion.values.json_text import ABSENT, Number, found
+from ingestion.values.json_text import ABSENT, Number, get_path
 from pipeline_errors import ShopError
 
 WRONG_SHAPE = "Check SHOP_API_URL, and the dataset's path and selectors in shop.toml."
@@ -25,7 +25,7 @@ FLAGS = {True: True, False: False, "true": True, "false": False, "1": True, "0":
 
 
 def paginator_of(dataset: DatasetConfig, page_size: int) -> BasePaginator:
-    """What finds the next page of this dataset."""
+    """Return the paginator of a dataset."""
     declared = dataset.paginator
     if isinstance(declared, JsonLink):
         return NextUrlPaginator(declared.next_url_path)
@@ -41,25 +41,25 @@ def paginator_of(dataset: DatasetConfig, page_size: int) -> BasePaginator:
 
 
 def reported_total(response: requests.Response, dataset: DatasetConfig) -> int | None:
-    """How many rows the day has as the shop tells it, None if it does not. Raises ShopError if that is no count."""
+    """Return the day's total of rows, None if the shop reports none. Raises ShopError if it is not a count."""
     if dataset.total_header:
         header = response.headers.get(dataset.total_header, "*")
-        total: Any = header.rpartition("/")[2].strip()  # of `Content-Range: 0-24/100` too
+        total: Any = header.rpartition("/")[2].strip()  # also for `Content-Range: 0-24/100`
         if total == "*":
             return None
     elif dataset.total_selector:
-        total = found(response.json(), dataset.total_selector)
+        total = get_path(response.json(), dataset.total_selector)
     else:
         return None
     if total is ABSENT or total is None:
         return None
     if not (isinstance(total, str) and total.isdecimal() and len(total) < 19):
-        raise ShopError(f"{_where(response)} tells a total of rows that is no count ({kind(total)})", WRONG_SHAPE)
+        raise ShopError(f"{_where(response)} reports a total of rows that is not a count ({kind(total)})", WRONG_SHAPE)
     return int(total)
 
 
 class OnlyPagePaginator(SinglePagePaginator):
-    """A day is one page; a full one may be the first of many, unless it has as many rows as the shop says."""
+    """A day is one page. A full page without a reported total is an error: it may be the first of many."""
 
     def __init__(self, dataset: DatasetConfig, page_size: int) -> None:
         super().__init__()
@@ -71,21 +71,21 @@ class OnlyPagePaginator(SinglePagePaginator):
         super().update_state(response, data)
         if self._most is not None and len(data or []) >= self._most and reported_total(response, self._dataset) is None:
             raise ShopError(
-                f"{_where(response)} gave a full page, {self._most:,} rows, and shop.toml says that a day is one page",
+                f"{_where(response)} returned a full page of {self._most:,} rows, but shop.toml declares no paginator",
                 "Declare the paginator, a total_selector or total_header, or a larger page_size.",
             )
 
 
 class NextUrlPaginator(BaseNextUrlPaginator):
-    """Follows the URL in the body; "" and false are its end, as null is."""
+    """Follows the URL in the body until it is null, "" or false."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
 
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
-        """Look for the next page's URL. Raises ShopError if something else stands there."""
-        following = found(response.json(), self._path)
+        """Read the next page's URL. Raises ShopError if the value is not a URL."""
+        following = get_path(response.json(), self._path)
         if following is ABSENT or not following:
             self._next_reference = None
         elif type(following) is not str or origin(following) == NO_ORIGIN:
@@ -95,16 +95,16 @@ class NextUrlPaginator(BaseNextUrlPaginator):
 
 
 class CursorPaginator(BaseReferencePaginator):
-    """Asks on with the value in the body, a text or a number, until there is none or a flag says so."""
+    """Sends the cursor of the body, a string or a number, until there is none or a flag ends the day."""
 
     def __init__(self, declared: Cursor) -> None:
         super().__init__()
         self._declared = declared
 
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
-        """Look for the cursor. Raises ShopError if something else stands there."""
+        """Read the cursor. Raises ShopError if the value is not a cursor."""
         path = self._declared.cursor_path
-        cursor = found(response.json(), path)
+        cursor = get_path(response.json(), path)
         if cursor is ABSENT or not cursor or cursor == "0" or not _has_more(response, self._declared.has_more_path):
             self._next_reference = None
         elif isinstance(cursor, str):
@@ -113,14 +113,14 @@ class CursorPaginator(BaseReferencePaginator):
             raise _unusable(response, cursor, path, "a cursor")
 
     def update_request(self, request: requests.Request) -> None:
-        """Ask for what follows."""
+        """Set the place of the next page."""
         _ask(request, self._declared.cursor_param, self._declared.cursor_body_path, self._next_reference)
 
 
 class CountingPaginator(BasePaginator):
-    """Asks on by offset or page number, until as many rows have come as there are, or none come, or a flag says so.
+    """Counts offsets or pages until the reported total, an empty page, or a flag that ends the day.
 
-    dlt's own believe in the size of page that was asked for, and would leave rows out where a shop gives smaller pages.
+    dlt's paginators rely on the requested page size, and would skip rows where a shop returns smaller pages.
     """
 
     def __init__(self, declared: Offset | PageNumber, dataset: DatasetConfig, page_size: int) -> None:
@@ -131,7 +131,7 @@ class CountingPaginator(BasePaginator):
         self._rows = self._pages = 0
 
     def init_request(self, request: requests.Request) -> None:
-        """Begin with the first page."""
+        """Start at the first page."""
         self._rows = self._pages = 0
         self._has_next_page = True
         self.update_request(request)
@@ -145,7 +145,7 @@ class CountingPaginator(BasePaginator):
         self._has_next_page = bool(data) and not is_all and _has_more(response, self._declared.has_more_path)
 
     def update_request(self, request: requests.Request) -> None:
-        """Ask for what follows."""
+        """Set the place of the next page."""
         declared = self._declared
         if isinstance(declared, PageNumber):
             page = declared.base_page + self._pages
@@ -158,7 +158,7 @@ class CountingPaginator(BasePaginator):
 
 
 def kind(value: Any) -> str:
-    """What a parsed JSON value is, for a message that must not quote it."""
+    """Name the type of a parsed JSON value, for a message that must not quote it."""
     if isinstance(value, Number):
         return "a number"
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
@@ -166,7 +166,7 @@ def kind(value: Any) -> str:
 
 
 def _ask(request: requests.Request, param: str | None, body_path: str | None, value: str | int | None) -> None:
-    """Put a value into the request: into its body where there is a path, else into its parameters."""
+    """Put a value into the request: into its body if there is a path, else into its parameters."""
     if body_path:
         jsonpath.set_value_at_path(cast("dict[str, Any]", request.json), body_path, value)
     elif param:
@@ -176,12 +176,12 @@ def _ask(request: requests.Request, param: str | None, body_path: str | None, va
 def _has_more(response: requests.Response, path: Path | None) -> bool:
     if path is None:
         return True
-    flag = found(response.json(), path)
+    flag = get_path(response.json(), path)
     if flag is ABSENT and response.json() == []:  # a page without rows
         return False
-    if not isinstance(flag, bool | str) or (said := FLAGS.get(flag)) is None:
+    if not isinstance(flag, bool | str) or (has_more := FLAGS.get(flag)) is None:
         raise _unusable(response, flag, path, "true or false")
-    return said
+    return has_more
 
 
 def _unusable(response: requests.Response, value: Any, path: Path, wanted: str) -> ShopError:

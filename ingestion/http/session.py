@@ -1,4 +1,4 @@
-"""HTTP to the shop and to nobody else: bounded in time and size, retried where that helps, and clear when it fails."""
+"""HTTP to the shop's origin only, with limits of time and size, retries, and one-line errors."""
 
 import logging
 import socket
@@ -30,7 +30,7 @@ NO_ORIGIN: Origin = ("unreadable", None, None)
 
 
 class TransientShopError(ShopError):
-    """A failure that the next attempt may not meet."""
+    """A failure that a retry may fix."""
 
     def __init__(self, cause: str, remedy: str = "", retry_after: float | None = None) -> None:
         super().__init__(cause, remedy)
@@ -38,13 +38,13 @@ class TransientShopError(ShopError):
 
 
 class ShopSession(Session):
-    """dlt's session for one reading of the shop. Everything that is not a whole answer with status 2xx is a ShopError.
+    """dlt's session for one read of the shop. Anything but a complete response with status 2xx is a ShopError.
 
-    No request leaves the shop's origin and no redirect is followed, since the token would go along.
+    It sends no request to another origin and follows no redirect, since either would expose the token.
     """
 
     def __init__(self, base_url: str, config: ShopConfig, deadline: Deadline, check: Check | None = None) -> None:
-        """`check` sees each good answer before anybody else does, and may refuse it."""
+        """`check` is called first with each successful response, and may raise ShopError."""
         super().__init__(timeout=config.timeout_seconds, raise_for_status=False)
         self.headers.update(config.headers)
         self._origin = origin(base_url)
@@ -56,15 +56,15 @@ class ShopSession(Session):
         self.mount("https://", adapter)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """None: an answer that points elsewhere is refused, not followed."""
+        """Return None: redirects are refused, not followed."""
         return None
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send, with retries, and read the body; the hooks see only a good answer."""
+        """Send with retries and read the body. Hooks only see a successful response."""
         url = str(request.url)
         if origin(url) != self._origin:
             raise ShopError(
-                f"The shop points to another server, {readable(url)}, as the next page",
+                f"The shop's next page is on another server: {readable(url)}",
                 "Nothing was sent there. If that server is the shop, set SHOP_API_URL to it.",
             )
         hooks, request.hooks = request.hooks, default_hooks()
@@ -76,7 +76,7 @@ class ShopSession(Session):
             reraise=True,
         )
         response = retrying(self._attempt, request, **(kwargs | {"stream": True, "allow_redirects": False}))
-        # Not one of dlt's response_actions: for those it decodes the whole body to text first.
+        # dlt's response_actions would decode the whole body to text first.
         if self._check:
             self._check(response)
         return dispatch_hook("response", hooks, response, **kwargs)
@@ -107,7 +107,7 @@ class ShopSession(Session):
                     "Lower page_size or raise max_page_bytes in shop.toml.",
                 )
             yield chunk
-        # A connection that is cut looks like the end of a body whose length was not told.
+        # A closed connection looks like the end of a body without Content-Length.
         if self._deadline.is_over():
             raise self._too_late(where)
 
@@ -119,7 +119,7 @@ class ShopSession(Session):
 
 
 def origin(url: str) -> Origin:
-    """Scheme, host and port of a URL: what must not change between two requests with a token."""
+    """Return scheme, host and port of a URL, which must not change between two requests with a token."""
     try:
         parts = urlsplit(url)
         return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
@@ -128,7 +128,7 @@ def origin(url: str) -> Origin:
 
 
 def readable(url: str) -> str:
-    """A URL for a message: without user, password and query, any of which may hold a secret."""
+    """Return a URL for a message: without user, password and query, any of which may hold a secret."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -137,7 +137,7 @@ def readable(url: str) -> str:
 
 
 class _Backoff(wait_base):
-    """Retry-After if the shop gave one, else doubling waits, a little apart: who failed together does not return so."""
+    """Retry-After if the shop sent one, else exponential backoff with jitter."""
 
     def __init__(self, first_seconds: float) -> None:
         self._doubling = wait_exponential_jitter(multiplier=first_seconds, max=60, jitter=first_seconds / 2)
@@ -163,12 +163,12 @@ def _refuse_status(response: requests.Response, where: str) -> None:
     if status == 429 or status >= 500:
         wait = _retry_after(response.headers.get("Retry-After", ""))
         asking = f", asking to wait {wait:.0f} s" if wait is not None else ""
-        raise TransientShopError(answer + asking, "Run again when the shop is well.", wait)
+        raise TransientShopError(answer + asking, "Run again when the shop has recovered.", wait)
     if 300 <= status < 400:
         target = readable(response.headers.get("Location", ""))
         raise ShopError(
             f"{answer}, redirecting to {printable(target)}",
-            "Redirects are not followed, since the token would go along. Correct SHOP_API_URL, or path in shop.toml.",
+            "Redirects are not followed, to protect the token. Correct SHOP_API_URL, or path in shop.toml.",
         )
     if status in (401, 403):
         raise ShopError(answer, "Set SHOP_API_TOKEN to a token that may read this.")
@@ -176,7 +176,7 @@ def _refuse_status(response: requests.Response, where: str) -> None:
 
 
 def _retry_after(header: str) -> float | None:
-    """Seconds to wait, from a number of them or a date; None if there is neither."""
+    """Parse seconds or a date into seconds to wait; None if it is neither."""
     if header.strip().isdecimal():
         return float(header)
     try:
@@ -189,12 +189,14 @@ def _retry_after(header: str) -> float | None:
 
 
 def _unreadable(error: requests.RequestException, where: str, timeout: float) -> ShopError:
-    """Why there is no answer, from the innermost cause: what `requests` says itself holds the whole URL."""
+    """Return the error for a failed request, from its innermost cause: the message of `requests` has the whole URL."""
     innermost = _innermost(error)
     if isinstance(error, requests.exceptions.SSLError):
-        return ShopError(f"{where} has no TLS that we trust: {_reason(innermost)}", "Check the shop's certificate.")
+        return ShopError(
+            f"{where} has no trusted TLS certificate: {_reason(innermost)}", "Check the shop's certificate."
+        )
     if isinstance(error, requests.Timeout):
-        return TransientShopError(f"{where} gave no byte for {timeout:g} s", "Check that the shop is up.")
+        return TransientShopError(f"{where} sent no byte for {timeout:g} s", "Check that the shop is up.")
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return TransientShopError(
             f"{where} cannot be read: {_reason(innermost)}", "Check SHOP_API_URL, and that the shop is up."
@@ -216,13 +218,13 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return str(error.verify_message)
     if isinstance(error, socket.gaierror):
-        return "its name is not known"
+        return "unknown host"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return f"the connection broke ({type(error).__name__})"
 
 
 def printable(text: str | bytes, limit: int = 80) -> str:
-    """Text from the shop for a message: short, on one line, with everything unusual escaped."""
+    """Return text from the shop for a message: short, on one line, escaped."""
     plain = text.decode("latin-1") if isinstance(text, bytes) else text
     return ascii(plain[:limit])[1:-1]

@@ -1,1 +1,1 @@
-"""From pages to rows in raw: files, dlt's pipelines, COPY."""
+"""Loads of pages into raw: CSV files, dlt pipelines, COPY."""

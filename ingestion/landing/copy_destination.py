@@ -1,8 +1,7 @@
-"""dlt's Postgres destination, feeding COPY in large blocks and counting what it took.
+"""dlt's Postgres destination with large COPY blocks and a count of the copied rows.
 
-dlt hands a file to COPY 8 KB at a time, and each time Python's one lock is asked for: beside a thread that parses the
-shop's pages a load of 100 MB would wait for it 13,000 times. And dlt drops the number of rows that Postgres tells at
-the end, which would have to be counted once more. It has a setting for neither.
+dlt feeds COPY 8 KB at a time and takes the GIL each time: beside a thread that parses pages, a load of 100 MB would
+wait for it 13,000 times. dlt also drops the row count that Postgres reports. It has a setting for neither.
 """
 
 from typing import IO, Any
@@ -19,7 +18,7 @@ BLOCK_BYTES = 1 << 20
 
 
 class CopyDestination(postgres):
-    """Where a pipeline loads to. `copied` has the number of rows of each COPY that came to its end."""
+    """The destination of a pipeline. `copied` holds the row count of each completed COPY."""
 
     def __init__(self, credentials: PostgresCredentials) -> None:
         super().__init__(credentials)
@@ -27,7 +26,7 @@ class CopyDestination(postgres):
 
     @property
     def client_class(self) -> type[PostgresClient]:
-        """dlt's client, with connections whose COPY is ours."""
+        """dlt's client, with our COPY on its connections."""
         return _client_class(self.copied)
 
 

@@ -1,4 +1,4 @@
-"""The rows of one load as CSV files for COPY, counted and fingerprinted while they are written."""
+"""CSV files for COPY with the rows of one load, counted and fingerprinted while they are written."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from ingestion.landing.page_columns import Column, page_columns
 from ingestion.landing.row_sample import RowSample
 from ingestion.values.json_text import storable
 
-# A shop that makes up a field name per row must not fill the memory, or the receipt.
+# A shop with a different field name per row must not fill the memory, or the receipt.
 MAX_UNDECLARED_NAMES = 100
 
-ROWS_OF_A_FILE = 400_000  # from which on a page's rows go to the next one; each costs a run of dlt
+ROWS_OF_A_FILE = 400_000  # after these, the next page starts a new file; each file costs a run of dlt
 OUR_TEXTS = ("_extra", "_escaped")
 
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A file that is written, with so many rows."""
+    """A finished file and its number of rows."""
 
     path: Path
     row_count: int
@@ -35,15 +35,15 @@ OnFull = Callable[[CsvFile], None]
 
 
 def columns_of(fields: Sequence[str]) -> dict[str, pa.DataType]:
-    """The columns of a day's files in order, with their Arrow types."""
+    """Return the columns of a day's files in order, with their Arrow types."""
     ours = {"_load_id": pa.string(), "_day": pa.date32(), "_row_number": pa.int32()}
     return ours | dict.fromkeys((*fields, *OUR_TEXTS), pa.string())
 
 
 class DayFile:
-    """A CSV file of the load's rows in the order of the API, page by page; `with` closes it.
+    """A CSV file of the load's rows in the order of the API, page by page. `with` closes it.
 
-    Strings are quoted and null is empty without quotes, so that '' and null stay apart in COPY.
+    Strings are quoted and null is empty without quotes, so that COPY can distinguish '' from null.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class DayFile:
         sources: Sequence[Source],
         on_full: OnFull | None = None,
     ) -> None:
-        """`sources` are where the `fields` come from, in the same order.
+        """`sources` are the sources of the `fields`, in the same order.
 
-        `on_full` takes over what is written after ROWS_OF_A_FILE; the rows that follow are another file's.
+        `on_full` is called with each file that reaches ROWS_OF_A_FILE. The rows after it go to a new file.
         """
         self.row_count = 0
         self.sample = RowSample()
@@ -77,11 +77,11 @@ class DayFile:
         self.close()
 
     def close(self) -> None:
-        """End the file. More than once is harmless."""
+        """Close the file. Can be called more than once."""
         self._writer.close()
 
     def write(self, items: Sequence[Any]) -> None:
-        """Append a page of parsed JSON items. Raises RecursionError if a value nests too deep to be written."""
+        """Append a page of parsed JSON items. Raises RecursionError if a value nests too deep."""
         if self._on_full and items and self.last.row_count >= ROWS_OF_A_FILE:
             self.close()
             self._on_full(self.last)
@@ -100,16 +100,16 @@ class DayFile:
 
     @property
     def last(self) -> CsvFile:
-        """The file that nobody has taken over."""
+        """The last file, which was not given to `on_full`."""
         return CsvFile(self._path, self.row_count - self._rows_before)
 
     @property
     def undeclared_fields(self) -> tuple[str, ...]:
-        """Names of undeclared fields that came, sorted; at most 100 of them."""
+        """The names of the undeclared fields in the rows, sorted, at most 100."""
         return tuple(sorted(map(storable, self._undeclared))[:MAX_UNDECLARED_NAMES])
 
     def fingerprint(self) -> str:
-        """sha256 over every declared text, _extra and _escaped in API order, however the rows were paged."""
+        """Return the sha256 of all declared values, _extra and _escaped in API order, independent of the page size."""
         whole = sha256(",".join(self._schema.names).encode())
         for lengths, texts in self._hashes:
             whole.update(lengths.digest() + texts.digest())
@@ -123,7 +123,7 @@ class DayFile:
 
 
 def _hash_column(column: Column, lengths: Any, texts: Any) -> None:
-    """Feed a column into its two hashes, so that neither page boundaries nor '' against null can be confused."""
+    """Feed a column into its two hashes, which ignore page boundaries and distinguish '' from null."""
     lengths.update(pc.binary_length(column).fill_null(-1).buffers()[1])
     if (characters := column.buffers()[2]) is not None:
         texts.update(characters)

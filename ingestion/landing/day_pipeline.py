@@ -1,4 +1,4 @@
-"""dlt's pipelines for days of one dataset: a day's pages into a CSV file, and such files into raw by COPY."""
+"""dlt pipelines for days of one dataset: pages to CSV files, and CSV files to raw by COPY."""
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,14 +26,14 @@ DLT_TYPES = {pa.string(): "text", pa.date32(): "date", pa.int32(): "bigint"}
 
 
 def warehouse_destination(warehouse: Settings) -> CopyDestination:
-    """The warehouse as a destination of dlt's."""
+    """Return the warehouse as a dlt destination."""
     credentials = PostgresCredentials(
         {
             "host": warehouse.pghost,
             "port": warehouse.pgport,
             "database": warehouse.pgdatabase,
             "username": warehouse.pguser,
-            # dlt insists on a password; to libpq an empty one is none, so that .pgpass and trust work.
+            # dlt requires a password. libpq treats an empty one as none, so .pgpass and trust still work.
             "password": warehouse.pgpassword.get_secret_value() if warehouse.pgpassword else "",
             "query": {
                 "sslmode": warehouse.pgsslmode,
@@ -47,9 +47,9 @@ def warehouse_destination(warehouse: Settings) -> CopyDestination:
 
 
 def load_files(dataset: str, columns: Mapping[str, pa.DataType], files: Sequence[CsvFile]) -> int:
-    """Append the rows of files, which have these columns, to raw; returns how many Postgres took.
+    """Append the rows of files with these columns to raw. Return the number of rows that Postgres copied.
 
-    The pipeline has nothing behind it, neither state nor packages of an earlier load. It works beside the files.
+    The pipeline starts without state or packages of an earlier load. Its directory is that of the files.
     """
     dlt_settings.forget_lookups()
     destination = warehouse_destination(settings())
@@ -66,29 +66,29 @@ def load_files(dataset: str, columns: Mapping[str, pa.DataType], files: Sequence
 def write_pages(
     pages: DltResource, check: PageCheck, file: DayFile, rows: RowsOfDay, *, until_a_row: bool = False
 ) -> None:
-    """Pull the pages of a source and write each into the file, but for rows of other days that are to be skipped.
+    """Write the pages of a source to the file, without the rows of other days that are to be skipped.
 
-    `check` is what sees each page before dlt does. `until_a_row`: no further page is pulled when the file has a row.
+    `check` has checked each page before dlt sees it. `until_a_row`: stop after the first page that adds a row.
     """
 
-    # A transformer sees a page as a whole, where add_map, or a loop over the resource, would take it row by row.
+    # A transformer gets whole pages. add_map, or a loop over the resource, would go row by row.
     @dlt.transformer(name=f"{pages.name}_written")
-    def written(page: list[Any]) -> int:
-        file.write(rows.kept(page))
+    def write(page: list[Any]) -> int:
+        file.write(rows.keep(page))
         page.clear()
         check.release()
         gc.collect(0)
         return file.row_count
 
-    with _collections_paused():
-        for row_count in pages | written:
+    with _paused_garbage_collection():
+        for row_count in pages | write:
             if row_count and until_a_row:
                 break
 
 
 @contextmanager
-def _collections_paused() -> Iterator[None]:
-    """No cycles are collected unless asked for: the collector would walk each page once more while it is written."""
+def _paused_garbage_collection() -> Iterator[None]:
+    """Pause automatic garbage collection, which would walk each page again while it is written."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -99,7 +99,7 @@ def _collections_paused() -> Iterator[None]:
 
 
 def files_resource(dataset: str, columns: Mapping[str, pa.DataType], files: Sequence[CsvFile]) -> DltResource:
-    """Finished files with these columns as a resource: dlt takes them as they are, and loads each by COPY."""
+    """Return finished files with these columns as a resource. dlt loads each unchanged by COPY."""
 
     @dlt.resource(name=dataset, write_disposition="append", columns=_columns(columns))
     def rows() -> Iterator[Any]:
@@ -110,8 +110,8 @@ def files_resource(dataset: str, columns: Mapping[str, pa.DataType], files: Sequ
 
 
 def _columns(columns: Mapping[str, pa.DataType]) -> list[TColumnSchema]:
-    # Not nullable, says the hint, and it is a trick: dlt forces quoted empty strings in nullable columns to NULL, which
-    # would lose ''. The tables stand before dlt comes (warehouse/schema.sql), so it creates nothing from this.
+    # The "not nullable" hint is a workaround: dlt turns quoted empty strings in nullable columns into NULL, which
+    # would lose ''. dlt creates no tables from it, since warehouse/schema.sql has created them.
     return [
         {"name": name, "data_type": DLT_TYPES[arrow_type], "nullable": False}  # type: ignore[typeddict-item]
         for name, arrow_type in columns.items()

@@ -1,4 +1,4 @@
-"""Errors as they happened, out of the wrappers that dlt puts around them."""
+"""Translation of dlt's wrapped exceptions into Daybreak's errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ AGAIN = "Run the same command again."
 
 @contextmanager
 def translated_errors(directory: Path) -> Iterator[None]:
-    """Raise the cause of an exception, in place of a wrapper that hides our errors and quotes a customer's data.
+    """Raise the cause of an exception instead of dlt's wrapper, which hides our errors and quotes a customer's data.
 
-    What Postgres did is a WarehouseError; a `directory` that cannot be written is a ConfigurationError.
+    An error of Postgres becomes a WarehouseError, an unwritable `directory` a ConfigurationError.
     """
     try:
         yield
@@ -37,7 +37,7 @@ def _plain(cause: BaseException, directory: Path) -> BaseException | None:
     if isinstance(cause, DestinationException) and cause.__cause__ is None:
         return WarehouseError(f"dlt could not load: {type(cause).__name__}", AGAIN)
     if isinstance(cause, RecursionError):
-        return ShopError("The shop sent a row that nests too deep to be written", "Report it to the shop.")
+        return ShopError("The shop sent a row that nests too deep", "Report it to the shop.")
     if type(cause) is OSError:
         return ConfigurationError(
             f"{directory} cannot be written: {cause.strerror}", "Free space, or set DAYBREAK_HOME."
@@ -46,7 +46,7 @@ def _plain(cause: BaseException, directory: Path) -> BaseException | None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and everything that it was raised for."""
+    """Yield the exception and all its causes, outermost first."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:

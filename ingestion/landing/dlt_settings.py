@@ -1,7 +1,7 @@
-"""dlt's settings for our loads, in force for this process and taken from nowhere else.
+"""dlt's settings for Daybreak's loads, the only source of its configuration in this process.
 
-dlt would look each of its hundred settings up in the environment under short names too (REFRESH, WORKERS, PROGRESS), in
-.dlt/ of whatever the current directory is, and in Airflow's variables, for which it imports Airflow.
+By default dlt searches the environment for each of its hundred settings, also under short names (REFRESH, WORKERS,
+PROGRESS), then .dlt/ of the current directory, then Airflow's variables, for which it imports Airflow.
 """
 
 from functools import cache
@@ -13,37 +13,37 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 from dlt.common.configuration.utils import get_resolved_traces
 
 SETTINGS = {
-    # Each load has a directory of its own: there is no state to restore.
+    # Each load has a fresh directory without state to restore.
     "restore_from_destination": False,
-    # Our receipt has the counts; a trace would also hold the shop's words in an error.
+    # The receipt has the counts. A trace would also hold error text from the shop.
     "enable_runtime_trace": False,
-    # intercept_signals: Ctrl-C ends a load at once. What had landed is taken back.
+    # Without intercept_signals, Ctrl-C ends a load at once. The rows that had landed are deleted.
     "runtime": {"dlthub_telemetry": False, "intercept_signals": False, "log_level": "CRITICAL"},
-    # One file per load: a pool would only cost its start.
+    # With one file per load, a pool would only add startup time.
     "normalize": {"workers": 1},
     "load": {"workers": 1},
 }
 
 
 class OurProviders(ConfigProvidersContainer):
-    """The one place where dlt finds its settings."""
+    """A container whose only provider is SETTINGS."""
 
     def __init__(self) -> None:
-        # There are no secrets in it. That it might hold some spares dlt from looking at the type of each setting.
+        # It holds no secrets, but supports_secrets=True spares dlt a check of the type of each setting.
         super().__init__([CustomLoaderDocProvider("daybreak", lambda: SETTINGS, supports_secrets=True)])
 
     def add_extras(self) -> None:
-        """None: not the environment, not Airflow, no vault."""
+        """Add no provider: neither environment, Airflow nor vault."""
 
 
 @cache
 def apply() -> None:
-    """Put our settings in force for dlt in this process, once. Call it before anything of dlt is used."""
+    """Apply SETTINGS to dlt in this process, once. Call it before any use of dlt."""
     context = PluggableRunContext()
     context.providers = OurProviders()
     Container()[PluggableRunContext] = context
 
 
 def forget_lookups() -> None:
-    """Let dlt keep no record of where it looked for each setting, in this thread: 1,700 entries a load, for ever."""
+    """Stop dlt from recording its configuration lookups in this thread: 1,700 entries per load, never freed."""
     get_resolved_traces().logging_enabled = False

@@ -1,4 +1,4 @@
-"""Landing of one day: from the shop's API into raw, whole or not at all, with a receipt."""
+"""Landing of days: from the shop's API into raw, each day completely or not at all, with a receipt."""
 
 import logging
 import secrets
@@ -22,7 +22,7 @@ from ingestion.landing.day_file import DayFile, columns_of
 from ingestion.landing.day_pipeline import write_pages
 from ingestion.landing.dlt_errors import translated_errors
 from ingestion.landing.load_directory import load_directory
-from ingestion.landing.raw_loading import load, loads_meanwhile
+from ingestion.landing.raw_loading import load, load_in_background
 from ingestion.landing.raw_tables import delete_load
 from ingestion.readers.rest import shop_source
 from ingestion.readers.rows_of_day import RowsOfDay
@@ -36,13 +36,13 @@ OnDay = Callable[[date], None]
 ProfileOf = Callable[[Sequence[Any], date], Mapping[str, Any] | None]
 
 HEALTH_CHECK_SECONDS = 5.0
-ROWS_AT_ONCE, SECONDS_AT_ONCE = 100_000, 60.0  # of days that are loaded together: what an error makes us do again
-READINGS = 2  # of a day whose rows are not as many as the shop says
+ROWS_AT_ONCE, SECONDS_AT_ONCE = 100_000, 60.0  # limits of days loaded together: an error repeats all of their work
+READINGS = 2  # reads of a day whose row count differs from the reported total
 
 
 @dataclass(frozen=True)
 class _DayRead:
-    """A day as it was read from the shop, not loaded yet."""
+    """A day that was read from the shop and not loaded yet."""
 
     day: date
     load_id: str
@@ -70,8 +70,9 @@ class _DayRead:
 def land(dataset: str, day: date) -> LoadReceipt:
     """Read a day of a dataset from the shop and land it in raw under a new load id.
 
-    Raises ShopError if the shop cannot be read or believed, WarehouseError if Postgres fails, ConfigurationError if
-    settings or shop.toml are wrong. After an error nothing of the load stands in raw, or nothing that counts.
+    Raises ShopError if the shop cannot be read or its pages are wrong, WarehouseError if Postgres fails,
+    ConfigurationError if settings or shop.toml are wrong. After an error, raw has no rows of the load, or only rows
+    without a receipt, which are ignored.
     """
     return land_days(dataset, [day])[0]
 
@@ -82,11 +83,10 @@ def land_days(
     on_day: OnDay = lambda _: None,
     profile_of: ProfileOf = lambda _rows, _day: None,
 ) -> list[LoadReceipt]:
-    """Land the first of these days as `land` does, each by a load of its own, but all of them by one run of dlt.
+    """Land the first of these days as `land` does: one load per day, one run of dlt for all of them.
 
-    It takes no more than are read in SECONDS_AT_ONCE or have ROWS_AT_ONCE, and none from one on that cannot be read.
-    `on_day` is called before a day is read, `profile_of` with a sample of its rows. Raises as `land` does, for the
-    first day or for all.
+    Reading stops after SECONDS_AT_ONCE or ROWS_AT_ONCE, and before a day that cannot be read. `on_day` is called before
+    a day is read, `profile_of` with a sample of its rows. Raises the errors of `land`, for the first day or for all.
     """
     config = shop_config()
     declared = config.dataset(dataset)
@@ -108,26 +108,26 @@ def land_days(
 
 
 def wait_for_shop(seconds: float) -> None:
-    """Return when the shop's health check answers 200; ShopError with its last answer if it does not in time.
+    """Return when the shop's health check answers 200. Raises ShopError with its last answer if it does not in time.
 
-    It is asked at least once, for up to HEALTH_CHECK_SECONDS.
+    The health check is requested at least once, with a timeout of HEALTH_CHECK_SECONDS.
     """
     config = shop_config()
     access = shop_access(config)
     url = f"{access.base_url.rstrip('/')}/{config.health_path.lstrip('/')}"
     once = config.model_copy(update={"max_attempts": 1, "timeout_seconds": HEALTH_CHECK_SECONDS})
-    waiting = Retrying(
+    retrying = Retrying(
         retry=retry_if_exception_type(ShopError),
         stop=stop_before_delay(seconds),
         wait=wait_exponential(multiplier=0.1, max=2),
         reraise=True,
     )
     with Deadline(max(seconds, HEALTH_CHECK_SECONDS)) as deadline:
-        waiting(ShopSession(access.base_url, once, deadline).get, url, auth=shop_auth(once, access, deadline))
+        retrying(ShopSession(access.base_url, once, deadline).get, url, auth=shop_auth(once, access, deadline))
 
 
 def new_load_id() -> str:
-    """A unique id that sorts by time: `20171101T020003.123456Z-ab12cd`, in UTC."""
+    """Return a unique id that sorts by time: `20171101T020003.123456Z-ab12cd`, in UTC."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(3)}"
 
 
@@ -153,7 +153,7 @@ def _read_days(
         except DaybreakError as error:
             if number == 0:
                 raise
-            logger.info("%s of %s is left for later: %s", dataset, day, error)
+            logger.info("%s of %s is postponed: %s", dataset, day, error)
             return
         profile = profile_of(file.sample.rows, day)
         file.sample.rows.clear()
@@ -164,9 +164,9 @@ def _read_days(
 def _read_day(
     config: ShopConfig, dataset: str, declared: DatasetConfig, day: date, load_id: str, path: Path
 ) -> tuple[DayFile, int, int]:
-    """The day in files, and how many pages were read and rows skipped. All files but the last are in raw already.
+    """Read a day into files. Return them with the number of pages read and rows skipped.
 
-    The day is read once more if the rows are not as many as the shop says.
+    All files but the last are in raw already. The day is read again if its row count differs from the reported total.
     """
     access = shop_access(config)
     with Deadline(config.deadline_seconds) as deadline:
@@ -174,27 +174,27 @@ def _read_day(
         for _ in range(READINGS):
             check, rows = PageCheck(declared, config.max_pages), RowsOfDay(declared, day)
             with (
-                loads_meanwhile(dataset, day, load_id, columns_of(declared.fields)) as begin_load,
+                load_in_background(dataset, day, load_id, columns_of(declared.fields)) as begin_load,
                 ShopSession(access.base_url, config, deadline, check.check) as session,
                 DayFile(path, load_id, day, declared.fields, declared.sources(), begin_load) as file,
             ):
                 source = shop_source(dataset, declared, day, access.base_url, config.page_size, auth, session=session)
                 write_pages(source.resources[f"{dataset}_pages"], check, file, rows)
-            came = file.row_count + rows.skipped
-            reported = check.totals_differ_from(came)
+            received = file.row_count + rows.skipped
+            reported = check.totals_differ_from(received)
             if not reported:
                 return file, check.pages, rows.skipped
-            logger.warning("%s of %s: %d rows came, the shop tells %s", dataset, day, came, reported)
+            logger.warning("%s of %s: received %d rows, the shop reports %s", dataset, day, received, reported)
             if file.last.row_count < file.row_count:
                 delete_load(dataset, day, load_id)
     raise ShopError(
-        f"The shop tells a total of {reported} rows, and gave {came} in {check.pages} pages, twice",
-        "Run again when the day no longer changes; if the total means something else, drop total_selector.",
+        f"The shop reports a total of {reported} rows, but returned {received} in {check.pages} pages, twice",
+        "Run again when the day no longer changes; if the total means something else, remove total_selector.",
     )
 
 
 def _load_rest(dataset: str, declared: DatasetConfig, read: Sequence[_DayRead]) -> None:
-    """Load what is not in raw yet of days that were read. After an error nothing of them is left there."""
+    """Load the last file of each day. After an error, raw has no rows of these days."""
     files = [one.file.last for one in read if one.file.row_count]
     if not files:
         return

@@ -1,4 +1,4 @@
-"""One working directory per load, so that what a killed load left behind is never taken for new data."""
+"""One working directory per load, so that files of a killed load are never taken for new data."""
 
 import fcntl
 import logging
@@ -13,15 +13,15 @@ from pipeline_errors import ConfigurationError
 logger = logging.getLogger(__name__)
 
 LOCK_FILE = "in_use"
-GRACE_SECONDS = 60  # between making a directory and locking it, and then some
+GRACE_SECONDS = 60  # more than it takes to lock a directory after creating it
 
 
 @contextmanager
 def load_directory(home: Path, load_id: str) -> Iterator[Path]:
-    """`<home>/loads/<load_id>`, gone after the block, however that ends; directories of killed loads are removed too.
+    """Create `<home>/loads/<load_id>` and remove it after the block; also remove the directories of killed loads.
 
-    Its owner holds a lock on a file in it, which ends with the process, whatever container or machine that ran in.
-    Raises ConfigurationError if the directory cannot be made.
+    Its owner locks a file in it. The lock ends with the process, even in another container or on another machine.
+    Raises ConfigurationError if the directory cannot be created.
     """
     directory = home / "loads" / load_id
     try:
@@ -31,7 +31,7 @@ def load_directory(home: Path, load_id: str) -> Iterator[Path]:
         lock = (directory / LOCK_FILE).open("w")
     except OSError as error:
         raise ConfigurationError(
-            f"{directory} cannot be made: {error.strerror}", "Set DAYBREAK_HOME to a directory that can be written."
+            f"{directory} cannot be created: {error.strerror}", "Set DAYBREAK_HOME to a writable directory."
         ) from None
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -42,10 +42,10 @@ def load_directory(home: Path, load_id: str) -> Iterator[Path]:
 
 
 def remove_leftovers(loads: Path) -> None:
-    """Remove the directories that no running load holds."""
+    """Remove the directories that no running load has locked."""
     for directory in loads.iterdir():
         if _is_leftover(directory):
-            logger.info("removing what a killed load left behind: %s", directory)
+            logger.info("removing the files of a killed load: %s", directory)
             shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -57,7 +57,7 @@ def _is_leftover(directory: Path) -> bool:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except FileNotFoundError:  # killed before it took the lock, or removed by its owner just now
+    except FileNotFoundError:  # killed before locking it, or just removed by its owner
         return directory.is_dir()
     except NotADirectoryError:
         return False

@@ -1,4 +1,4 @@
-"""A page of parsed JSON items as Arrow columns of exact texts."""
+"""Conversion of a page of parsed JSON items into Arrow columns of exact texts."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -13,7 +13,7 @@ NO_FIELDS: dict[str, Any] = {}
 
 
 class PageColumns(NamedTuple):
-    """The columns of a page, one text or null per item; and the names of its undeclared fields."""
+    """The columns of a page, one text or null per item, and the names of its undeclared fields."""
 
     fields: list[Column]
     extra: Column
@@ -22,11 +22,11 @@ class PageColumns(NamedTuple):
 
 
 def page_columns(items: Sequence[Any], fields: Sequence[str], sources: Sequence[Source]) -> PageColumns:
-    """Take the declared `fields` out of each item, each from its source, and keep the rest in `extra`.
+    """Take the declared `fields` from each item by their sources, and keep the rest in `extra`.
 
-    An item that is no object has no declared fields but constants: all of it is extra, and so is an object of which a
-    field is but a part. A declared text with what Postgres cannot hold is escaped, and its field named in `escaped`.
-    Raises RecursionError if a value nests too deep to be written.
+    An item that is not an object only has constants; the whole item goes to extra, as does an object that holds a
+    field further down. A declared text that Postgres cannot store is escaped, and `escaped` names its field.
+    Raises RecursionError if a value nests too deep.
     """
     objects = items
     if not set(map(type, items)) <= {dict}:
@@ -49,7 +49,7 @@ def page_columns(items: Sequence[Any], fields: Sequence[str], sources: Sequence[
 
 
 def _plain_column(values: list[Any]) -> Column | None:
-    """The column, if its values are strings, numbers and nulls that Postgres can hold: nearly always."""
+    """Return the column if all values are strings, numbers and nulls that Postgres can store (the usual case)."""
     try:
         column = pa.array(values, pa.string())
     except (pa.ArrowTypeError, pa.ArrowInvalid, UnicodeEncodeError):  # a bool, object or list; a lone surrogate
@@ -68,7 +68,7 @@ def _escaped_column(values: list[Any], field: str, escaped: list[str | None]) ->
 
 
 def _nulls(size: int) -> Column:
-    return pa.array([None] * size, pa.string())  # pa.nulls() has characters: zeros, which would be hashed
+    return pa.array([None] * size, pa.string())  # pa.nulls() has a buffer of zeros, which would be hashed
 
 
 def _extra(items: Sequence[Any], known: frozenset[str]) -> tuple[Column, set[str]]:

@@ -1,4 +1,4 @@
-"""Files of a day into raw by dlt: in a thread while the shop is still read, and what is left when it has been."""
+"""Loads of a day's files into raw by dlt, in a thread while the shop is still being read."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,27 +15,27 @@ from pipeline_errors import WarehouseError
 
 
 def load(dataset: str, columns: Mapping[str, pa.DataType], files: Sequence[CsvFile]) -> None:
-    """Append the rows of files, which have these columns, to raw. Raises WarehouseError unless all of them arrive."""
+    """Append the rows of files with these columns to raw. Raises WarehouseError unless all of them arrive."""
     with prepared_table(dataset, columns):
         landed = load_files(dataset, columns, files)
     if landed != (given := sum(file.row_count for file in files)):
         raise WarehouseError(
-            f"{landed} rows landed in {RAW}.{dataset} of {given} that the shop gave", "Run the same command again."
+            f"{landed} of the shop's {given} rows landed in {RAW}.{dataset}", "Run the same command again."
         )
 
 
 @contextmanager
-def loads_meanwhile(dataset: str, day: date, load_id: str, columns: Mapping[str, pa.DataType]) -> Iterator[OnFull]:
-    """What loads a file in a thread, after those before it, while the block goes on; its end waits for the last one.
+def load_in_background(dataset: str, day: date, load_id: str, columns: Mapping[str, pa.DataType]) -> Iterator[OnFull]:
+    """Yield a function that loads files one after the other in a thread. The block ends when the last one is loaded.
 
-    Both processors work then: ours on the next pages of the shop, Postgres' on the rows before them. An error of a load
-    is raised by the next one, or by the end of the block. After an error, whosever, nothing of the load is left in raw.
+    Parsing of the next pages and COPY of earlier rows overlap. An error of a load is raised by the next call, or at the
+    end of the block. After any error, raw has no rows of the load.
     """
     thread, loads = ThreadPoolExecutor(1, "loads"), list[Future[None]]()
 
     def begin(file: CsvFile) -> None:
         raise_errors()
-        # with the role and the kept connections of who calls
+        # The context holds the caller's role and open connections.
         loads.append(thread.submit(copy_context().run, load, dataset, columns, [file]))
 
     def raise_errors() -> None:

@@ -1,4 +1,4 @@
-"""What we do ourselves in raw before and after dlt loads: new columns, taking a load back."""
+"""Changes to raw tables outside of dlt: new columns, deletion of a load."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,10 +14,10 @@ RAW = "raw"
 
 @contextmanager
 def prepared_table(dataset: str, columns: Iterable[str]) -> Iterator[None]:
-    """A table that has these columns, as text where they are new, to load into. It is the login user who adds them.
+    """Add missing columns to a table, as text, before a load. The login user adds them.
 
-    dlt's own tables come with the first load of a warehouse. dlt cannot create them twice at once, so first loads go
-    one after the other.
+    The first load of a warehouse creates dlt's tables. dlt cannot create them twice at once, so first loads are
+    serialized.
     """
     with ExitStack() as first_load:
         with acting_as(None), connect(autocommit=True) as connection:
@@ -39,7 +39,7 @@ def _add_columns(connection: Connection, dataset: str, columns: Iterable[str]) -
 
 
 def delete_load(dataset: str, day: date, load_id: str) -> None:
-    """Delete what stands in raw for a load that failed. Raises WarehouseError if Postgres cannot be reached."""
+    """Delete the rows of a failed load from raw. Raises WarehouseError if Postgres cannot be reached."""
     with connect() as connection:
         statement = sql.SQL("delete from {} where _day = %s and _load_id = %s")
         connection.execute(statement.format(sql.Identifier(RAW, dataset)), [day, load_id])

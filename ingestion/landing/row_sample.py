@@ -1,13 +1,13 @@
-"""A bounded sample of a load's rows, as they were parsed."""
+"""A bounded sample of a load's parsed rows."""
 
 from collections.abc import Sequence
 from typing import Any
 
-SAMPLE_ROWS = 600  # at most; half of it at least, of a load that has so many
+SAMPLE_ROWS = 600  # the maximum; a large load has at least half as many
 
 
 class RowSample:
-    """Every n-th row of a load, however it was paged, so that what changes during the day is seen."""
+    """Every n-th row of a load, independent of the page size, so that it covers the whole day."""
 
     def __init__(self) -> None:
         self.rows: list[Any] = []
@@ -15,7 +15,7 @@ class RowSample:
         self._seen = 0
 
     def add(self, page: Sequence[Any]) -> None:
-        """Take what is to be taken of a page of parsed items."""
+        """Sample a page of parsed items."""
         self.rows += page[-self._seen % self._stride :: self._stride]
         self._seen += len(page)
         while len(self.rows) > SAMPLE_ROWS:

@@ -1,1 +1,1 @@
-"""How the rows of one logical day are read from a shop."""
+"""Readers of one logical day's rows from a shop."""

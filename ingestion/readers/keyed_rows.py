@@ -1,18 +1,17 @@
-"""Rows that stand in an object by their ids, as a list of rows."""
+"""Conversion of rows in an object by id into a list of rows."""
 
 from typing import Any
 
 from ingestion.declaration.field_path import Path
-from ingestion.values.json_text import found
+from ingestion.values.json_text import get_path
 
 
-def with_rows_listed(body: Any, path: Path, row_key: str) -> Any:
-    """A page whose rows, an object of them by id, are a list: each with its id as `row_key`, unless it has one itself.
+def list_rows(body: Any, path: Path, row_key: str) -> Any:
+    """Replace a page's object of rows by id with a list; each row gets its id as `row_key`, unless it has that key.
 
-    Null is no rows. A list is rows by number, which some servers make of ids that are numbers, with null for each that
-    there is not.
+    Null becomes an empty list. In a list, the position is the id: some servers send numeric ids so, with null for gaps.
     """
-    rows = found(body, path)
+    rows = get_path(body, path)
     if isinstance(rows, list):
         rows = {str(number): row for number, row in enumerate(rows) if row is not None}
     if rows is None:
@@ -22,5 +21,5 @@ def with_rows_listed(body: Any, path: Path, row_key: str) -> Any:
     listed = [{row_key: key} | row if isinstance(row, dict) else row for key, row in rows.items()]
     if not path:
         return listed
-    found(body, path[:-1])[path[-1]] = listed
+    get_path(body, path[:-1])[path[-1]] = listed
     return body

@@ -1,4 +1,4 @@
-"""The shop's API as a declaration that dlt reads: which endpoint, which day, where rows and the next page stand."""
+"""The shop's API as a dlt REST source: the endpoint, the request for a day, the paths of rows and of the next page."""
 
 from datetime import date
 from typing import Any
@@ -11,7 +11,7 @@ from dlt.sources.rest_api.typing import ClientConfig, Endpoint, RESTAPIConfig
 from requests.auth import AuthBase
 
 from ingestion.declaration.dataset_config import DatasetConfig
-from ingestion.declaration.endpoint import filled, filled_body
+from ingestion.declaration.endpoint import fill, fill_body
 from ingestion.declaration.field_path import Path
 from ingestion.http.paginators import paginator_of
 from ingestion.landing import dlt_settings
@@ -29,10 +29,9 @@ def shop_source(
     *,
     session: requests.Session | None = None,
 ) -> DltSource:
-    """A dlt source with one resource, `<dataset>_pages`, which yields a day of a dataset page by page.
+    """Return a dlt source with one resource, `<dataset>_pages`, which yields a day of a dataset page by page.
 
-    `session` sends the requests; without one the source is what dlt makes of the declaration alone, good for a look at
-    an API and not for a load.
+    `session` sends the requests. Without one, the source uses dlt's session, for a look at an API and not for a load.
     """
     client: ClientConfig = {"base_url": base_url}
     if auth:
@@ -47,23 +46,23 @@ def shop_source(
 
 
 def _endpoint(declared: DatasetConfig, day: date, page_size: int) -> Endpoint:
-    """How a day is asked for, with its moments in the place of their names."""
+    """Return the endpoint for a day, with its templates filled."""
     zone = declared.time_zone
     params: dict[str, str | list[str]] = {
-        name: filled(value, day, zone) if isinstance(value, str) else [filled(text, day, zone) for text in value]
+        name: fill(value, day, zone) if isinstance(value, str) else [fill(text, day, zone) for text in value]
         for name, value in declared.params.items()
     }
     if declared.page_size_param:
         params[declared.page_size_param] = str(page_size)
     endpoint: Endpoint = {
-        "path": _for_dlt(filled(declared.path, day, zone)),
+        "path": _for_dlt(fill(declared.path, day, zone)),
         "method": declared.method,
         "params": _for_dlt(params),
         "data_selector": _json_path(declared.data_selector),
         "paginator": paginator_of(declared, page_size),
     }
     if declared.body is not None:
-        body = filled_body(declared.body, day, zone)
+        body = fill_body(declared.body, day, zone)
         if declared.page_size_body_path:
             jsonpath.set_value_at_path(body, declared.page_size_body_path, page_size)
         endpoint["json"] = _for_dlt(body)
@@ -71,7 +70,7 @@ def _endpoint(declared: DatasetConfig, day: date, page_size: int) -> Endpoint:
 
 
 def _for_dlt(value: Any) -> Any:
-    """The same with braces doubled: dlt looks for placeholders of its own in texts and names."""
+    """Double the braces, since dlt expands placeholders in strings and keys."""
     if isinstance(value, str):
         return value.replace("{", "{{").replace("}", "}}")
     if isinstance(value, dict):
@@ -80,7 +79,7 @@ def _for_dlt(value: Any) -> Any:
 
 
 def _json_path(path: Path) -> jsonpath.TJsonPath:
-    """A path as the JSONPath that dlt reads; compiled, or dlt would compile it again for each page."""
+    """Return a path as compiled JSONPath; dlt would compile a string again for each page."""
     return jsonpath.compile_path(
         ".".join(f"[{step}]" if isinstance(step, int) else f"'{step}'" for step in path) or "$"
     )

@@ -1,4 +1,4 @@
-"""The rows of one logical day, out of what a shop tells that cannot be asked for a day alone."""
+"""The filter for rows of one logical day, for shops whose API cannot filter by day."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -11,10 +11,10 @@ from ingestion.values.json_text import field_text
 
 
 class RowsOfDay:
-    """Keeps the rows of a day, page by page, and counts those that are skipped, being of another day.
+    """Keeps the rows of a day, page by page, and counts the skipped rows of other days.
 
-    A row whose day cannot be told is kept: what is wrong with it is the gate's to say. Without `skip_other_days` in
-    shop.toml all rows are kept.
+    A row with an unreadable day is kept for the gate to judge. Without `skip_other_days` in shop.toml, all rows are
+    kept.
     """
 
     def __init__(self, declared: DatasetConfig, day: date) -> None:
@@ -23,8 +23,8 @@ class RowsOfDay:
         self._source = dict(zip(declared.fields, declared.sources(), strict=True)).get(declared.skip_other_days or "")
         self._read = date_reader(declared.date_format, declared.time_zone)
 
-    def kept(self, items: Sequence[Any]) -> Sequence[Any]:
-        """Those of a page of parsed JSON items that are not known to be of another day."""
+    def keep(self, items: Sequence[Any]) -> Sequence[Any]:
+        """Return the items of a page that are of the day, or whose day is unreadable."""
         if self._source is None:
             return items
         dates = values_of([item if type(item) is dict else {} for item in items], self._source)

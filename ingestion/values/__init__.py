@@ -1,1 +1,1 @@
-"""Values as shops write them: amounts, dates, JSON, and the formats they come in."""
+"""Parsing of shops' values: amounts, dates, JSON, and their formats."""

@@ -1,14 +1,14 @@
-"""Amounts as a shop writes them, read as the staging views read them (dbt_project/macros/staging/parse_amount.sql).
+"""Parsing of amounts, with the same results as the staging views (dbt_project/macros/staging/parse_amount.sql).
 
-A format is an example, 1234.56 as the shop would write it: `1.234,56 €`. Signs are part of it, so that an amount in
-another currency is not taken for one in the shop's.
+A format is an example: 1234.56 as the shop would write it, `1.234,56 €`. The currency sign is part of it, so an amount
+in another currency does not match.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-PLAIN = "1234.56"  # and what else a decimal literal may be: 1e2
+PLAIN = "1234.56"  # any decimal literal, such as 1e2
 SPACES = " \u00a0\u202f\u2009"
 GROUP_SIGNS = {"": "", ",": ",", ".": ".", "'": "'’", " ": SPACES}
 EXAMPLE = re.compile(r"(?P<before>\D*?)1(?P<group>[,.'’ \u00a0\u202f\u2009]?)234(?P<decimal>[.,])56(?P<after>\D*)")
@@ -18,9 +18,9 @@ AmountReader = Callable[[str], str | None]
 
 @dataclass(frozen=True)
 class AmountPattern:
-    """`pattern`: a regular expression to Python and to Postgres, with sign, sign and digits as its groups.
+    """`pattern`: a regular expression for Python and Postgres, with the groups sign, sign and digits.
 
-    `signs`: the one before cents, and those between thousands.
+    `signs`: the decimal separator, followed by the separators of thousands.
     """
 
     pattern: str
@@ -28,9 +28,9 @@ class AmountPattern:
 
 
 def amount_pattern(amount_format: str) -> AmountPattern | None:
-    """The pattern of amounts that are written like this example; None for plain numbers.
+    """Return the pattern of amounts in the format of this example; None for plain numbers.
 
-    Raises ValueError if it is no example.
+    Raises ValueError if it is not an example.
     """
     if amount_format == PLAIN:
         return None
@@ -48,9 +48,9 @@ def amount_pattern(amount_format: str) -> AmountPattern | None:
 
 
 def amount_reader(amount_format: str) -> AmountReader:
-    """What gives the decimal literal of an amount in this format, or None if it is in another.
+    """Return a function that converts an amount in this format to a decimal literal; None for any other text.
 
-    Of plain numbers it is the text itself. It may still be no number, as `+-5` is none.
+    For plain numbers it returns the text itself. The result need not be a number: `+-5`.
     """
     if (format_ := amount_pattern(amount_format)) is None:
         return lambda text: text
@@ -65,7 +65,7 @@ def amount_reader(amount_format: str) -> AmountReader:
 
 
 def _literal(text: str) -> str:
-    """A pattern for what stands beside the digits, with any white space at its ends and within."""
+    """Return a pattern for the text beside the digits, with any white space around its words."""
     space = f"[{SPACES}]*"
     words = [re.escape(word) for word in text.split()]
     return space.join(["", *words, ""]) if words else ""

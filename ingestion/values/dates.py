@@ -1,6 +1,6 @@
-"""Dates as a shop writes them, read as the staging views read them (dbt_project/macros/staging/parse_date.sql).
+"""Parsing of dates, with the same results as the staging views (dbt_project/macros/staging/parse_date.sql).
 
-A format of the shop's own is rewritten by a pattern that Python and Postgres read alike, so that the two agree.
+A custom format becomes a regular expression that Python and Postgres read alike, so that the two agree.
 """
 
 import re
@@ -21,7 +21,7 @@ OFFSET = "z|gmt|utc|[+-][0-9][0-9](?::?[0-9][0-9])?"
 RFC_2822 = "%d %b %Y %H:%M:%S %z"
 WEEKDAY = "(?:(?:mon|tue|wed|thu|fri|sat|sun), )?"
 
-# What a directive of strptime stands for; those that a date is made of are groups.
+# Patterns of strptime directives. Those that make up a date are groups.
 DIRECTIVES = {
     "d": "([0-9][0-9]?)", "m": "([0-9][0-9]?)", "Y": "([0-9][0-9][0-9][0-9])", "y": "([0-9][0-9])",
     "b": f"({'|'.join(month[:3] for month in MONTHS)})", "B": f"({'|'.join(MONTHS)})",
@@ -36,19 +36,19 @@ ISO = re.compile(
     r"(?: ?([zZ]|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
 )
 REWRITTEN = re.compile(r"([0-9]+)-([0-9a-z]+)-([0-9]+)(?: ([0-9]+):([0-9]+):([0-9]+) (.+))?", re.IGNORECASE)
-FIRST_SECOND, LAST_SECOND = -62135596800, 253402214400  # that staging takes for a date, as Unix time
+FIRST_SECOND, LAST_SECOND = -62135596800, 253402214400  # the range of Unix times that staging accepts as a date
 UNITS = {"epoch_seconds": 1, "epoch_milliseconds": 1000}
 NAMED_FORMATS = ("iso", *UNITS, "rfc_2822")
-MOST_OFFSET_HOURS = 15  # of Postgres
+MOST_OFFSET_HOURS = 15  # the limit of Postgres
 
 DateReader = Callable[[str], date | None]
 
 
 @dataclass(frozen=True)
 class DatePattern:
-    r"""`pattern`: a regular expression to Python and to Postgres; `rewritten`: the date of its groups, `\3-\2-\1`.
+    r"""`pattern`: a regular expression for Python and Postgres; `rewritten`: the date from its groups, `\3-\2-\1`.
 
-    Of a format with an offset it is a timestamp: `\3-\2-\1 \4:\5:\6 \7`.
+    For a format with an offset it is a timestamp: `\3-\2-\1 \4:\5:\6 \7`.
     """
 
     pattern: str
@@ -56,9 +56,9 @@ class DatePattern:
 
 
 def date_pattern(date_format: str) -> DatePattern | None:
-    """The pattern of a format as strptime knows them, `%d/%m/%Y`; None for those that have names.
+    """Return the pattern of a strptime format such as `%d/%m/%Y`; None for a named format.
 
-    Raises ValueError if a day cannot be read by it.
+    Raises ValueError if the format does not define a day.
     """
     if date_format == "rfc_2822":
         plain = _pattern(RFC_2822)
@@ -67,9 +67,9 @@ def date_pattern(date_format: str) -> DatePattern | None:
 
 
 def date_reader(date_format: str, zone: str) -> DateReader:
-    """What gives the date of a text in a time zone, or None if it cannot be read.
+    """Return a function that parses a text into a date in the time zone; None if it cannot be parsed.
 
-    A moment whose date no calendar of Python has is read as 1 January of the year 1.
+    A timestamp outside of Python's calendar becomes 1 January of the year 1.
     """
     place, per_second, pattern = ZoneInfo(zone), UNITS.get(date_format), date_pattern(date_format)
     of_format = re.compile(pattern.pattern, re.ASCII) if pattern else None
@@ -94,7 +94,7 @@ def _pattern(date_format: str) -> DatePattern:
     pattern, groups = "", dict[str, int]()
     for directive, literal in DIRECTIVE.findall(date_format):
         if not literal and directive not in DIRECTIVES:
-            raise ValueError(f"{date_format!r} has %{directive}; there are %{', %'.join(DIRECTIVES)}")
+            raise ValueError(f"{date_format!r} has %{directive}; the known directives are %{', %'.join(DIRECTIVES)}")
         part = re.escape(literal) if literal else DIRECTIVES[directive]
         if part.startswith("(") and not part.startswith("(?:"):
             if directive in groups:
@@ -104,11 +104,11 @@ def _pattern(date_format: str) -> DatePattern:
     month = [name for name in ("m", "b", "B") if name in groups]
     year = [name for name in ("Y", "y") if name in groups]
     if "d" not in groups or len(month) != 1 or len(year) != 1:
-        raise ValueError(f"{date_format!r} names no day: %d, one of %m, %b and %B, one of %Y and %y")
+        raise ValueError(f"{date_format!r} defines no day: it needs %d, one of %m, %b and %B, one of %Y and %y")
     rewritten = f"{'20' if year == ['y'] else ''}\\{groups[year[0]]}-\\{groups[month[0]]}-\\{groups['d']}"
     if "z" in groups:
         if not {"H", "M"} <= groups.keys():
-            raise ValueError(f"{date_format!r} has an offset, %z, and no %H and %M that it could move")
+            raise ValueError(f"{date_format!r} has an offset, %z, so it also needs %H and %M")
         seconds = f"\\{groups['S']}" if "S" in groups else "00"
         rewritten += f" \\{groups['H']}:\\{groups['M']}:{seconds} \\{groups['z']}"
     return DatePattern(f"(?i)^{pattern}$", rewritten)

@@ -1,6 +1,6 @@
-"""In which format a value of JSON is written, as a few words: a contract is learnt from these, without any value.
+"""Names of the formats of JSON values. Contracts are learnt from these names, without any value.
 
-Formats are named for people, since differences are told by them: `decimal comma`, `timestamp with offset`, `A9-9`.
+The names are readable, since reports of differences quote them: `decimal comma`, `timestamp with offset`, `A9-9`.
 """
 
 import re
@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from ingestion.declaration.field_path import Path
-from ingestion.values.json_text import ABSENT, Number, found
+from ingestion.values.json_text import ABSENT, Number, get_path
 
 NUMBER = re.compile(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,4})?")
 GROUPED = re.compile(r"[+-]?[0-9]{1,3}((,[0-9]{3})+(\.[0-9]+)?|([. '’\u00a0\u202f][0-9]{3})+(,[0-9]+)?)")
@@ -22,32 +22,34 @@ MOMENT = re.compile(
 EPOCH = re.compile(r"[0-9]{10}([.][0-9]+)?|[0-9]{13}|[0-9]{16}|[0-9]{19}")
 UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 RUN = re.compile(r"[0-9]+|[a-z]+|[A-Z]+|\s+|[^\x00-\x7f]+|.", re.DOTALL)
-LONGEST_SHAPE = 64  # characters of a value that are looked at
-MIXED_FROM = 4  # runs of letters and digits without a sign between them: an id drawn by chance
+LONGEST_SHAPE = 64  # characters of a value that count
+MIXED_FROM = 4  # adjacent runs of letters and digits: a random id
 
 STRUCTURES = {bool: "boolean", dict: "object", list: "list"}
 MOST_AN_AMOUNT = Decimal(10) ** 16
 
 
 def structure(value: Any) -> str | None:
-    """`boolean`, `object` or `list`; None for a text or a number."""
+    """Return `boolean`, `object` or `list`; None for a string or a number."""
     return STRUCTURES.get(type(value))
 
 
 def items_structure(product_id: Path, value: Any) -> str | None:
-    """As `structure`; a list of items none of which has a product is told apart, since nothing else would say so."""
-    is_nameless = type(value) is list and value and all(found(item, product_id) in (ABSENT, None, "") for item in value)
+    """Return the structure of items, with a separate name for a list without any product id."""
+    is_nameless = (
+        type(value) is list and value and all(get_path(item, product_id) in (ABSENT, None, "") for item in value)
+    )
     return "list without products" if is_nameless else structure(value)
 
 
 def number_value(text: str) -> Decimal | None:
-    """The value of a plain decimal literal, as staging reads it."""
+    """Parse a plain decimal literal, as staging does; None for any other text."""
     stripped = text.strip()
     return Decimal(stripped) if len(stripped) < 400 and NUMBER.fullmatch(stripped) else None
 
 
 def amount_format(text: str) -> str:
-    """`number` for an amount that staging takes; any other says why it would not."""
+    """Return `number` for an amount that staging accepts, else the reason why not."""
     value = number_value(text)
     if value is None:
         return no_number(text)
@@ -57,7 +59,7 @@ def amount_format(text: str) -> str:
 
 
 def rating_format(text: str) -> str:
-    """`1 to 5` for a rating that staging takes."""
+    """Return `1 to 5` for a rating that staging accepts, else the reason why not."""
     value = number_value(text)
     if value is None:
         return no_number(text)
@@ -67,7 +69,7 @@ def rating_format(text: str) -> str:
 
 
 def date_format(text: str) -> str:
-    """`date`, `timestamp` or `timestamp with offset` where it is ISO 8601 as staging takes it."""
+    """Return `date`, `timestamp` or `timestamp with offset` for ISO 8601 that staging accepts, else another name."""
     stripped = text.strip()
     if (match := MOMENT.fullmatch(stripped)) and _is_day(match[1]):
         return "date" if not match[2] else "timestamp with offset" if match[5] else "timestamp"
@@ -77,27 +79,27 @@ def date_format(text: str) -> str:
 
 
 def id_format(text: str) -> str:
-    """`uuid`, `email`, `url`, or the shape of the id."""
+    """Return `uuid`, `email`, `url`, or the shape of the id."""
     return "uuid" if UUID.fullmatch(text) and text == text.lower() else "UUID" if UUID.fullmatch(text) else shape(text)
 
 
 def text_format(value: str) -> str:
-    """A text is a text, in any language; a number is none."""
+    """Return `text`, in any language, or `number`."""
     return "number" if isinstance(value, Number) else "text"
 
 
 def word_format(_: str) -> str:
-    """A word or a code: its values tell more than its format."""
+    """Return `word` for any word or code, whose values matter more than its format."""
     return "word"
 
 
 def items_format(text: str) -> str:
-    """`list` for one that is written as text."""
+    """Return `list` for a list that was sent as a string, else `text`."""
     return "list" if text.lstrip().startswith("[") else "text"
 
 
 def any_format(text: str) -> str:
-    """Of a field that we know nothing of."""
+    """Return the format of a field without a known role."""
     if number_value(text) is not None:
         return "number"
     if MOMENT.fullmatch(text.strip()):
@@ -106,9 +108,9 @@ def any_format(text: str) -> str:
 
 
 def shape(text: str) -> str:
-    """Runs of digits as 9, of letters as a or A, signs as they are: `O20260301-000012` is `A9-9`, however long it is.
+    """Return the shape of a text: 9 for digits, a or A for letters, other characters unchanged, whatever the lengths.
 
-    What mixes letters and digits by chance is x or X; a number that begins with a zero 09.
+    `O20260301-000012` is `A9-9`. A random mix of letters and digits is x or X, a number with a leading zero is 09.
     """
     if _is_email(text):
         return "email"
@@ -129,14 +131,14 @@ def shape(text: str) -> str:
 
 
 def _drawn(token: list[str]) -> list[str]:
-    """The runs of a token, or one sign for many of them."""
+    """Return the runs of a token, or one symbol for a random id."""
     if len(token) < MIXED_FROM:
         return token
     return ["xX" if {"a", "A"} <= set(token) else "X" if "A" in token else "x"]
 
 
 def no_number(text: str) -> str:
-    """How a number is written that is not written as declared."""
+    """Return the format of a number that is not in the declared format."""
     stripped = text.strip()
     if number_value(stripped) is not None:
         return "plain number"

@@ -1,4 +1,4 @@
-"""JSON read and written without losing how it was spelled: 1.50 stays 1.50, and differs from "1.50"."""
+"""Lossless reading and writing of JSON: 1.50 stays 1.50, and differs from "1.50"."""
 
 import gc
 import json
@@ -6,7 +6,7 @@ import re
 from json.encoder import encode_basestring
 from typing import Any
 
-# What UTF-8, and so Postgres, cannot hold: a surrogate without its partner. NUL is UTF-8, but not text to Postgres.
+# UTF-8, and so Postgres, cannot encode a lone surrogate. NUL is valid UTF-8, but Postgres does not store it in text.
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -15,7 +15,7 @@ ABSENT = object()
 
 
 class Number(str):
-    """A JSON number literal, as it was spelled. A str, so that columns take it as it is."""
+    """A JSON number literal with its original spelling. A str, so that columns accept it unchanged."""
 
     __slots__ = ()
 
@@ -23,10 +23,10 @@ class Number(str):
 def parse_json(body: bytes | bytearray) -> Any:
     """Parse JSON; numbers become `Number`, NaN and Infinity too.
 
-    Raises ValueError if the body is no JSON, RecursionError if it nests too deep.
+    Raises ValueError if the body is not JSON, RecursionError if it nests too deep.
     """
-    # A page is a tree of a hundred thousand new objects, none of them garbage: the collector of cycles would walk it
-    # again and again while it grows, for a third of the time that a big day takes.
+    # A page is a tree of a hundred thousand new objects, none of them garbage. The garbage collector would walk it
+    # repeatedly while it grows, which takes a third of the time of a big day.
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -36,8 +36,8 @@ def parse_json(body: bytes | bytearray) -> Any:
             gc.enable()
 
 
-def found(body: Any, path: tuple[str | int, ...]) -> Any:
-    """What stands in parsed JSON at keys of objects and numbers of list items, or ABSENT. -1 is the last item."""
+def get_path(body: Any, path: tuple[str | int, ...]) -> Any:
+    """Return the value at a path of keys and list positions in parsed JSON, or ABSENT. -1 is the last item."""
     for step in path:
         if isinstance(step, int):
             if type(body) is not list or not -len(body) <= step < len(body):
@@ -49,7 +49,7 @@ def found(body: Any, path: tuple[str | int, ...]) -> Any:
 
 
 def json_text(value: Any) -> str:
-    """A parsed value as JSON text: keys sorted, no spaces, numbers as they were spelled, valid UTF-8."""
+    """Return a parsed value as JSON text: keys sorted, no spaces, numbers as sent, valid UTF-8."""
     if type(value) is str:
         return LONE_SURROGATE.sub(_escape, encode_basestring(value))
     if isinstance(value, Number):
@@ -62,12 +62,12 @@ def json_text(value: Any) -> str:
 
 
 def field_text(value: Any) -> str | None:
-    """The text of a declared field: strings without their quotes, null as None, anything else as JSON text."""
+    """Return the text of a declared field: strings without quotes, null as None, anything else as JSON text."""
     return value if value is None or isinstance(value, str) else json_text(value)
 
 
 def storable(text: str) -> str:
-    """The text with NUL and lone surrogates written as JSON escapes: what Postgres can hold of it."""
+    """Return the text with NUL and lone surrogates as JSON escapes, so that Postgres can store it."""
     return UNSTORABLE.sub(_escape, text)
 
 

@@ -1,4 +1,4 @@
-"""How the values of a dataset are read: its amounts and dates as shop.toml declares them, in its time zone."""
+"""Parsers for the amounts and dates of a dataset, in the formats and time zone of shop.toml."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from ingestion.values.amounts import AmountReader, amount_reader
 from ingestion.values.dates import DateReader, date_reader
 from ingestion.values.formats import FORMATS, amount_format, date_format, no_number, number_value
 
-UNREADABLE = "unreadable"  # before the format of what is no date as it is declared
+UNREADABLE = "unreadable"  # prefix of the format of a date that is not in the declared format
 
 
 @dataclass(frozen=True)
 class ValueReading:
-    """The readers of a dataset, for its logical day."""
+    """The parsers of a dataset, for one logical day."""
 
     day: date
     zone: ZoneInfo
@@ -28,7 +28,7 @@ class ValueReading:
 
     @classmethod
     def of(cls, declared: DatasetConfig, day: date) -> Self:
-        """As shop.toml declares them."""
+        """Create the parsers that shop.toml declares."""
         return cls(
             day=day,
             zone=ZoneInfo(declared.time_zone),
@@ -39,13 +39,13 @@ class ValueReading:
         )
 
     def amount(self, text: str) -> Decimal | None:
-        """An amount in whole units of money; None if it cannot be read."""
+        """Parse an amount into major units of the currency; None if it cannot be parsed."""
         plain = self.plain_amount(text)
         value = None if plain is None else number_value(plain)
         return None if value is None else value / self.minor_units
 
     def format_of(self, role: str) -> Callable[[str], str]:
-        """What names the format of a value: one that is read as declared has the name of a plain one."""
+        """Return the function that names a value's format. A value in the declared format gets a plain value's name."""
         return {"amount": self._amount_format, "date": self._date_format}.get(role, FORMATS[role])
 
     def _amount_format(self, text: str) -> str:

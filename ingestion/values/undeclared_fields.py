@@ -1,4 +1,4 @@
-"""What stands in items of JSON beside the declared fields: names and JSON types, no values."""
+"""Names and JSON types of the undeclared fields of JSON items, without values."""
 
 import re
 from collections import Counter
@@ -11,17 +11,17 @@ from ingestion.values.json_text import Number
 
 MOST_UNDECLARED = 100
 DEEPEST = 3  # keys on the way to an undeclared field
-NAME = re.compile(r"[A-Za-z_][\w-]{0,60}", re.ASCII)  # any other key may be somebody's
+NAME = re.compile(r"[A-Za-z_][\w-]{0,60}", re.ASCII)  # any other key may be personal data
 
 
 def undeclared_types(items: Sequence[dict[str, Any]], taken: set[Path]) -> dict[str, dict[str, int]]:
-    """How many items have which JSON type there, by path joined by dots; `taken` are the paths of declared fields."""
-    found: dict[str, Counter[str]] = {}
+    """Count the JSON types of undeclared fields, by dotted path. `taken` are the paths of declared fields."""
+    counts: dict[str, Counter[str]] = {}
     for item in items:
         for path, value in _leaves(item, (), taken):
-            if path in found or len(found) < MOST_UNDECLARED:
-                found.setdefault(path, Counter())[_type(value)] += 1
-    return {path: dict(types) for path, types in sorted(found.items())}
+            if path in counts or len(counts) < MOST_UNDECLARED:
+                counts.setdefault(path, Counter())[_type(value)] += 1
+    return {path: dict(types) for path, types in sorted(counts.items())}
 
 
 def _leaves(value: Mapping[str, Any], at: tuple[str, ...], taken: set[Path]) -> Iterable[tuple[str, Any]]:

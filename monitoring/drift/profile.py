@@ -17,7 +17,7 @@ from typing import Any, Self
 from ingestion.declaration.field_path import Constant
 from ingestion.declaration.shop_config import ShopConfig
 from ingestion.values.formats import items_structure, number_value, structure
-from ingestion.values.json_text import ABSENT, Number, found
+from ingestion.values.json_text import ABSENT, Number, get_path
 from ingestion.values.parsing import ValueReading
 from ingestion.values.undeclared_fields import undeclared_types
 
@@ -108,7 +108,7 @@ def profile_of(rows: Sequence[Any], config: ShopConfig, dataset: str, day: date)
         structure_of = (
             partial(items_structure, declared.items.product_id) if name == "items" and declared.items else structure
         )
-        texts, counted = _counted([found(item, source) for item in items], reading.format_of(role), structure_of)
+        texts, counted = _counted([get_path(item, source) for item in items], reading.format_of(role), structure_of)
         counted |= OF_ROLE[role](texts, reading) if role in OF_ROLE else {}
         if name == "product_id":
             counted["off_pattern"] = sum(count for text, count in texts.items() if not pattern.search(text))

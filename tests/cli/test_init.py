@@ -114,7 +114,7 @@ def test_what_was_not_found_by_name_is_asked_for(
     typed = "\n\namounts.0\n\n{}\n"  # the third and the fifth are not proposed
     code, said = daybreak("init", url, "--out", str(out), typed=typed.format("day"))
     assert (code, out.exists()) == (2, False)
-    assert "keys gives two fields the same JSON key" in said
+    assert "keys maps two fields to the same JSON key" in said
     code, said = daybreak("init", url, "--out", str(out), typed=typed.format("amounts.1"))
     assert code == 0, said
     assert "orders: where does order_id stand? (2) [id]: " in said
@@ -139,7 +139,7 @@ def test_a_draft_of_our_own_shop_is_our_own_file(warehouse: Settings, tmp_path: 
 @pytest.mark.parametrize(
     ("url", "body", "said"),
     [
-        ("/orders?limit=5", "[]", "names no day, as in …?date=2026-03-01, and its rows tell none"),
+        ("/orders?limit=5", "[]", "names no day, as in …?date=2026-03-01, and its rows have no date"),
         ("/orders?date=2026-03-01", '{"error": "none"}', "holds no list of objects"),
         ("/orders?date=2026-03-01", "<html>", "cannot be used"),
         ("/missing?date=2026-03-01", "[]", "answered 500"),

@@ -114,7 +114,7 @@ def test_a_row_is_skipped_exactly_if_staging_puts_it_on_another_day(
         config = configured(date_format, zone)
         texts = [text for text in texts if "\0" not in text]
         rows = RowsOfDay(config.dataset("orders"), DAY)
-        kept = {row["order_date"] for row in rows.kept([{"order_date": text} for text in texts])}
+        kept = {row["order_date"] for row in rows.keep([{"order_date": text} for text in texts])}
         for text, codes in judged(config, texts).items():
             assert (text in kept) == ("order_date_not_the_day" not in codes), (text, codes)
 
@@ -144,7 +144,7 @@ def test_dates_of_the_day_in_many_formats(warehouse: Settings, date_format: str,
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"])
 def test_a_moment_beyond_the_calendar_is_of_another_day(warehouse: Settings, text: str) -> None:
     rows = RowsOfDay(configured("iso", "UTC").dataset("orders"), DAY)
-    assert rows.kept([{"order_date": text}]) == []
+    assert rows.keep([{"order_date": text}]) == []
     assert judged(configured("iso", "UTC"), [text]) == {text: ["order_date_not_the_day"]}
 
 

@@ -1,4 +1,4 @@
-"""A shop that answers what a test tells it to."""
+"""A shop with the responses that a test sets."""
 
 from collections.abc import Callable
 from datetime import date
@@ -13,7 +13,7 @@ from ingestion.landing.land_days import land
 from pipeline_settings import PROJECT_ROOT, settings
 from warehouse.load_receipt import LoadReceipt
 
-# Property tests judge results; on a shared machine their time says nothing.
+# Property tests check results. Their duration on a shared machine is meaningless.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
@@ -31,7 +31,7 @@ Answer = Callable[[Request], Response]
 
 
 class Shop:
-    """A shop on 127.0.0.1: set `answer`, look at `requests` afterwards."""
+    """A shop on 127.0.0.1: set `answer`, then check `requests`."""
 
     day = date(2024, 2, 29)
     token = "canary-4f1c"
@@ -51,7 +51,7 @@ class Shop:
         return land(dataset, self.day)
 
     def configure(self, text: str = OURS, **changes: float) -> None:
-        """Put a shop.toml in force: ours, with these keys of its top changed."""
+        """Set a shop.toml: ours by default, with changes to its top-level keys."""
         lines = text.splitlines()
         for key, value in changes.items():
             at = next(i for i, line in enumerate(lines) if line.startswith(f"{key} "))
@@ -59,24 +59,24 @@ class Shop:
         self.config_file.write_text("\n".join(lines))
 
     def serve(self, body: bytes | str, status: int = 200, headers: dict[str, str] | None = None) -> None:
-        """Answer every request alike."""
+        """Send every request the same response."""
         self.answer = lambda _: Response(body, status, headers)
 
     def serve_in_turn(self, *answers: Response) -> None:
-        """Answer the first request with the first, and so on; the last one again and again."""
+        """Send each request the next response; repeat the last one."""
         waiting = list(answers)
         self.answer = lambda _: waiting.pop(0) if len(waiting) > 1 else waiting[0]
 
     def serve_rows(self, *items: str, dataset: str = "orders", total: bool = True) -> None:
-        """Serve these JSON texts as rows, in pages as long as the request's limit."""
+        """Serve these JSON texts as rows, in pages of the request's limit."""
 
         def page(request: Request) -> Response:
             limit, start = int(request.args["limit"]), int(request.args.get("start", 0))
             following = f'"/api/v1/{dataset}?start={start + limit}&limit={limit}"'
             rows = ",".join(items[start : start + limit])
-            told = f', "total": {len(items)}' if total else ""
+            reported = f', "total": {len(items)}' if total else ""
             return Response(
-                f'{{"{dataset}": [{rows}], "next": {following if start + limit < len(items) else "null"}{told}}}'
+                f'{{"{dataset}": [{rows}], "next": {following if start + limit < len(items) else "null"}{reported}}}'
             )
 
         self.answer = page
@@ -91,7 +91,7 @@ class Shop:
 
 @pytest.fixture
 def shop(httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """A shop in force for this test, with our shop.toml made impatient."""
+    """The shop of this test, with our shop.toml and short time limits."""
     shop = Shop(httpserver, tmp_path / "shop.toml")
     shop.configure(OURS, **IMPATIENT)
     monkeypatch.setenv("SHOP_API_URL", shop.url)

@@ -1,4 +1,4 @@
-"""What other shops answer, as far as their manuals say it: a file for each in tests/ingestion/shops."""
+"""Imitations of other shops according to their manuals, one file each in tests/ingestion/shops."""
 
 import json
 from base64 import b64encode
@@ -11,16 +11,16 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 DAY = date(2026, 3, 1)
-ORDERS = 7  # on DAY, the first at midnight, the last in the last second; one on the day before and one after
+ORDERS = 7  # on DAY, the first at midnight, the last in the last second; plus one the day before and one the day after
 Answer = Callable[[Request], Response]
 
 
 @dataclass(frozen=True)
 class Imitation:
-    """Where a shop's orders are asked for, and what it answers there, and at other paths, to whom.
+    """An imitation of a shop: the path of its orders, further paths, and the handler for them.
 
-    `environment`: the secrets that it wants; `first_row`: id, customer, amount, date and status of DAY's first order,
-    `items` product, quantity and amount of each of its items, where the shop's file tells them.
+    `environment`: the credentials it requires. `first_row`: id, customer, amount, date and status of DAY's first order.
+    `items`: product, quantity and amount of each item of that order, if the shop's file declares items.
     """
 
     path: str
@@ -31,13 +31,13 @@ class Imitation:
     items: Sequence[tuple[str | None, float, str]] = ()
 
     def serve(self, server: HTTPServer) -> None:
-        """Answer for the shop."""
+        """Register the handler for all paths."""
         for path in (self.path, *self.other_paths):
             server.expect_request(path).respond_with_handler(self.answer)
 
 
 def orders(zone: str) -> list[tuple[int, datetime]]:
-    """Ids and moments of orders."""
+    """Return the ids and timestamps of orders."""
     midnight = datetime(DAY.year, DAY.month, DAY.day, tzinfo=ZoneInfo(zone))
     last = midnight + timedelta(days=1, seconds=-1)
     on_the_day = [midnight + timedelta(hours=3 * number) for number in range(ORDERS - 1)]

@@ -52,7 +52,7 @@ def test_nothing_undeclared_is_lost(rows: list[Any]) -> None:
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "id"]), values | st.dictionaries(st.just("c"), values))))
-def test_a_part_of_an_object_is_a_field_and_the_object_is_extra(rows: list[Any]) -> None:
+def test_an_object_with_a_nested_field_goes_to_extra(rows: list[Any]) -> None:
     columns = page_columns(rows, ("id", "part", "item", "always"), (("id",), ("a", "c"), ("b", 1), Constant("paid")))
     for number, row in enumerate(rows):
         whole, listed = row.get("a"), row.get("b")
@@ -65,14 +65,14 @@ def test_a_part_of_an_object_is_a_field_and_the_object_is_extra(rows: list[Any])
     assert columns.undeclared == set()
 
 
-def test_an_item_that_is_no_object_is_extra_as_a_whole() -> None:
+def test_an_item_that_is_not_an_object_goes_to_extra() -> None:
     columns = page_columns([None, "x", [Number("1.0")], {}], FIELDS, SOURCES)
     assert columns.extra.to_pylist() == ["null", '"x"', "[1.0]", None]
     assert columns.fields[0].null_count == 4
     assert columns.undeclared == set()
 
 
-def test_the_file_tells_empty_text_from_null(tmp_path: Path) -> None:
+def test_the_file_distinguishes_empty_text_from_null(tmp_path: Path) -> None:
     file = write(tmp_path / "rows.csv", [{"id": "", "amount": Number("1.50")}], [{"id": None, "note": "n"}])
     assert file.last.path.read_text().splitlines() == [
         '"_load_id","_day","_row_number","id","amount","_extra","_escaped"',
@@ -83,7 +83,7 @@ def test_the_file_tells_empty_text_from_null(tmp_path: Path) -> None:
 
 
 @given(items, st.data())
-def test_the_fingerprint_does_not_see_pages(tmp_path_factory: Any, rows: list[Any], data: st.DataObject) -> None:
+def test_the_fingerprint_ignores_page_boundaries(tmp_path_factory: Any, rows: list[Any], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(rows)))
     path = tmp_path_factory.mktemp("rows") / "rows.csv"
     whole = write(path, rows)
@@ -92,7 +92,7 @@ def test_the_fingerprint_does_not_see_pages(tmp_path_factory: Any, rows: list[An
     assert write(path, rows[:cut], rows[cut:]).fingerprint() == whole.fingerprint()
 
 
-def test_the_fingerprint_sees_everything_else(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_everything_else(tmp_path: Path) -> None:
     days: list[list[Any]] = [
         [],
         [{"id": "a", "amount": "b"}],
@@ -111,30 +111,28 @@ def test_the_fingerprint_sees_everything_else(tmp_path: Path) -> None:
     assert len({write(tmp_path / "rows.csv", day).fingerprint() for day in days}) == len(days)
 
 
-def test_the_fingerprint_takes_a_number_for_its_text(tmp_path: Path) -> None:
+def test_a_number_and_its_text_have_the_same_fingerprint(tmp_path: Path) -> None:
     text, number = ([{"id": value}] for value in ("12.5", Number("12.5")))
     assert write(tmp_path / "a", text).fingerprint() == write(tmp_path / "b", number).fingerprint()
 
 
-def test_names_made_up_per_row_do_not_pile_up(tmp_path: Path) -> None:
+def test_the_number_of_undeclared_names_is_limited(tmp_path: Path) -> None:
     file = write(tmp_path / "rows.csv", *([{f"f{page}_{row}": 1 for row in range(90)}] for page in range(9)))
     assert len(file.undeclared_fields) == MAX_UNDECLARED_NAMES
 
 
-def test_columns_are_what_the_table_has() -> None:
+def test_columns_match_the_table() -> None:
     columns = columns_of(FIELDS)
     assert list(columns) == ["_load_id", "_day", "_row_number", "id", "amount", "_extra", "_escaped"]
     assert columns["_day"] == pa.date32()
 
 
-def test_a_full_file_is_handed_over_and_the_rows_that_follow_are_another_ones(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_after_a_full_file_go_to_the_next_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(day_file, "ROWS_OF_A_FILE", 3)
     full: list[tuple[CsvFile, list[str]]] = []
 
     def take(taken: CsvFile) -> None:
-        full.append((taken, taken.path.read_text().splitlines()))  # all of it is on the disk
+        full.append((taken, taken.path.read_text().splitlines()))  # the whole file is on disk
 
     with DayFile(tmp_path / "rows.csv", "load-1", DAY, FIELDS, SOURCES, take) as file:
         for page in ("ab", "cd", "", "efg", "h", ""):

@@ -1,4 +1,4 @@
-"""JSON keeps its spelling."""
+"""JSON numbers keep their spelling."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ values = st.recursive(
 
 
 @pytest.mark.parametrize("literal", ["1.50", "1e400", "-0", "12345678901234567890", "NaN", "-Infinity", "true", "null"])
-def test_a_literal_stays_as_it_was_spelled(literal: str) -> None:
+def test_a_literal_keeps_its_spelling(literal: str) -> None:
     assert json_text(parse_json(literal.encode())) == literal
 
 
@@ -29,9 +29,9 @@ def test_a_number_differs_from_a_string_and_keys_are_sorted() -> None:
 
 
 @given(values)
-def test_what_is_written_reads_the_same(value: Any) -> None:
+def test_json_text_parses_to_the_same_value(value: Any) -> None:
     text = json_text(value)
-    assert parse_json(text.encode()) == value  # and so it is valid UTF-8
+    assert parse_json(text.encode()) == value  # so the text is valid UTF-8
     assert "\0" not in text
 
 

@@ -1,4 +1,4 @@
-"""Rows that stand in an object by their ids, as Firebase and OpenCart tell them."""
+"""Rows in an object by id, as Firebase and OpenCart send them."""
 
 import json
 from typing import Any
@@ -39,7 +39,7 @@ def by_id(shop: Shop, selector: str = "orders", paginator: str = PAGED) -> None:
 )
 def test_rows_have_their_keys_as_ids(shop: Shop, warehouse: Settings, selector: str, body: str, ids: list[str]) -> None:
     by_id(shop, selector, '{ type = "single_page" }')
-    shop.configure(shop.config_file.read_text().replace('page_size_param = "limit"', "#", 1))  # a page has no most rows
+    shop.configure(shop.config_file.read_text().replace('page_size_param = "limit"', "#", 1))  # pages of any size
     shop.serve(body)
     assert shop.land().rows == len(ids)
     assert [row["order_id"] for row in landed()] == ids
@@ -58,14 +58,14 @@ def test_pages_follow_the_last_key(shop: Shop, warehouse: Settings) -> None:
     assert [row["order_id"] for row in landed()] == list(rows)
 
 
-def test_what_is_neither_is_refused(shop: Shop) -> None:
+def test_neither_list_nor_object_is_refused(shop: Shop) -> None:
     by_id(shop)
     shop.serve('{"orders": "none"}')
     with pytest.raises(ShopError, match="has a string as 'orders', not a list"):
         shop.land()
 
 
-def test_without_the_setting_the_shop_is_told_of_it(shop: Shop) -> None:
+def test_without_row_key_the_error_suggests_it(shop: Shop) -> None:
     shop.serve('{"orders": {"o1": {"status": "a"}}}')
     with pytest.raises(ShopError, match=r"an object as 'orders', not a list, but an object of objects\. If its keys"):
         shop.land()

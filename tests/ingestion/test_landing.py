@@ -1,4 +1,4 @@
-"""What stands in raw after a load: exactly what the shop said, under one load id, or nothing."""
+"""Rows in raw after a load: exactly those of the shop, under one load id, or none."""
 
 import gc
 import json
@@ -94,7 +94,7 @@ def test_a_declared_value_lands_as_its_text(shop: Shop, warehouse: Settings) -> 
     }
 
 
-def test_text_alone_in_a_file_is_no_command_to_copy(shop: Shop, warehouse: Settings) -> None:
+def test_a_single_text_is_not_a_copy_command(shop: Shop, warehouse: Settings) -> None:
     for text in ("\\.", "\\N", "", '"', "NULL"):
         shop.serve_rows(json.dumps({"status": text}))
         assert [row["status"] for row in landed(load_id=shop.land().load_id)] == [text]
@@ -112,7 +112,7 @@ def test_text_alone_in_a_file_is_no_command_to_copy(shop: Shop, warehouse: Setti
     ],
 )
 @pytest.mark.fault(11)
-def test_what_is_undeclared_is_kept_as_json(shop: Shop, warehouse: Settings, item: str, extra: str) -> None:
+def test_undeclared_fields_are_kept_as_json(shop: Shop, warehouse: Settings, item: str, extra: str) -> None:
     shop.serve_rows(item)
     receipt = shop.land()
     (row,) = landed()
@@ -159,7 +159,7 @@ def test_an_empty_day(shop: Shop, warehouse: Settings) -> None:
     assert (receipt.rows, receipt.pages, landed()) == (0, 1, [])
 
 
-def test_a_day_that_lands_twice_stands_twice_with_one_fingerprint(shop: Shop, warehouse: Settings) -> None:
+def test_a_day_landed_twice_has_two_loads_with_one_fingerprint(shop: Shop, warehouse: Settings) -> None:
     shop.serve_rows(*(order(order_id=str(number)) for number in range(7)))
     first = shop.land()
     shop.configure(shop.config_file.read_text(), page_size=2)
@@ -171,11 +171,11 @@ def test_a_day_that_lands_twice_stands_twice_with_one_fingerprint(shop: Shop, wa
     assert shop.land().fingerprint != first.fingerprint
 
 
-def test_no_page_is_held_while_the_next_is_asked_for(shop: Shop, warehouse: Settings) -> None:
+def test_a_page_is_freed_before_the_next_request(shop: Shop, warehouse: Settings) -> None:
     marked, held = f"held-{time.time_ns()}", []
 
     def answer(request: Request) -> Response:
-        rows = [found for found in gc.get_objects() if type(found) is dict and found.get("status") == marked]
+        rows = [one for one in gc.get_objects() if type(one) is dict and one.get("status") == marked]
         held.append(len(rows))
         page = {"orders": [json.loads(order(status=marked))] * 5_000, "next": None if request.args.get("p") else "?p=2"}
         return Response(json.dumps(page))
@@ -183,7 +183,7 @@ def test_no_page_is_held_while_the_next_is_asked_for(shop: Shop, warehouse: Sett
     shop.answer = answer
     assert shop.land().rows == 10_000
     assert len(held) == 2
-    assert held[1] <= SAMPLE_ROWS  # what the profile of the fields is made from
+    assert held[1] <= SAMPLE_ROWS  # for the profile of the fields
 
 
 def test_datasets_take_turns_in_one_process(shop: Shop, warehouse: Settings) -> None:
@@ -196,7 +196,7 @@ def test_datasets_take_turns_in_one_process(shop: Shop, warehouse: Settings) -> 
     assert len(landed()) == 2
 
 
-def test_further_fields_become_columns(shop: Shop, warehouse: Settings) -> None:
+def test_newly_declared_fields_become_columns(shop: Shop, warehouse: Settings) -> None:
     shop.serve_rows(order(channel="web", coupon=1.50))
     assert shop.land().undeclared_fields == ("channel", "coupon")
     declared = shop.config_file.read_text().replace('"status", "items"]', '"status", "items", "channel", "coupon"]')
@@ -288,15 +288,15 @@ def lose_second_rows() -> None:
         connection.execute("create trigger skip before insert on raw.orders for each row execute function skip()")
 
 
-def test_rows_that_do_not_arrive_are_noticed_and_taken_back(shop: Shop, warehouse: Settings) -> None:
+def test_lost_rows_are_detected_and_the_load_is_deleted(shop: Shop, warehouse: Settings) -> None:
     lose_second_rows()
     shop.serve_rows(order(), order(), order())
-    with pytest.raises(WarehouseError, match=r"2 rows landed in raw\.orders of 3 that the shop gave"):
+    with pytest.raises(WarehouseError, match=r"2 of the shop's 3 rows landed in raw\.orders"):
         shop.land()
     assert landed() == []
 
 
-def test_a_refusal_of_postgres_is_told_without_rows(shop: Shop, warehouse: Settings) -> None:
+def test_an_error_of_postgres_is_reported_without_rows(shop: Shop, warehouse: Settings) -> None:
     with connect() as connection:
         connection.execute("alter table raw.orders add constraint short check (length(order_id) < 5)")
     shop.serve_rows(order(order_id="canary-order"))
@@ -316,7 +316,7 @@ def test_postgres_that_goes_away(shop: Shop, warehouse: Settings, monkeypatch: p
 
 @pytest.mark.fault(21)
 def test_a_connection_that_dies_while_it_loads(shop: Shop, warehouse: Settings) -> None:
-    """The backend is terminated again and again until the load gives up or gets through; then the rows are right."""
+    """Terminate the backend three times; the load then fails without rows, or succeeds with all of them."""
     shop.serve_rows(*(order(order_id=str(n)) for n in range(20)))
     over = threading.Event()
 
@@ -351,13 +351,13 @@ def test_a_state_directory_that_cannot_be_written(
     (tmp_path / "file").touch()
     monkeypatch.setenv("DAYBREAK_HOME", str(tmp_path / "file"))
     settings.cache_clear()
-    with pytest.raises(ConfigurationError, match=r"file/loads/.* cannot be made: .*DAYBREAK_HOME"):
+    with pytest.raises(ConfigurationError, match=r"file/loads/.* cannot be created: .*DAYBREAK_HOME"):
         shop.land()
 
 
 def test_dlt_keeps_no_record_of_its_lookups(shop: Shop, warehouse: Settings) -> None:
     def lookups() -> int:
-        return sum(type(found) is ResolvedValueTrace for found in gc.get_objects())
+        return sum(type(one) is ResolvedValueTrace for one in gc.get_objects())
 
     shop.serve_rows(order())
     shop.land()

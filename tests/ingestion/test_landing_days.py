@@ -1,4 +1,4 @@
-"""Several days landed together: each a load of its own, as if it had been landed alone."""
+"""Several days landed together: one load per day, equal to that of the day alone."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ ROWS = {DAYS[0]: 2, DAYS[1]: 0, DAYS[2]: 3, DAYS[3]: 1}
 
 @pytest.fixture
 def days_of(shop: Shop) -> set[date]:
-    """A shop with ROWS; the days that are put into this set fail."""
+    """A shop with ROWS. The days in the returned set fail."""
     failing: set[date] = set()
 
     def answer(request: Request) -> Response:
@@ -48,7 +48,7 @@ def orders_of(receipt: LoadReceipt) -> list[str]:
 
 @contextmanager
 def dlt_loads() -> Iterator[list[int]]:
-    """How many loads dlt says that it has done in the block."""
+    """Count the loads that dlt records in the block."""
     counted: list[int] = []
     with connect() as connection:
         (before,) = connection.execute("select count(*) as loads from raw._dlt_loads").fetchall()
@@ -58,13 +58,13 @@ def dlt_loads() -> Iterator[list[int]]:
     counted.append(after["loads"] - before["loads"])
 
 
-def test_each_day_is_a_load_as_if_landed_alone(days_of: set[date], warehouse: Settings) -> None:
+def test_days_landed_together_equal_days_landed_alone(days_of: set[date], warehouse: Settings) -> None:
     alone = [land("orders", day) for day in DAYS]
-    told: list[date] = []
+    started: list[date] = []
     with dlt_loads() as loads:
-        together = land_days("orders", DAYS, told.append)
+        together = land_days("orders", DAYS, started.append)
     assert loads == [1]
-    assert told == DAYS
+    assert started == DAYS
     for one, other in zip(alone, together, strict=True):
         assert (one.day, one.rows, one.pages, one.fingerprint) == (
             other.day,
@@ -85,7 +85,7 @@ def test_days_before_one_that_fails_are_landed(days_of: set[date], warehouse: Se
     assert {row["_day"] for row in landed()} == {DAYS[0]}
 
 
-def test_no_more_rows_than_should_be_lost_at_once(
+def test_the_rows_and_seconds_of_one_run_are_limited(
     days_of: set[date], warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingestion.landing.land_days.ROWS_AT_ONCE", 5)
@@ -94,13 +94,13 @@ def test_no_more_rows_than_should_be_lost_at_once(
     assert [receipt.day for receipt in land_days("orders", DAYS)] == DAYS[:1]
 
 
-def test_days_that_postgres_does_not_take_whole_are_all_taken_back(days_of: set[date], warehouse: Settings) -> None:
+def test_lost_rows_delete_the_loads_of_all_days(days_of: set[date], warehouse: Settings) -> None:
     with connect() as connection:
         connection.execute(
             f"create function skip() returns trigger language plpgsql as "
             f"$$begin return case when new.order_id = '{DAYS[2]}-1' then null else new end; end$$"
         )
         connection.execute("create trigger skip before insert on raw.orders for each row execute function skip()")
-    with pytest.raises(WarehouseError, match=r"4 rows landed in raw\.orders of 5"):
+    with pytest.raises(WarehouseError, match=r"4 of the shop's 5 rows landed in raw\.orders"):
         land_days("orders", DAYS[:3])
     assert landed() == []

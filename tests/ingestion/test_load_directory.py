@@ -1,4 +1,4 @@
-"""Directories of loads: one each, gone afterwards, and those of killed loads with them."""
+"""Directories of loads: one each, removed at the end, as are those of killed loads."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from ingestion.landing.load_directory import LOCK_FILE, load_directory
 
 
-def test_a_directory_is_gone_after_its_load_however_that_ends(tmp_path: Path) -> None:
+def test_a_directory_is_removed_after_its_load_and_after_an_error(tmp_path: Path) -> None:
     with load_directory(tmp_path, "load-1") as directory:
         (directory / "deep").mkdir()
         (directory / "deep" / "file").touch()
@@ -17,7 +17,7 @@ def test_a_directory_is_gone_after_its_load_however_that_ends(tmp_path: Path) ->
     assert list((tmp_path / "loads").iterdir()) == []
 
 
-def test_only_directories_that_nobody_holds_are_removed(tmp_path: Path) -> None:
+def test_only_unlocked_directories_are_removed(tmp_path: Path) -> None:
     loads = tmp_path / "loads"
     for name in ("killed", "killed_early", "new"):
         (loads / name).mkdir(parents=True)

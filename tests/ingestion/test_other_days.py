@@ -1,4 +1,4 @@
-"""Shops that cannot be asked for one day: rows of other days are skipped, counted, and nothing else is lost."""
+"""Shops whose API cannot filter by day: rows of other days are skipped and counted, and no other row is lost."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ ORDERS = 40  # one every six hours
 
 @pytest.fixture
 def undated(shop: Shop) -> Shop:
-    """A shop with all of its orders at one place, four a day, paged by offset, without a word of days."""
+    """A shop with one list of all orders, four a day, paged by offset, without a filter by day."""
     text = shop.config_file.read_text()
     text = text.replace('{ type = "json_link", next_url_path = "next" }', '{ type = "offset" }', 1)
     shop.configure(text.replace('params = { date = "{day}" }', 'skip_other_days = "order_date"', 1))
@@ -56,7 +56,7 @@ def test_rows_of_other_days_do_not_land_and_are_counted(
     assert "date" not in undated.requests[0].args
 
 
-def test_the_sample_of_a_day_has_no_rows_of_other_days(undated: Shop, warehouse: Settings) -> None:
+def test_the_sample_excludes_rows_of_other_days(undated: Shop, warehouse: Settings) -> None:
     (receipt,) = land_days("orders", [undated.day], profile_of=lambda rows, day: {"day": day, "rows": len(rows)})
     assert receipt.profile == {"day": undated.day, "rows": 4}
 
@@ -69,7 +69,7 @@ def test_each_day_of_a_backfill_has_its_own_rows(undated: Shop, warehouse: Setti
     }
 
 
-def test_the_total_counts_what_the_shop_sent(undated: Shop, warehouse: Settings) -> None:
+def test_the_total_includes_skipped_rows(undated: Shop, warehouse: Settings) -> None:
     rows = json.dumps([json.loads(order(order_date=str(undated.day))), json.loads(order(order_date="2020-01-01"))])
     undated.serve_in_turn(
         Response(f'{{"orders": {rows}, "total": 2}}'),
@@ -77,11 +77,11 @@ def test_the_total_counts_what_the_shop_sent(undated: Shop, warehouse: Settings)
         Response('{"orders": [], "total": 3}'),
     )
     assert undated.land().rows == 1
-    with pytest.raises(ShopError, match=r"tells a total of 3 rows, and gave 0"):
+    with pytest.raises(ShopError, match=r"reports a total of 3 rows, but returned 0"):
         undated.land()
 
 
-def test_a_row_whose_day_cannot_be_told_is_for_the_gate(undated: Shop, warehouse: Settings) -> None:
+def test_a_row_with_an_unreadable_day_is_kept_for_the_gate(undated: Shop, warehouse: Settings) -> None:
     items = [
         order(order_id="of the day", order_date=f" {undated.day} "),
         order(order_id="of another", order_date="2020-01-01"),
@@ -97,7 +97,7 @@ def test_a_row_whose_day_cannot_be_told_is_for_the_gate(undated: Shop, warehouse
     assert [row["order_id"] for row in landed()] == ["of the day", "unreadable", "without", "blank", "odd", None]
 
 
-def test_the_day_of_a_change_is_told_by_a_field_of_its_own(undated: Shop, warehouse: Settings) -> None:
+def test_the_day_of_an_update_can_come_from_another_field(undated: Shop, warehouse: Settings) -> None:
     text = undated.config_file.read_text().replace(
         'skip_other_days = "order_date"', 'skip_other_days = "changed_at"', 1
     )
@@ -111,7 +111,7 @@ def test_the_day_of_a_change_is_told_by_a_field_of_its_own(undated: Shop, wareho
     assert [row["order_id"] for row in landed()] == ends[:1]
 
 
-def test_the_ledger_and_the_days_story_tell_of_them(undated: Shop, warehouse: Settings) -> None:
+def test_the_ledger_and_the_days_status_report_skipped_rows(undated: Shop, warehouse: Settings) -> None:
     receipt = steps.extract_load("orders", undated.day, "run-1")
     with connect() as connection:
         (load,) = connection.execute("select load_id, row_count, skipped_count from ops.loads").fetchall()
@@ -120,7 +120,7 @@ def test_the_ledger_and_the_days_story_tell_of_them(undated: Shop, warehouse: Se
     assert f"{ORDERS - 4} rows of other days were skipped" in " ".join(said.split())
 
 
-def test_the_doctor_reads_on_to_the_first_row_of_the_day(
+def test_the_doctor_reads_up_to_the_first_row_of_the_day(
     undated: Shop, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
@@ -136,7 +136,7 @@ def test_the_doctor_reads_on_to_the_first_row_of_the_day(
     assert "None is of the day." in said
 
 
-def test_without_the_setting_they_are_the_gates(undated: Shop, warehouse: Settings, tmp_path: Path) -> None:
+def test_without_the_setting_rows_of_other_days_land(undated: Shop, warehouse: Settings, tmp_path: Path) -> None:
     text = undated.config_file.read_text().replace('skip_other_days = "order_date"', 'params = { date = "{day}" }', 1)
     undated.configure(text)
     receipt = undated.land()

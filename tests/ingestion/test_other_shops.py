@@ -1,4 +1,4 @@
-"""Other shops are configuration: the files of ingestion/shops against imitations of what those shops' manuals say."""
+"""Other shops: the files of ingestion/shops against imitations of the shops' APIs."""
 
 import json
 from datetime import timedelta
@@ -30,7 +30,7 @@ FIELDS = ("order_id", "customer_id", "total_amount", "order_date", "status")
 def connect(
     file: Path, imitation: Imitation, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Start an imitation, and put the shop's file in force, but for pages that a few rows fill."""
+    """Start an imitation, and set the shop's file with a small page size."""
     text, config = file.read_text(), tmp_path / "shop.toml"
     size = next((line for line in text.splitlines() if line.startswith("page_size ")), "no size")
     url = httpserver.url_for("").rstrip("/")
@@ -49,14 +49,14 @@ def connected(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Imitation:
-    """A shop whose imitation runs, with its file in force."""
+    """A running imitation of a shop, with the shop's file set."""
     imitation = IMITATIONS[request.param]
     connect(SHOPS / f"{request.param}.toml", imitation, httpserver, monkeypatch, tmp_path)
     return imitation
 
 
 def assert_a_day_lands_whole(imitation: Imitation) -> None:
-    """And no other."""
+    """Check that all rows of the day land, and no rows of other days."""
     receipt = land("orders", DAY)
     rows = landed(load_id=receipt.load_id)
     assert (receipt.rows, len(rows)) == (ORDERS, ORDERS)
@@ -73,7 +73,7 @@ def test_a_day_lands_whole(connected: Imitation) -> None:
 
 
 @pytest.mark.parametrize("connected", [name for name, one in IMITATIONS.items() if one.items], indirect=True)
-def test_what_an_order_consists_of(connected: Imitation) -> None:
+def test_the_items_of_an_order(connected: Imitation) -> None:
     save_settings(shop_config())
     ensure_staging()
     listed = items_of(DAY, land("orders", DAY).load_id)[0]
@@ -81,13 +81,13 @@ def test_what_an_order_consists_of(connected: Imitation) -> None:
 
 
 @pytest.mark.parametrize("connected", ["shopify"], indirect=True)
-def test_a_part_of_an_object_is_a_field_and_nothing_of_it_is_lost(connected: Imitation) -> None:
+def test_an_object_with_a_nested_field_is_kept_as_extra(connected: Imitation) -> None:
     land("orders", DAY)
     assert json.loads(landed()[0]["_extra"]) == {"customer": {"email": "bob@example.org", "id": 102}}
 
 
 @pytest.mark.parametrize("connected", ["woocommerce", "shopify", "medusa", "prestashop", "magento"], indirect=True)
-def test_a_wrong_secret_is_said(connected: Imitation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_secret_is_reported_without_the_secret(connected: Imitation, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in connected.environment:
         monkeypatch.setenv(variable, "canary")
     settings.cache_clear()
@@ -127,7 +127,7 @@ def test_a_day_begins_in_the_zone_of_its_dataset(shop: Any) -> None:
 
 @pytest.mark.parametrize(("paginator", "asked"), [("offset", ["0", "2", "4"]), ("page_number", ["1", "2", "3"])])
 def test_a_day_ends_with_its_total_of_rows(shop: Any, warehouse: Settings, paginator: str, asked: list[str]) -> None:
-    """Some shops give their last page again and again."""
+    """Some shops repeat their last page forever."""
     text = shop.config_file.read_text().replace('"json_link", next_url_path = "next"', f'"{paginator}"', 1)
     shop.configure(text)
     pages = ["ab", "cd", "e"]
@@ -186,10 +186,10 @@ def test_oauth2(shop: Any, warehouse: Settings, httpserver: HTTPServer, monkeypa
         Response(f"<html>{canary}"),
     ]
     while tokens:
-        with pytest.raises(ShopError, match=r"access_token_url gave no JSON with a token") as error:
+        with pytest.raises(ShopError, match=r"access_token_url returned no JSON with a token") as error:
             wait_for_shop(0)
         assert canary not in str(error.value)
-        with pytest.raises(ShopError, match=r"access_token_url gave no JSON with a token"):
+        with pytest.raises(ShopError, match=r"access_token_url returned no JSON with a token"):
             shop.land()
 
 
@@ -198,7 +198,7 @@ def test_a_shop_that_does_not_page_as_declared(shop: Any, paginator: str) -> Non
     text = shop.config_file.read_text().replace('{ type = "json_link", next_url_path = "next" }', paginator, 1)
     shop.configure(text)
     shop.serve('{"orders": [{"order_id": "always the same"}]}')
-    with pytest.raises(ShopError, match=r"gave the same page twice \(page 2\).*paginator"):
+    with pytest.raises(ShopError, match=r"returned the same page twice \(page 2\).*paginator"):
         shop.land()
     assert len(shop.requests) == 2
 

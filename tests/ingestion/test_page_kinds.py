@@ -1,4 +1,4 @@
-"""APIs as there are many: how else a day is asked for, pages follow each other, and rows stand in them."""
+"""Common kinds of APIs: filters by day, paginators, and places of rows."""
 
 import json
 from collections.abc import Callable
@@ -45,7 +45,7 @@ data_selector = "orders"
 
 
 def rows(low: datetime, high: datetime, date_of: Callable[[datetime], Any] = str) -> list[dict[str, Any]]:
-    """Orders from low to before high."""
+    """Return the orders from low to before high."""
     return [{"id": f"o{number}", "at": date_of(at)} for number, at in orders("UTC") if low <= at < high]
 
 
@@ -63,7 +63,7 @@ def api_platform(request: Request) -> Response:
 
 
 def stripe(request: Request) -> Response:
-    """https://docs.stripe.com/api/pagination: the last row's id is the cursor, a flag tells the end; Unix times."""
+    """https://docs.stripe.com/api/pagination: the last row's id is the cursor, a flag marks the end; Unix times."""
     low, high = (datetime.fromtimestamp(int(request.args[f"created[{bound}]"]), UTC) for bound in ("gte", "lt"))
     found = rows(low, high, lambda at: int(at.timestamp()))
     after = request.args.get("starting_after")
@@ -73,7 +73,7 @@ def stripe(request: Request) -> Response:
 
 
 def graphql(request: Request) -> Response:
-    """https://relay.dev/graphql/connections.htm: the cursor goes into the body, and stands in the last page too."""
+    """https://relay.dev/graphql/connections.htm: the cursor goes into the body, and the last page has one too."""
     asked = request.get_json()
     assert asked["query"].startswith("query ($from: DateTime!) { orders")
     of = asked["variables"]
@@ -85,7 +85,7 @@ def graphql(request: Request) -> Response:
 
 
 def header_cursor(request: Request) -> Response:
-    """A cursor in a header; numbers of milliseconds."""
+    """A cursor in a header; Unix times in milliseconds."""
     low, high = (datetime.fromtimestamp(int(request.args[name]) / 1000, UTC) for name in ("from", "to"))
     found, begin = rows(low, high, lambda at: at.timestamp() * 1000), int(request.args.get("cursor", 0))
     end = begin + int(request.args["limit"])
@@ -184,7 +184,7 @@ KINDS: dict[str, tuple[Callable[[Request], Response], str]] = {
 
 @pytest.fixture
 def config(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Path]:
-    """Put a shop.toml in force: what all have, and these lines."""
+    """Set a shop.toml: the common lines and these."""
 
     def write(lines: str) -> Path:
         path = tmp_path / "shop.toml"
@@ -220,8 +220,8 @@ def test_a_day_of_any_kind_lands_whole(
         (None, "nothing as 'more'"),
     ],
 )
-def test_a_flag_that_says_neither_is_an_error(shop: Shop, flag: str | None, said: str) -> None:
-    """Taken for the end, it would lose rows."""
+def test_a_flag_other_than_true_or_false_is_an_error(shop: Shop, flag: str | None, said: str) -> None:
+    """Treating it as the end would lose rows."""
     paginator = '{ type = "offset", has_more_path = "more" }'
     shop.configure(shop.config_file.read_text().replace('{ type = "json_link", next_url_path = "next" }', paginator, 1))
     shop.serve(f'{{"orders": [{{}}]{"" if flag is None else f", {chr(34)}more{chr(34)}: {flag}"}}}')
@@ -230,33 +230,33 @@ def test_a_flag_that_says_neither_is_an_error(shop: Shop, flag: str | None, said
 
 
 @pytest.mark.parametrize(
-    ("told", "rows_told"), [("5", "5"), ("items 0-2/5", "5"), ("0-2/*", None), ("five", "no count")]
+    ("header", "error"), [("5", "5"), ("items 0-2/5", "5"), ("0-2/*", None), ("five", "not a count")]
 )
-def test_a_total_in_a_header(shop: Shop, warehouse: Settings, told: str, rows_told: str | None) -> None:
+def test_a_total_in_a_header(shop: Shop, warehouse: Settings, header: str, error: str | None) -> None:
     text = shop.config_file.read_text().replace('total_selector = "total"', 'total_header = "Content-Range"', 1)
     shop.configure(text)
-    shop.serve('{"orders": [{"order_id": "a"}]}', headers={"Content-Range": told})
-    if rows_told is None:
+    shop.serve('{"orders": [{"order_id": "a"}]}', headers={"Content-Range": header})
+    if error is None:
         assert shop.land().rows == 1
     else:
-        with pytest.raises(ShopError, match=rows_told):
+        with pytest.raises(ShopError, match=error):
             shop.land()
 
 
-def test_what_an_error_of_graphql_says_is_told(shop: Shop) -> None:
+def test_a_graphql_error_is_reported(shop: Shop) -> None:
     shop.serve('{"data": null, "errors": [{"message": "Access denied for orders"}]}')
     with pytest.raises(ShopError, match="has no list 'orders', and says: Access denied for orders"):
         shop.land()
 
 
-def test_a_posted_page_that_names_itself_ends(
+def test_a_repeated_post_request_is_refused(
     httpserver: HTTPServer, warehouse: Settings, config: Callable[[str], Path]
 ) -> None:
-    """All pages have one URL there: it is the body that must not come again."""
+    """All pages have one URL, so the check compares the bodies of requests."""
     config(KINDS["graphql"][1])
     page = {"edges": [{"node": {"id": "a"}}], "pageInfo": {"endCursor": "same", "hasNextPage": True}}
     httpserver.expect_request("/orders").respond_with_json({"data": {"orders": page}})
-    with pytest.raises(ShopError, match=r"next page although it was read before \(page 3\)"):
+    with pytest.raises(ShopError, match=r"is linked as page 3, but was already read"):
         land("orders", date(2026, 3, 1))
 
 
@@ -264,7 +264,7 @@ def test_a_full_page_is_not_taken_for_a_whole_day(shop: Shop, warehouse: Setting
     shop.configure(ONE_PAGE)
     shop.serve(json.dumps({"orders": [{}] * 3}))
     with pytest.raises(
-        ShopError, match=r"gave a full page, 3 rows, and shop.toml says that a day is one page\. Declare"
+        ShopError, match=r"returned a full page of 3 rows, but shop.toml declares no paginator\. Declare"
     ):
         shop.land()
     shop.serve(json.dumps({"orders": [{}] * 2}))

@@ -1,4 +1,4 @@
-"""A large day: its first rows are loaded while the shop is still read; all are there in the end, or none."""
+"""A large day: its first rows load while the shop is still being read. At the end all rows are in raw, or none."""
 
 import time
 from collections.abc import Callable
@@ -21,7 +21,7 @@ ROWS = [order(order_id=f"o-{number}") for number in range(20)]
 
 @pytest.fixture(autouse=True)
 def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of two pages: a page has three rows."""
+    """Let a file hold two pages of three rows."""
     monkeypatch.setattr(day_file, "ROWS_OF_A_FILE", 4)
 
 
@@ -30,14 +30,16 @@ def ids() -> list[str]:
 
 
 def wait_for_rows(count: int) -> int:
-    """How many rows stand in raw when there are so many, or after ten seconds."""
+    """Wait up to ten seconds for this many rows in raw, and return their number."""
     until = time.monotonic() + 10
-    while (found := len(landed())) < count and time.monotonic() < until:
+    while (rows := len(landed())) < count and time.monotonic() < until:
         time.sleep(0.05)
-    return found
+    return rows
 
 
-def test_a_large_day_lands_as_if_in_one_file(shop: Shop, warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_day_equals_the_same_day_in_one_file(
+    shop: Shop, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop.serve_rows(*ROWS)
     with monkeypatch.context() as patched:
         patched.setattr(day_file, "ROWS_OF_A_FILE", 100)
@@ -51,7 +53,7 @@ def test_a_large_day_lands_as_if_in_one_file(shop: Shop, warehouse: Settings, mo
     assert (large.rows, large.pages, large.fingerprint) == (whole.rows, whole.pages, whole.fingerprint)
 
 
-def test_the_first_rows_are_loaded_while_the_shop_is_read(shop: Shop, warehouse: Settings) -> None:
+def test_the_first_rows_are_loaded_while_the_shop_is_being_read(shop: Shop, warehouse: Settings) -> None:
     shop.serve_rows(*ROWS)
     serve: Callable[[Request], Response] = shop.answer
     found: list[int] = []
@@ -114,10 +116,10 @@ def test_rows_that_postgres_refuses(shop: Shop, warehouse: Settings, refused: in
     assert landed() == []
 
 
-def test_rows_that_do_not_arrive_are_noticed(shop: Shop, warehouse: Settings) -> None:
+def test_lost_rows_are_detected(shop: Shop, warehouse: Settings) -> None:
     lose_second_rows()
     shop.serve_rows(*ROWS)
-    with pytest.raises(WarehouseError, match=r"5 rows landed in raw\.orders of 6"):
+    with pytest.raises(WarehouseError, match=r"5 of the shop's 6 rows landed in raw\.orders"):
         shop.land()
     assert landed() == []
 

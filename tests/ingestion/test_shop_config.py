@@ -1,4 +1,4 @@
-"""shop.toml: what is accepted, and that a wrong file says which key is wrong and how."""
+"""shop.toml: accepted files, and errors that name the wrong key and its correction."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from ingestion.declaration.dataset_config import FieldName
-from ingestion.declaration.endpoint import filled
+from ingestion.declaration.endpoint import fill
 from ingestion.declaration.shop_config import STAGED_FIELDS, json_schema, load_shop_config, shop_config
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT
@@ -34,8 +34,8 @@ WRONG = [
     ('language = "en"', 'langauge = "en"', "langauge: is unknown", "langauge ="),
     ('language = "en"', "language = 5", "language: Input should be a valid string", "language = 5"),
     ('language = "en"', "", "language: Field required", ""),
-    ('"UTC" ', '"Mars/Olympus" ', "time_zone: 'Mars/Olympus' is no IANA time zone", "Mars"),
-    ('"UTC" ', '"Europe" ', "time_zone: 'Europe' is no IANA time zone", "time_zone ="),
+    ('"UTC" ', '"Mars/Olympus" ', "time_zone: 'Mars/Olympus' is not an IANA time zone", "Mars"),
+    ('"UTC" ', '"Europe" ', "time_zone: 'Europe' is not an IANA time zone", "time_zone ="),
     ("page_size = 5_000", "page_size = 0", "page_size: Input should be greater than", "page_size = 0"),
     ("page_size = 5_000", 'page_size = "many"', "page_size: Input should be a valid integer", "page_size ="),
     ("[datasets.orders]", 'headers = "x"\n[datasets.orders]', "headers: Input should be a valid dict", "headers ="),
@@ -46,7 +46,12 @@ WRONG = [
         "auth =",
     ),
     ('# auth = { type = "http_basic" }', 'auth = { type = "basic" }', "auth: Input tag 'basic'", "auth ="),
-    ('"^[A-Za-z0-9][A-Za-z0-9_-]*$"', '"["', "reviews.product_id_pattern: '[' is no regular", "product_id_pattern ="),
+    (
+        '"^[A-Za-z0-9][A-Za-z0-9_-]*$"',
+        '"["',
+        "reviews.product_id_pattern: '[' is not a regular",
+        "product_id_pattern =",
+    ),
     ("max_bad_rate = 0.05", "max_bad_rate = 5", "orders.max_bad_rate: Input should be less than", "max_bad_rate = 5"),
     ("max_bad_rate = 0.05", 'max_bad_rate = "5%"', "max_bad_rate: Input should be a valid number", '= "5%"'),
     (
@@ -59,65 +64,75 @@ WRONG = [
     (
         'required = ["order_id", ',
         "required = [",
-        "datasets.orders.required lacks order_id, which no mart",
+        "datasets.orders.required lacks order_id, which the marts need",
         "required =",
     ),
-    ('"status", "items"]', '"state", "items"]', "required names status, which fields does not declare", "required ="),
-    ('"status", "items"]', '"status"]', "items tells where the parts of the field items stand", "items ="),
-    (', total = "total" }', " }", "datasets.orders.items: one of price and total says", "items ="),
+    ('"status", "items"]', '"state", "items"]', "required names status, not declared in fields", "required ="),
+    ('"status", "items"]', '"status"]', "items describes the field items, which is not declared", "items ="),
+    (', total = "total" }', " }", "datasets.orders.items: set exactly one of price", "items ="),
     ('total = "total" }', 'sum = "total" }', "datasets.orders.items.sum: is unknown", "items ="),
     ('product_id = "product_id", q', "q", "datasets.orders.items.product_id: Field required", "items ="),
     (', "review_date"]', "]", "datasets.reviews.fields lacks review_date, which staging reads", "fields ="),
     ('fields = ["order_id"', 'fields = ["Order ID", "order_id"', "datasets.orders.fields.0: ", "Order ID"),
     ('fields = ["order_id"', 'fields = ["xmin", "order_id"', "'xmin' is a system column of Postgres", "xmin"),
-    ('fields = ["order_id"', 'fields = ["order_id", "order_id"', "fields names a field twice", "fields ="),
+    ('fields = ["order_id"', 'fields = ["order_id", "order_id"', "fields lists a field twice", "fields ="),
     ("[datasets.reviews]", "[datasets.returns]", "datasets.returns has no staging model", "[datasets.returns]"),
     ('path = "api/v1/orders"', "", "datasets.orders.path: Field required", "[datasets.orders]"),
     ('"api/v1/orders"', '"http://evil/{x}"', "datasets.orders.path: ", "evil"),
     ('"{day}"', '"{today}"', "datasets.orders.params.date: '{today}' names 'today'", "{today}"),
-    ('"{day}"', '"{day"', "datasets.orders.params.date: '{day' is no template", "params ="),
-    ('"{day}"', '"{day:%s}"', "'{day:%s}' wants the Unix time of a day", "params ="),
+    ('"{day}"', '"{day"', "datasets.orders.params.date: '{day' is not a template", "params ="),
+    ('"{day}"', '"{day:%s}"', "'{day:%s}' asks for the Unix time of a date", "params ="),
     ('"{day}"', '"always"', "neither path nor params names the day", "[datasets.orders]"),
-    ('"{day}"', "[]", "datasets.orders.params.date: [] is neither a text nor a list of texts", "params ="),
-    ('"{day}"', "5", "datasets.orders.params.date: 5 is neither a text nor a list of texts", "params ="),
+    ('"{day}"', "[]", "datasets.orders.params.date: [] is neither a string nor a list of strings", "params ="),
+    ('"{day}"', "5", "datasets.orders.params.date: 5 is neither a string nor a list of strings", "params ="),
     ('"json_link", ', '"jsonlink", ', "datasets.orders.paginator: ", "paginator ="),
     ('next_url_path = "next"', 'next_path = "next"', "paginator.json_link.next_url_path: ", "paginator ="),
-    ('next_url_path = "next" }', "next_url_path = 5 }", "next_url_path: 5 is no path", "next_url_path = 5 }"),
-    ('data_selector = "orders"', 'data_selector = "orders[*]"', "'orders[*]' is no selector", "data_selector ="),
-    ('"total" ', '"total"\ntotal_header = "X-Total"', "both total_selector and total_header", "[datasets.orders]"),
+    ('next_url_path = "next" }', "next_url_path = 5 }", "next_url_path: 5 is not a path", "next_url_path = 5 }"),
+    ('data_selector = "orders"', 'data_selector = "orders[*]"', "'orders[*]' is not a selector", "data_selector ="),
+    ('"total" ', '"total"\ntotal_header = "X-Total"', "total_selector and total_header both", "total_selector ="),
     (
         '{ type = "json_link", next_url_path = "next" }',
         '{ type = "offset", offset_format = "{page}" }',
-        "'{page}' is no offset_format",
+        "'{page}' is not an offset_format",
         "paginator =",
     ),
     (
         '{ type = "json_link", next_url_path = "next" }',
         '{ type = "cursor", cursor_path = "next" }',
-        "one of cursor_param and cursor_body_path",
+        "set exactly one of cursor_param and cursor_body_path",
         "paginator =",
     ),
-    ("max_bad_rate = 0.05", 'date_format = "us"\nmax_bad_rate = 0', "'us' is none of iso, epoch_", "date_format ="),
-    ("max_bad_rate = 0.05", 'date_format = "%d/%Q/%Y"\nmax_bad_rate = 0', "has %Q; there are %d, %m,", "date_format ="),
+    ("max_bad_rate = 0.05", 'date_format = "us"\nmax_bad_rate = 0', "'us' is not one of iso, epoch_", "date_format ="),
+    (
+        "max_bad_rate = 0.05",
+        'date_format = "%d/%Q/%Y"\nmax_bad_rate = 0',
+        "has %Q; the known directives are %d, %m,",
+        "date_format =",
+    ),
     ("max_bad_rate = 0.05", 'date_format = "%d/%d/%Y"\nmax_bad_rate = 0', "has %d twice", "date_format ="),
-    ("max_bad_rate = 0.05", 'date_format = "%H:%M"\nmax_bad_rate = 0', "names no day: %d, one of", "date_format ="),
-    ("max_bad_rate = 0.05", 'date_format = "%d/%m/%y%z"\nmax_bad_rate = 0', "has an offset, %z, and", "date_format ="),
+    (
+        "max_bad_rate = 0.05",
+        'date_format = "%H:%M"\nmax_bad_rate = 0',
+        "defines no day: it needs %d, one of",
+        "date_format =",
+    ),
+    ("max_bad_rate = 0.05", 'date_format = "%d/%m/%y%z"\nmax_bad_rate = 0', "has an offset, %z, so", "date_format ="),
     (
         "max_bad_rate = 0.05",
         'skip_other_days = "updated_at"\nmax_bad_rate = 0',
-        "skip_other_days names updated_at, which must be a field of the shop that is required",
+        "skip_other_days names updated_at, which must be a required field that the shop sends",
         "skip_other_days =",
     ),
     (
         "max_bad_rate = 0.05",
         'skip_other_days = "status"\nmax_bad_rate = 0',
-        "skip_other_days names status, and day_is 'order_date' wants order_date",
+        "skip_other_days names status, but day_is 'order_date' needs order_date",
         "skip_other_days =",
     ),
     (
         "max_bad_rate = 0.05",
         'skip_other_days = "order_date"\nday_is = "updated"\nmax_bad_rate = 0',
-        "day_is 'updated' wants a field that says when an order was updated",
+        "day_is 'updated' needs the field with an order's last update",
         "skip_other_days =",
     ),
     (
@@ -127,13 +142,18 @@ WRONG = [
         "amount_format =",
     ),
     ("max_bad_rate = 0.05", 'amount_format = "€"\nmax_bad_rate = 0', "'€' is not 1234.56", "amount_format ="),
-    ("max_bad_rate = 0.10", 'amount_format = "1,234.56"\nmax_bad_rate = 0', "only orders have it", "amount_format ="),
-    ("max_bad_rate = 0.05", 'row_key = "id"\nmax_bad_rate = 0', "row_key names id, which no field takes", "row_key ="),
-    ("max_bad_rate = 0.05", 'language = "pt"\nmax_bad_rate = 0', "only reviews have it", 'language = "pt"'),
+    (
+        "max_bad_rate = 0.10",
+        'amount_format = "1,234.56"\nmax_bad_rate = 0',
+        "it is a key of orders only",
+        "amount_format =",
+    ),
+    ("max_bad_rate = 0.05", 'row_key = "id"\nmax_bad_rate = 0', "row_key names id, which no field reads", "row_key ="),
+    ("max_bad_rate = 0.05", 'language = "pt"\nmax_bad_rate = 0', "it is a key of reviews only", 'language = "pt"'),
     (
         "max_bad_rate = 0.10",
         "non_revenue_statuses = []\nmax_bad_rate = 0",
-        "only orders have it",
+        "it is a key of orders only",
         "non_revenue_statuses = []",
     ),
     (
@@ -145,16 +165,16 @@ WRONG = [
     (
         "[datasets.reviews]",
         '[datasets.orders.keys]\n"customer_id" = []\n[datasets.reviews]',
-        "is no path",
+        "is not a path",
         '"customer_id" =',
     ),
     ("[datasets.reviews]", '[datasets.orders.json]\nday = "{day}"\n[datasets.reviews]', 'method = "POST"', "json"),
-    ("time_zone =", "time_zone", "is no TOML: Expected '=' after a key in a key/value pair (at line 5", ""),
+    ("time_zone =", "time_zone", "is not TOML: Expected '=' after a key in a key/value pair (at line 5", ""),
 ]
 
 
 @pytest.mark.parametrize(("was", "by", "said", "line_has"), WRONG)
-def test_a_wrong_file_is_told_with_key_line_and_remedy(
+def test_a_wrong_file_is_reported_with_key_line_and_remedy(
     tmp_path: Path, was: str, by: str, said: str, line_has: str
 ) -> None:
     path = tmp_path / "shop.toml"
@@ -172,8 +192,8 @@ def test_a_wrong_file_is_told_with_key_line_and_remedy(
     assert bool(named) == bool(line_has)
 
 
-def test_editors_have_a_schema_that_fits() -> None:
-    """Else: python -c "from ingestion.declaration.shop_config import *; print(json_schema(), end='')" > the file."""
+def test_the_schema_for_editors_is_current() -> None:
+    """Update: python -c "from ingestion.declaration.shop_config import *; print(json_schema(), end='')" > the file."""
     schema = PROJECT_ROOT / "ingestion" / "shop.schema.json"
     assert schema.read_text() == json_schema()
     validate = jsonschema.Draft7Validator(json.loads(json_schema())).validate
@@ -190,7 +210,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_shop_config(tmp_path / "nowhere.toml")
 
 
-def test_an_unknown_dataset_says_which_there_are() -> None:
+def test_the_error_for_an_unknown_dataset_lists_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"no dataset 'returns'\. It declares orders, reviews"):
         shop_config().dataset("returns")
 
@@ -205,7 +225,7 @@ def test_an_unknown_dataset_says_which_there_are() -> None:
         ('["lines", 0]', ("lines", 0)),
     ],
 )
-def test_keys_say_where_a_field_stands(tmp_path: Path, key: str, path: tuple[object, ...]) -> None:
+def test_keys_are_paths_of_fields(tmp_path: Path, key: str, path: tuple[object, ...]) -> None:
     file = tmp_path / "shop.toml"
     file.write_text(
         OURS.replace("[datasets.reviews]", f"[datasets.orders.keys]\norder_id = {key}\n\n[datasets.reviews]")
@@ -227,11 +247,11 @@ def test_keys_say_where_a_field_stands(tmp_path: Path, key: str, path: tuple[obj
         ("paid", "paid"),
     ],
 )
-def test_a_template_names_moments_of_the_day_in_the_shops_time_zone(template: str, filled_in: str) -> None:
-    assert filled(template, date(2026, 3, 29), "Europe/Berlin") == filled_in  # the night of summer time
+def test_a_template_is_filled_in_the_shops_time_zone(template: str, filled_in: str) -> None:
+    assert fill(template, date(2026, 3, 29), "Europe/Berlin") == filled_in  # the start of summer time
 
 
 @given(st.from_regex(r"[a-z][a-z0-9]{0,5}(_[a-z0-9]{1,5}){0,4}", fullmatch=True))
-def test_dlt_keeps_the_names_that_we_allow(name: str) -> None:
+def test_dlt_keeps_allowed_field_names_unchanged(name: str) -> None:
     assert TypeAdapter(FieldName).validate_python(name) == name
     assert NamingConvention().normalize_path(name) == name

@@ -1,4 +1,4 @@
-"""https://developer.adobe.com/commerce/webapi/rest/use-rest/performing-searches; its last page comes for ever."""
+"""https://developer.adobe.com/commerce/webapi/rest/use-rest/performing-searches; its last page is repeated forever."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""https://docs.medusajs.com/api/admin#orders_getorders; its pages may be smaller than asked."""
+"""https://docs.medusajs.com/api/admin#orders_getorders; its pages may be smaller than requested."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""https://devdocs.prestashop-project.org/8/webservice/cheat-sheet; no rows are an empty list in place of a page."""
+"""https://devdocs.prestashop-project.org/8/webservice/cheat-sheet; a page without rows is an empty list."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""https://docs.saleor.io/api-usage/pagination: a cursor in the last page too; days of UTC."""
+"""https://docs.saleor.io/api-usage/pagination: the last page has a cursor too; days in UTC."""
 
 from werkzeug import Request, Response
 

@@ -26,7 +26,7 @@ def answer(request: Request) -> Response:
             "financial_status": "paid",
             "line_items": [
                 {"id": 466157049, "product_id": 632910392, "quantity": 2, "price": "199.00"},
-                {"id": 518995019, "product_id": None, "quantity": 1, "price": "5.00"},  # typed by hand
+                {"id": 518995019, "product_id": None, "quantity": 1, "price": "5.00"},  # entered manually
             ],
         }
         for number, moment in orders("America/New_York")

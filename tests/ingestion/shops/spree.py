@@ -1,4 +1,4 @@
-"""https://spreecommerce.org/docs/api-reference/platform/orders: the last page names itself as the next."""
+"""https://spreecommerce.org/docs/api-reference/platform/orders: the last page links to itself."""
 
 from datetime import datetime
 

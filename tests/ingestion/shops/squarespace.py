@@ -1,4 +1,4 @@
-"""https://developers.squarespace.com/commerce-apis/orders-overview: by the last change, or a cursor instead."""
+"""https://developers.squarespace.com/commerce-apis/orders-overview: filters by last update, or a cursor."""
 
 import json
 from datetime import UTC, datetime, timedelta

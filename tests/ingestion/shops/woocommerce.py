@@ -1,4 +1,4 @@
-"""https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-orders; its bounds leave themselves out."""
+"""https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-orders; its bounds are exclusive."""
 
 from datetime import datetime
 
