@@ -1,27 +1,27 @@
-"""The one family of errors: each knows its exit code, and says what was wrong and what to do.
+"""The errors of the pipeline. Each has an exit code, a cause and a remedy.
 
     DaybreakError               1  unexpected
     ├── ConfigurationError      2  settings, shop.toml or arguments are wrong
-    ├── ShopError               3  the shop's API is down, slow, or says something we must not believe
-    ├── WarehouseError          4  Postgres cannot be reached, is too old, or refuses us
-    │   └── LockedError         4  others hold what we need: a lock timeout, a deadlock
+    ├── ShopError               3  the shop's API is down, slow or inconsistent
+    ├── WarehouseError          4  Postgres cannot be reached, is too old, or rejects the login or a statement
+    │   └── LockedError         4  another session holds a lock: a lock timeout or a deadlock
     ├── GateRefusedError        5  the day's error rate is above its threshold
     ├── DayBusyError            6  another run holds this day
-    ├── ModelError              7  a dbt model or data test failed, its pipeline stays as it was
-    └── CacheUnavailableError   –  Redis is down: a warning, the marts are right and the next run heals the cache
+    ├── ModelError              7  a dbt model or data test failed; its pipeline keeps the published marts
+    └── CacheUnavailableError   –  Redis is down: a warning, because the marts are correct and the next run updates it
 
-An error is one line: day, step, cause, remedy. It never carries a secret or a customer's data.
+An error is one line: day, step, cause, remedy. It never contains a secret or customer data.
 """
 
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-LONGEST_CAUSE = 600  # characters: a driver's message can be a page long
+LONGEST_CAUSE = 600  # characters: a driver's message can fill a page
 
 
 class DaybreakError(Exception):
-    """What went wrong, and the remedy. `str()` is the one line: "day step: cause. remedy"."""
+    """A failure with its cause and remedy. `str()` gives one line: "day step: cause. remedy"."""
 
     exit_code = 1
 
@@ -33,7 +33,7 @@ class DaybreakError(Exception):
         super().__init__(self.cause, self.remedy)
 
     def place(self, day: date | None, step: str) -> None:
-        """Say where it happened; the innermost place stays."""
+        """Record where the error happened. The first call, from the innermost step, wins."""
         if self.step is None:
             self.day, self.step = day, step
 
@@ -51,23 +51,23 @@ class ConfigurationError(DaybreakError):
 
 
 class ShopError(DaybreakError):
-    """The shop's API is down, slow, or says something we must not believe."""
+    """The shop's API is down, slow or inconsistent."""
 
     exit_code = 3
 
 
 class WarehouseError(DaybreakError):
-    """Postgres cannot be reached, is too old, or refuses us."""
+    """Postgres cannot be reached, is too old, or rejects the login or a statement."""
 
     exit_code = 4
 
 
 class LockedError(WarehouseError):
-    """Others hold what we need: we waited as long as we may, or they and we waited for each other."""
+    """Another session holds a lock: the wait timed out, or Postgres ended a deadlock."""
 
 
 class GateRefusedError(DaybreakError):
-    """The day's error rate is above its threshold; readers see nothing of it. `figures`: the counts behind it."""
+    """The day's error rate is above its threshold. Readers see none of its rows. `figures`: the gate's counts."""
 
     exit_code = 5
 
@@ -83,9 +83,9 @@ class DayBusyError(DaybreakError):
 
 
 class ModelError(DaybreakError):
-    """A dbt model or data test failed; its pipeline stays as it was.
+    """A dbt model or data test failed. Its pipeline keeps the published marts.
 
-    `by_pipeline`: the cause in each pipeline that is not green, where one build was of several.
+    `by_pipeline`: the cause per failed pipeline, if one build covered several.
     """
 
     exit_code = 7
@@ -95,7 +95,7 @@ class ModelError(DaybreakError):
         self.by_pipeline = by_pipeline or {}
 
     def of(self, pipeline: str) -> "ModelError | None":
-        """The error as far as it is this pipeline's; None if the pipeline is green."""
+        """Return this pipeline's part of the error; None if the pipeline is green."""
         if not self.by_pipeline:
             return self
         if pipeline not in self.by_pipeline:
@@ -106,12 +106,12 @@ class ModelError(DaybreakError):
 
 
 class CacheUnavailableError(DaybreakError):
-    """Redis is down: a warning, since the marts are right and the next run heals the cache."""
+    """Redis is down. Only a warning: the marts are correct, and the next run updates the cache."""
 
 
 def public_text(error: BaseException) -> str:
-    """What may be told of an error outside of this process: its line if it is ours, or else its type.
+    """Return text that may leave this process: the line of a DaybreakError, otherwise only the error's type.
 
-    A foreign error's text can hold a row, a password or a page.
+    The text of other errors can contain rows or a password.
     """
     return str(error) if isinstance(error, DaybreakError) else type(error).__name__

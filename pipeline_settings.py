@@ -1,4 +1,4 @@
-"""Settings that several tools share, read once from the environment. dlt, dbt and Airflow own what is theirs alone."""
+"""Settings that several tools share, read once from the environment. dlt, dbt and Airflow keep their own settings."""
 
 import os
 from datetime import date
@@ -17,7 +17,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
-    """A secret whose variable is unset may stand in a file that NAME_FILE names, as containers mount them."""
+    """Reads a secret from the file in NAME_FILE if NAME is unset, as containers mount secrets."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:
         path = os.environ.get(f"{field_name.upper()}_FILE", "")
@@ -26,7 +26,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
         try:
             return Path(path).read_text(encoding="utf-8").strip() or None, field_name, False
         except (OSError, UnicodeDecodeError) as error:
-            cause = error.strerror if isinstance(error, OSError) else "it is no text"
+            cause = error.strerror if isinstance(error, OSError) else "it is not text"
             raise ConfigurationError(
                 f"{field_name.upper()}_FILE: {path} cannot be read: {cause}", "Correct or unset it."
             ) from None
@@ -37,10 +37,10 @@ class _SecretFiles(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
-    """The environment's variables under their standard names; docs/reference/settings.md is made from this class.
+    """The environment variables, under their standard names. docs/reference/settings.md is generated from this class.
 
-    Secrets are read from files as well: `PGPASSWORD_FILE` and the like, where the variable itself is unset.
-    `pghost` or `redis_url` unset means that the embedded server is used: `local.servers` fills them in.
+    A secret can come from a file: set `PGPASSWORD_FILE` instead of `PGPASSWORD`, and so on.
+    Without `pghost` or `redis_url`, `local.servers` fills in the embedded server.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
@@ -144,11 +144,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment, then files that it names."""
+        """Read the environment first, then the secret files it names."""
         return init_settings, env_settings, _SecretFiles(settings_cls)
 
     def postgres_uri(self) -> str:
-        """Connection URI of the warehouse, password included: for drivers only, never for a message."""
+        """Return the warehouse's connection URI. It contains the password: pass it to drivers, never log it."""
         password = quote(self.pgpassword.get_secret_value(), safe="") if self.pgpassword else ""
         credentials = quote(self.pguser, safe="") + (f":{password}" if password else "")
         host = quote(self.pghost or "", safe="")
@@ -157,12 +157,12 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """The settings in force. Call `settings.cache_clear()` after a change of the environment.
+    """Return the current settings. Call `settings.cache_clear()` after you change the environment.
 
-    Raises ConfigurationError naming the variable, never its value.
+    Raises ConfigurationError, which names the variable but never its value.
     """
     try:
         return Settings()
     except ValidationError as error:
         wrong = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
-        raise ConfigurationError(f"The environment is not usable: {wrong}", "Correct or unset it.") from None
+        raise ConfigurationError(f"The environment has invalid settings: {wrong}", "Correct or unset it.") from None

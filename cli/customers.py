@@ -11,7 +11,7 @@ from cli.terminal import errors_as_exit_codes, progress, running_servers
 def fit(
     day: Annotated[datetime | None, typer.Argument(formats=["%Y-%m-%d"], metavar="[DAY]", show_default=False)] = None,
 ) -> None:
-    """Fit the customer models now, as of DAY or the last Sunday, and keep segments and metrics in the dated history."""
+    """Fit the customer models now, as of DAY or the last Sunday, and snapshot segments and metrics."""
     with errors_as_exit_codes(), running_servers(), progress(False) as say:
         from orchestration.customer_models import fit_now
 
@@ -21,17 +21,17 @@ def fit(
 
 def forget(
     customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER_ID", help="As the shop writes it.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Remove a customer from raw, quarantine and marts, publish what changed, and keep them out of later loads."""
+    """Erase a customer from raw, quarantine, marts and Redis, and exclude them from later loads."""
     if not yes:
-        typer.confirm("Their orders and reviews are deleted for good. Go on?", abort=True)
+        typer.confirm("This deletes the customer's orders and reviews permanently. Continue?", abort=True)
     with errors_as_exit_codes(), running_servers(), progress(False) as say:
         from orchestration.customer_erasure import forget_customer
 
         forgotten = forget_customer(customer_id, say)
     removed = ", ".join(f"{count:,} {dataset}" for dataset, count in forgotten.rows.items())
-    typer.echo(f"Deleted from raw: {removed}. Later loads leave this customer out.")
+    typer.echo(f"Deleted from raw: {removed}. Later loads exclude this customer.")
     for error in forgotten.outcome.errors:
         typer.echo(f"daybreak: {error}", err=True)
     raise typer.Exit(forgotten.outcome.exit_code)

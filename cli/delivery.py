@@ -1,4 +1,4 @@
-"""What `daybreak deliver` tells: what was sent, and what is kept and why."""
+"""The output of `daybreak deliver`: sent and undelivered messages, and pruned rows."""
 
 import json
 from dataclasses import asdict
@@ -11,9 +11,9 @@ from orchestration.run_messages import keep_up
 
 
 def print_delivery(as_json: bool) -> None:
-    """Deliver, and say how it went: what a receiver did not take on standard error, for whoever reads cron's mail.
+    """Deliver and print the result. Undelivered messages go to standard error, so that cron mails them.
 
-    Raises WarehouseError if the outbox cannot be read. A receiver that is down is no error: its messages are kept.
+    Raises WarehouseError if the outbox cannot be read. A receiver that is down is not an error: its messages are kept.
     """
     done = keep_up()
     if done.error:
@@ -24,9 +24,9 @@ def print_delivery(as_json: bool) -> None:
     sent, pruned = done.delivery.sent, done.pruned
     typer.echo(f"{sent} {'message' if sent == 1 else 'messages'} sent." if sent else "Nothing was sent.")
     if pruned.messages or pruned.step_runs:
-        typer.echo(f"{pruned.messages} old messages and {pruned.step_runs} old runs of steps removed.")
+        typer.echo(f"Removed {pruned.messages} old messages and {pruned.step_runs} old step runs.")
     if pruned.loads:
-        typer.echo(f"{pruned.loads} superseded {'load' if pruned.loads == 1 else 'loads'} removed from raw.")
+        typer.echo(f"Removed {pruned.loads} superseded {'load' if pruned.loads == 1 else 'loads'} from raw.")
     for channel, state in sorted(done.undelivered.items()):
         if state.oldest_at:
             typer.echo(f"Kept, {channel}: {undelivered_text(channel, state)}.", err=state.waiting > 0)

@@ -1,4 +1,4 @@
-"""`daybreak diff` as people see it: a table per mart, or JSON."""
+"""`daybreak diff`: prints a table per mart, or JSON."""
 
 import json
 from dataclasses import asdict
@@ -23,20 +23,20 @@ LONGEST_VALUE = 40  # characters of an example
 def diff(
     marts: Annotated[list[str] | None, typer.Argument(metavar="[MART]...", show_default=False)] = None,
     project_dir: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="Another checkout's dbt project.")
+        Path | None, typer.Option(exists=True, file_okay=False, help="The dbt project of another checkout.")
     ] = None,
     key: Annotated[
         list[str] | None,
-        typer.Option(help="Column that tells a row, where none is declared; several times for several."),
+        typer.Option(help="Key column, if the mart declares no key. Repeat it for several columns."),
     ] = None,
-    examples: Annotated[int, typer.Option(help="Keys to show of each kind of difference.", min=0)] = 5,
-    personal_data: Annotated[bool, typer.Option("--personal-data", help="Show keys and values that are.")] = False,
+    examples: Annotated[int, typer.Option(help="Number of example keys per kind of difference.", min=0)] = 5,
+    personal_data: Annotated[bool, typer.Option("--personal-data", help="Show personal data in examples.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the differences as one JSON object.")] = False,
 ) -> None:
-    """What the models as they are now would change in published marts: rows and columns. Readers notice nothing.
+    """Compare the current models with the published marts: rows and columns that would change.
 
-    Builds the marts, all of them if none is named, from the days that readers see, into schemas of their own that are
-    dropped again. It costs what a full refresh costs.
+    Builds the named marts, or all, from the published days into temporary schemas. Readers are not affected. It costs
+    as much as a full refresh.
     """
     with errors_as_exit_codes(), running_servers(), progress(as_json) as say:
         from orchestration import steps
@@ -59,7 +59,7 @@ def diff(
 
 
 def as_data(found: "Diff") -> dict[str, Any]:
-    """The differences as plain data: examples and values as text, seconds, bytes."""
+    """Return the differences as plain data: examples and values as text, seconds, bytes."""
     marts = [asdict(mart) | {"is_same": mart.is_same} for mart in found.marts]
     return asdict(found) | {"seconds": round(found.seconds, 3), "marts": marts}
 
@@ -70,8 +70,8 @@ def print_diff(found: "Diff", console: Console | None = None) -> None:
     for mart in found.marts:
         _print_mart(mart, console)
     console.print(
-        f"{found.models} models of {found.days} days took {found.seconds:.1f} s and {found.size_bytes / 1e6:.1f} MB, "
-        "which are free again.",
+        f"Built {found.models} models of {found.days} days in {found.seconds:.1f} s, with {found.size_bytes / 1e6:.1f} "
+        "MB of temporary tables.",
         style="dim",
     )
 
@@ -83,7 +83,7 @@ def _print_mart(mart: "Comparison", console: Console) -> None:
     if mart.is_same:
         console.print(f"[bold]{mart.mart}[/bold]: no differences in {mart.built_rows:,} rows.")
         return
-    how = "its primary key" if mart.is_key_declared else "the first columns that tell its rows apart"
+    how = "its primary key" if mart.is_key_declared else "the first columns that are unique together"
     console.print(
         f"[bold]{mart.mart}[/bold]: {mart.counts['added']:,} rows added, {mart.counts['removed']:,} removed, "
         f"{mart.counts['changed']:,} changed; {mart.published_rows:,} before, {mart.built_rows:,} after. "

@@ -1,4 +1,4 @@
-"""`daybreak init`: a first shop.toml from the URLs that give a day of a shop's orders and reviews."""
+"""`daybreak init`: drafts a shop.toml from the URLs of a day of orders and reviews."""
 
 import json
 import sys
@@ -15,46 +15,46 @@ if TYPE_CHECKING:
     from ingestion.drafting.draft_dataset import Guess
 
 TOP = {"language": "en", "max_text_bytes": 1_000_000}
-PATIENCE = {"max_attempts": 2, "deadline_seconds": 60}  # of the one request that is made for each dataset
+PATIENCE = {"max_attempts": 2, "deadline_seconds": 60}  # for the single request of each dataset
 CUT_OFF = (
-    "But the page of {dataset} is full, and nothing in it says how the next one is asked for. Correct its paginator, or"
-    " give the URL with the parameter that does: …&page=1 or …&offset=0."
+    "Warning: the page of {dataset} is full, and it does not show how to request the next one. Correct the paginator,"
+    " or run init again with the parameter in the URL: …&page=1 or …&offset=0."
 )
 AUTHS = {"bearer": {"type": "bearer"}, "http_basic": {"type": "http_basic"}}
 
 
 def init(
     orders: Annotated[
-        str, typer.Argument(metavar="ORDERS_URL", help="Gives the orders of a day, which it names, or all.")
+        str, typer.Argument(metavar="ORDERS_URL", help="URL of a day's orders, with the day in it, or of all orders.")
     ],
     reviews: Annotated[str | None, typer.Argument(metavar="REVIEWS_URL", help="The same for reviews.")] = None,
-    out: Annotated[Path, typer.Option(help="The file to write; it must not be there yet.")] = Path("shop.toml"),
+    out: Annotated[Path, typer.Option(help="The file to write. It must not exist.")] = Path("shop.toml"),
     auth: Annotated[str, typer.Option(help="bearer, http_basic, header:NAME or query:NAME.")] = "bearer",
-    time_zone: Annotated[str, typer.Option(help="The shop's, by its IANA name.")] = "UTC",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask where fields stand.")] = False,
+    time_zone: Annotated[str, typer.Option(help="The shop's time zone, an IANA name.")] = "UTC",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for the keys of fields.")] = False,
 ) -> None:
-    """Write a first shop.toml by looking at a day of your shop. SHOP_API_USER and SHOP_API_TOKEN are used if set."""
+    """Draft a shop.toml from a day of your shop. Uses SHOP_API_USER and SHOP_API_TOKEN if they are set."""
     with errors_as_exit_codes():
         if out.exists():
-            raise ConfigurationError(f"{out} is there already", "Name another file with --out, or remove it.")
+            raise ConfigurationError(f"{out} exists already", "Name another file with --out, or remove it.")
         urls = {"orders": orders} | ({"reviews": reviews} if reviews else {})
         top = TOP | {"time_zone": time_zone, "auth": _auth(auth)}
         guesses = {dataset: _look(dataset, url, top) for dataset, url in urls.items()}
         for dataset, guess in guesses.items():
-            _complete(dataset, guess, is_asking=not yes and somebody_is_there())
+            _complete(dataset, guess, is_asking=not yes and is_interactive())
         sizes = [guess.page_size for guess in guesses.values() if guess.page_size]
         path = guesses["orders"].declared["path"]
         top |= {"health_path": "/" if "{" in path else path} | ({"page_size": min(sizes)} if sizes else {})
         _write(out, _toml(top, {dataset: guess.declared for dataset, guess in guesses.items()}))
         base, day = f"{urlsplit(orders).scheme}://{urlsplit(orders).netloc}", guesses["orders"].day
-        typer.echo(f"{out} is written: a first draft, by the names of fields. See what it makes of the day:")
+        typer.echo(f"Wrote {out}, a draft based on the names of fields. Check it with the day:")
         typer.echo(f"  export SHOP_API_URL={base} SHOP_CONFIG={out.resolve()}\n  daybreak doctor --day {day}")
         for dataset in (name for name, guess in guesses.items() if guess.is_cut_off):
             typer.echo(CUT_OFF.format(dataset=dataset))
 
 
 def _write(out: Path, text: str) -> None:
-    """Write the file, unless it would be refused when it is read."""
+    """Write the file. Remove it again if it is not a valid shop.toml."""
     from ingestion.declaration.shop_config import load_shop_config
 
     try:
@@ -70,8 +70,8 @@ def _write(out: Path, text: str) -> None:
         raise
 
 
-def somebody_is_there() -> bool:
-    """Whether there is a terminal to ask at."""
+def is_interactive() -> bool:
+    """Return whether standard input is a terminal."""
     return sys.stdin.isatty()
 
 
@@ -84,7 +84,7 @@ def _auth(text: str) -> dict[str, str]:
     except KeyError:
         raise ConfigurationError(
             f"--auth {text} is unknown",
-            "It is bearer, http_basic, header:NAME or query:NAME; OAuth2 goes into the file.",
+            "Use bearer, http_basic, header:NAME or query:NAME. Configure OAuth2 in the file.",
         ) from None
 
 
@@ -111,19 +111,19 @@ def _look(dataset: str, url: str, top: dict[str, Any]) -> "Guess":
 
 
 def _complete(dataset: str, guess: "Guess", *, is_asking: bool) -> None:
-    """Ask where fields stand, with what was found as the answer. Without anybody to ask, all must have been found."""
+    """Prompt for the key of each field, with the guess as default. Without a terminal, all keys must be found."""
     keys = guess.declared.setdefault("keys", {})
     if not is_asking:
         if guess.missing:
             raise ConfigurationError(
                 f"{', '.join(guess.missing)} of {dataset} were not found by name",
-                "Run it in a terminal, which asks; or copy ingestion/shop.toml and say where they stand in keys.",
+                "Run it in a terminal, which prompts for them; or copy ingestion/shop.toml and set keys.",
             )
         return
     for field in guess.declared["fields"]:
         shown = f" ({guess.sample[field]})" if field in guess.sample else ""
         default = keys.get(field, field) if field in guess.sample else None
-        keys[field] = typer.prompt(f"{dataset}: where does {field} stand?{shown}", default=default)
+        keys[field] = typer.prompt(f"{dataset}: JSON key of {field}?{shown}", default=default)
 
 
 def _toml(top: dict[str, Any], datasets: dict[str, dict[str, Any]]) -> str:
@@ -140,7 +140,7 @@ def _value(value: Any) -> str:
     if isinstance(value, dict):
         inner = ", ".join(f"{_key(key)} = {_value(part)}" for key, part in value.items())
         return f"{{ {inner} }}" if inner else "{}"
-    return json.dumps(value, ensure_ascii=False)  # strings, numbers and lists are written alike in JSON and TOML
+    return json.dumps(value, ensure_ascii=False)  # strings, numbers and lists are the same in JSON and TOML
 
 
 def _key(key: str) -> str:

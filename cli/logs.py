@@ -1,7 +1,6 @@
-"""Where the command line's log goes: standard error, and a file a day in DAYBREAK_HOME/logs, whatever was asked for.
+"""Logging of the command line: to standard error, and always to a daily file in DAYBREAK_HOME/logs.
 
-The file has each step with its run, status, records and seconds, so that a night can be read afterwards. Airflow's
-tasks log to Airflow.
+The file has a line per step with run, status, records and seconds. Airflow's tasks log to Airflow.
 """
 
 import logging
@@ -20,15 +19,15 @@ OWN_PACKAGES = (
     "warehouse", "ingestion", "expectations", "modeling", "serving", "monitoring", "transformation", "engine", "local",
     "orchestration", "cli",
 )  # fmt: skip
-# Their warnings are shown without being asked for: what succeeded only in part, and lineage that did not arrive.
+# Loggers whose warnings are shown without --verbose: partial success, and undelivered lineage.
 SHOWN = ("monitoring.runs.run_log", "monitoring.lineage", "monitoring.lineage.sender")
-LARGEST_FILE_BYTES = 5_000_000  # and one more of that size for what came before, on a day that has so much to tell
+LARGEST_FILE_BYTES = 5_000_000  # a larger file is rotated once, so a day has at most two
 
 _handlers: list[logging.Handler] = []  # ours, of the latest call
 
 
 def configure(*, is_verbose: bool) -> None:
-    """Log our own packages: what went wrong to standard error, or all of it if verbose; and all of it to the file."""
+    """Configure our packages' loggers: errors (or everything if verbose) to standard error, everything to the file."""
     root = logging.getLogger()
     loggers = [logging.getLogger(package) for package in OWN_PACKAGES]
     for handler in _handlers:
@@ -39,7 +38,7 @@ def configure(*, is_verbose: bool) -> None:
     formatter: logging.Formatter = LogfmtFormatter()
     console = logging.StreamHandler(sys.stderr)
     _handlers.append(console)
-    with suppress(ConfigurationError):  # the command itself will say so
+    with suppress(ConfigurationError):  # the command itself reports it
         formatter = JsonFormatter() if settings().log_format == "json" else formatter
         _handlers.append(_LogFile(settings().daybreak_home / "logs", settings().log_days_kept))
     console.addFilter(lambda record: _is_shown(record, is_verbose))
@@ -54,16 +53,16 @@ def configure(*, is_verbose: bool) -> None:
 
 
 def _is_shown(record: logging.LogRecord, is_verbose: bool) -> bool:
-    """`is_reported` marks what the command line prints anyway."""
+    """`is_reported` marks errors that the command line prints itself."""
     least = logging.WARNING if record.name in SHOWN else logging.ERROR
     return is_verbose or (record.levelno >= least and not getattr(record, "is_reported", False))
 
 
 class _LogFile(RotatingFileHandler):
-    """The file of the present day (UTC), in a folder for its owner only. Files of the last LOG_DAYS_KEPT days stay.
+    """Today's file (UTC), in a folder that only its owner can read. Keeps the files of LOG_DAYS_KEPT days.
 
-    It is opened by the first record after DAYBREAK_HOME was made, which is not our business. What cannot be written is
-    lost: a full disk is no reason to fail, nor to fill standard error.
+    It opens with the first record after DAYBREAK_HOME exists. Records that cannot be written are dropped: a full disk
+    must not fail the command or flood standard error.
     """
 
     def __init__(self, folder: Path, days_kept: int) -> None:
@@ -82,4 +81,4 @@ class _LogFile(RotatingFileHandler):
         return super()._open()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name in logging
-        """Say nothing."""
+        """Ignore the error."""

@@ -1,4 +1,4 @@
-"""The command line. Wiring only: what a command does is in day_run, steps, doctor and local."""
+"""The command line: arguments and help of each command. The work is in orchestration, local and the other modules."""
 
 import os
 import shlex
@@ -20,7 +20,7 @@ from transformation.pipelines import PIPELINES, names_of
 
 app = typer.Typer(
     name="daybreak",
-    help="A daily ELT for online shops that is right by daybreak.",
+    help="A daily ELT pipeline for online shops.",
     epilog="Start with: daybreak demo. Exit codes: 0 done, 1 unexpected, 2 usage or configuration, 3 shop, "
     "4 warehouse, 5 gate refused, 6 day is busy, 7 model or data test failed.",
     no_args_is_help=True,
@@ -32,12 +32,12 @@ app = typer.Typer(
 PipelineName = Enum("PipelineName", {pipeline.name: pipeline.name for pipeline in PIPELINES})  # type: ignore[misc]
 Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], metavar="DAY", show_default=False)]
 Only = Annotated[
-    list[PipelineName] | None, typer.Option("--pipeline", help="Only this pipeline; may be given several times.")
+    list[PipelineName] | None, typer.Option("--pipeline", help="Only this pipeline. Repeat it for several.")
 ]
-Wait = Annotated[float, typer.Option("--wait", help="Seconds to wait for a shop that is not well yet.", min=0)]
+Wait = Annotated[float, typer.Option("--wait", help="Seconds to wait until the shop is healthy.", min=0)]
 On = Annotated[
     Literal["postgres", "spark"],
-    typer.Option("--engine", help="What computes the orders: Postgres, or Spark for a large build."),
+    typer.Option("--engine", help="Engine for the orders' models: Postgres, or Spark for a large build."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
 
@@ -52,33 +52,35 @@ def run(day: Day, pipeline: Only = None, wait: Wait = 30, engine: On = "postgres
 def backfill(
     first: Day, last: Day, pipeline: Only = None, wait: Wait = 30, engine: On = "postgres", as_json: AsJson = False
 ) -> None:
-    """Load and gate every day from FIRST to LAST, then build and publish them at once."""
+    """Load and gate every day from FIRST to LAST, then build and publish them together."""
     _run_range(first.date(), last.date(), pipeline, wait, engine, as_json)
 
 
-@app.command(epilog="Example: daybreak replay 2026-03-01 2026-03-31, after a change of shop.toml or of a model")
+@app.command(epilog="Example: daybreak replay 2026-03-01 2026-03-31, after you changed shop.toml or a model")
 def replay(first: Day, last: Day, pipeline: Only = None, as_json: AsJson = False) -> None:
-    """Gate, build and publish days again from what is in raw; the shop is not asked."""
+    """Gate, build and publish days again from the loads in raw, without a request to the shop."""
     with errors_as_exit_codes(), running_servers(_names(pipeline)), progress(as_json) as say:
-        from orchestration.customer_models import follow
+        from orchestration.customer_models import fit_if_due
         from orchestration.day_run import replay_days
 
         outcome = replay_days(_range(first.date(), last.date()), _names(pipeline), say)
-        follow(outcome, _names(pipeline), say)
+        fit_if_due(outcome, _names(pipeline), say)
     finish(outcome, as_json)
 
 
 app.command(
     epilog='Example: daybreak init "https://shop.example/api/orders?date=2026-03-01&limit=100" --auth header:X-Key'
 )(init)
-app.command(epilog="Example: daybreak contract --day 2026-03-24; then --accept orders, if it is meant")(contract)
+app.command(epilog="Example: daybreak contract --day 2026-03-24; then --accept orders, if the change is intended")(
+    contract
+)
 
-app.command(epilog="Example: daybreak diff customer_ltv, after a change of its model and before a replay")(diff)
+app.command(epilog="Example: daybreak diff customer_ltv, after you changed its model and before a replay")(diff)
 
 
 @app.command()
 def demo() -> None:
-    """Six weeks of a simulated shop: a refused day, a late correction, and where to look next."""
+    """Load six weeks of a simulated shop, with a refused day and a late correction."""
     with errors_as_exit_codes(), running_servers(), progress(False) as say:
         from cli.demo import run_demo
 
@@ -91,12 +93,12 @@ def demo() -> None:
 @app.command(epilog="Example: daybreak shop --data ./my-export --port 8765")
 def shop(
     data: Annotated[
-        Path | None, typer.Option(help="Folder with orders.csv, reviews.csv, order_items.csv, or .gz.")
+        Path | None, typer.Option(help="Folder with orders.csv, reviews.csv and order_items.csv, or their .gz.")
     ] = None,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8765,
-    day_column: Annotated[str, typer.Option(help="Column of orders.csv that gives an order's day.")] = "order_date",
+    day_column: Annotated[str, typer.Option(help="Column of orders.csv with the order's day.")] = "order_date",
 ) -> None:
-    """Serve a shop's API: a simulated one, or your own CSV files. SHOP_API_TOKEN, if set, is asked for."""
+    """Serve a shop's API, simulated or from your CSV files. Requires SHOP_API_TOKEN of its clients if it is set."""
     with errors_as_exit_codes():
         from cli.demo import serve_shop
 
@@ -105,7 +107,7 @@ def shop(
 
 @app.command()
 def up() -> None:
-    """Start the embedded Postgres and Valkey, where PGHOST and REDIS_URL name no other."""
+    """Start the embedded Postgres and Valkey, unless PGHOST and REDIS_URL name other servers."""
     with errors_as_exit_codes():
         from local import servers
 
@@ -115,7 +117,7 @@ def up() -> None:
 
 @app.command()
 def down() -> None:
-    """Stop the embedded servers; their data stay. Not under an Airflow that runs on them."""
+    """Stop the embedded servers and keep their data. Refused while Airflow uses them."""
     with errors_as_exit_codes():
         from local import airflow_home, servers
 
@@ -126,7 +128,7 @@ def down() -> None:
 
 @app.command()
 def env() -> None:
-    """Print the variables in force as shell lines: eval "$(daybreak env)" lets dbt and psql in."""
+    """Print the current variables as shell commands: eval "$(daybreak env)" connects dbt and psql."""
     with errors_as_exit_codes():
         from local import servers
 
@@ -141,16 +143,14 @@ def status(
     pipeline: Only = None,
     as_json: AsJson = False,
 ) -> None:
-    """How everything stands: servers, days, incidents, messages, sizes. With DAY, what happened to that day."""
+    """Show servers, days, incidents, messages and sizes. With DAY, show the history of that day."""
     with errors_as_exit_codes():
         _print_status(day, pipeline, as_json)
 
 
-@app.command(
-    epilog="For a scheduler, say every 15 minutes: what is kept is told on standard error, the rest on output."
-)
+@app.command(epilog="For a scheduler, every 15 minutes or so. Undelivered messages are listed on standard error.")
 def deliver(as_json: AsJson = False) -> None:
-    """Send what waits in the outbox, remind of open incidents, and remove what is old. Each run does the first."""
+    """Deliver the outbox, send reminders of open incidents, and prune old data. Each run delivers the outbox too."""
     with errors_as_exit_codes(), running_servers():
         from cli.delivery import print_delivery
 
@@ -162,7 +162,7 @@ def report(
     serve: Annotated[bool, typer.Option("--serve", help="Serve it on 127.0.0.1 until Ctrl-C.")] = False,
     port: Annotated[int, typer.Option(help="Port for --serve.", min=0, max=65535)] = 8766,
 ) -> None:
-    """Write the report: state, runs, trends and a page a day, as a static site that needs no network."""
+    """Write the report, an offline static site: state, runs, trends and a page per day."""
     with errors_as_exit_codes(), running_servers():
         from monitoring.report.site import write_report
 
@@ -175,15 +175,15 @@ def report(
         serve_report(page.parent.parent, port, typer.echo)
 
 
-app.command(epilog="A run does so by itself when a week has ended. Example: daybreak fit 2026-03-29")(fit)
-app.command(epilog="Example: daybreak forget C0042. Backups, and the shop itself, are not ours to change.")(forget)
+app.command(epilog="Runs do this automatically after the end of a week. Example: daybreak fit 2026-03-29")(fit)
+app.command(epilog="Example: daybreak forget C0042. It does not change backups or the shop itself.")(forget)
 
 
-@app.command(epilog="Example: daybreak doctor --day 2026-03-01, to see what of a new shop.toml arrives")
+@app.command(epilog="Example: daybreak doctor --day 2026-03-01, to check a new shop.toml")
 def doctor(
     day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Read this day's first pages.")] = None,
 ) -> None:
-    """Check shop, Postgres and Redis: reached or why not, version, privileges, remedy. With --day, what a day holds."""
+    """Check the configuration, shop, Postgres and Redis. With --day, check the first page of each dataset."""
     with errors_as_exit_codes(), running_servers():
         if day:
             from cli.doctor.day import print_day
@@ -197,7 +197,7 @@ def doctor(
 def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step on standard error.")] = False,
 ) -> None:
-    """A daily ELT for online shops that is right by daybreak."""
+    """A daily ELT pipeline for online shops."""
     from cli.logs import configure
 
     collect_rarely()
@@ -211,7 +211,7 @@ def _print_status(day: datetime | None, pipeline: list[PipelineName] | None, as_
     if day:
         status.print_day(day.date(), _names(pipeline), as_json)
     elif pipeline:
-        raise ConfigurationError("--pipeline narrows the story of a day", "Name the day as well: daybreak status DAY.")
+        raise ConfigurationError("--pipeline requires a day", "Name the day as well: daybreak status DAY.")
     else:
         status.print_status(as_json)
 
@@ -220,11 +220,11 @@ def _run_range(
     first: date, last: date, pipeline: list[PipelineName] | None, wait: float, engine: str, as_json: bool
 ) -> None:
     with errors_as_exit_codes(), running_servers(_names(pipeline)), progress(as_json) as say:
-        from orchestration.customer_models import follow
+        from orchestration.customer_models import fit_if_due
         from orchestration.day_run import run_days
 
         outcome = run_days(_range(first, last), _names(pipeline), say, wait_seconds=wait, engine=engine)
-        follow(outcome, _names(pipeline), say)
+        fit_if_due(outcome, _names(pipeline), say)
     finish(outcome, as_json)
 
 

@@ -1,4 +1,4 @@
-"""The summary at the end of a run: per day what landed and its verdict, per mart what changed, per step the seconds."""
+"""The summary of a run: rows and verdict per day, rows written per mart, seconds per step."""
 
 from collections import Counter
 from typing import Any
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from orchestration.outcome import DayOutcome, RunOutcome
 
-MOST_ROWS = 31  # of loads told one by one; of more than a month's, only those that somebody must look at
+MOST_ROWS = 31  # loads to list one by one; with more than a month, list only those that need attention
 PLAIN_STATES = ("admitted", "unchanged")
 NOT_JUDGED = "volume_history"
 SEVERITY_COLOURS = {"critical": "red", "warning": "yellow", "info": "dim"}
@@ -18,7 +18,7 @@ COLOURS = {"admitted": "green", "unchanged": "dim", "empty": "yellow", "refused"
 
 
 def as_data(outcome: RunOutcome) -> dict[str, Any]:
-    """The outcome as plain data: days ISO, rates as fractions, seconds per step."""
+    """Return the outcome as plain data: ISO dates, rates as fractions, seconds per step."""
     return {
         "run_id": outcome.run_id,
         "exit_code": outcome.exit_code,
@@ -38,7 +38,7 @@ def print_tables(outcome: RunOutcome) -> None:
     if rejections := _rejections_table(outcome):
         console.print(rejections)
     if outcome.rows_published:
-        # int_* are published for the next build, not for readers
+        # int_* tables are published for the next build, not for readers
         changed = {mart: count for mart, count in outcome.rows_published.items() if not mart.startswith("int_")}
         marts = Table(title="Published", title_justify="left", box=box.SIMPLE_HEAD)
         marts.add_column("mart")
@@ -92,7 +92,7 @@ def _day_cells(outcome: DayOutcome) -> list[str]:
 
 
 def _rejections_table(outcome: RunOutcome) -> Table | None:
-    """Rows by dataset and reason over all days; a row may have several reasons."""
+    """Count rows by dataset and reason over all days. A row can have several reasons."""
     counts: Counter[tuple[str, str]] = Counter()
     for day in outcome.days:
         if day.figures:
@@ -109,7 +109,7 @@ def _rejections_table(outcome: RunOutcome) -> Table | None:
 
 
 def _print_anomalies(outcome: RunOutcome, console: Console) -> None:
-    """What is odd about the days, a line each: a table would be too narrow. Days not judged are counted, not listed."""
+    """Print a line per anomaly, because a table would be too narrow. Count days without enough history instead."""
     found = [(day, anomaly) for day in outcome.days for anomaly in day.anomalies]
     if found:
         console.print("[italic]Anomalies[/]")

@@ -1,4 +1,4 @@
-"""How a command meets its caller: servers are started, progress is shown, an error is a line and an exit code."""
+"""Shared parts of commands: starting servers, showing progress, turning errors into a line and an exit code."""
 
 import json
 import logging
@@ -19,27 +19,27 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def running_servers(telling: Sequence[str] = ()) -> Iterator[None]:
-    """The embedded servers run, where the environment names no other.
+def running_servers(alert_pipelines: Sequence[str] = ()) -> Iterator[None]:
+    """Start the embedded servers, unless the environment names others.
 
-    `telling`: the pipelines whose people are told if a server does not start, for then nothing else tells them.
+    `alert_pipelines`: if a server does not start, send a failure message for each of these pipelines.
     """
     from local.servers import ensure
 
     try:
         ensure()
     except DaybreakError as error:
-        if telling:
-            from orchestration.run_messages import print_failure
+        if alert_pipelines:
+            from orchestration.run_messages import report_failed_run
 
-            print_failure(telling, error)
+            report_failed_run(alert_pipelines, error)
         raise
     yield
 
 
 @contextmanager
 def progress(is_quiet: bool) -> Iterator["OnProgress"]:
-    """A line that says what is being done, on a terminal; nothing where output is read by programs."""
+    """Show the current activity on a terminal. Show nothing if quiet, or if standard error is not a terminal."""
     if is_quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -51,7 +51,7 @@ def progress(is_quiet: bool) -> Iterator["OnProgress"]:
 
 @contextmanager
 def errors_as_exit_codes() -> Iterator[None]:
-    """An error of the block is one line on standard error, and ends the command with its exit code."""
+    """Print an error of the block as one line on standard error, and exit with its code."""
     try:
         yield
     except DaybreakError as error:
@@ -59,7 +59,7 @@ def errors_as_exit_codes() -> Iterator[None]:
         typer.echo(f"daybreak: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        typer.echo("daybreak: interrupted. Run the same command again: it goes on from here.", err=True)
+        typer.echo("daybreak: interrupted. Run the same command again to continue.", err=True)
         raise typer.Exit(130) from None
     except (typer.Exit, typer.Abort):
         raise
@@ -73,7 +73,7 @@ def errors_as_exit_codes() -> Iterator[None]:
 
 
 def finish(outcome: "RunOutcome", as_json: bool) -> None:
-    """Print what a run came to, and leave with its exit code."""
+    """Print the outcome of a run, and exit with its code."""
     from cli import summary
 
     if as_json:

@@ -1,4 +1,4 @@
-"""A notebook on the marts, read as daybreak_reader: `marimo edit examples/sales_notebook.py`, or `python` to run it."""
+"""A notebook on the marts. Run `marimo edit examples/sales_notebook.py`; it connects as daybreak_reader."""
 
 import marimo
 
@@ -11,9 +11,9 @@ def _():
     import marimo as mo
     import psycopg
 
-    # libpq's own variables say where: eval "$(daybreak env)"
+    # libpq reads PGHOST and the like: eval "$(daybreak env)"
     def read(query: str) -> list[dict[str, object]]:
-        """The rows of a query, read with the least privileges that show the marts."""
+        """Return the rows of a query. The role may only read the marts."""
         with psycopg.connect(row_factory=psycopg.rows.dict_row) as connection:
             connection.execute("set transaction read only")
             connection.execute("set local role daybreak_reader")

@@ -1,1 +1,1 @@
-"""Wiring: the steps of a day, the command line and the DAGs that call them."""
+"""Wiring: the steps of a day, the runs of the command line, and the DAGs."""

@@ -1,4 +1,4 @@
-"""`daybreak forget`: a customer leaves raw, quarantine, marts and Redis, and later loads leave their rows out."""
+"""`daybreak forget`: erases a customer from raw, quarantine, marts and Redis, and excludes them from later loads."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,17 +17,17 @@ from warehouse.locks import pipeline_lock
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was done. `rows`: rows deleted from raw by dataset, all loads counted; `outcome`: how the marts followed."""
+    """The result of an erasure. `rows`: deleted from raw per dataset, over all loads; `outcome`: the build after it."""
 
     rows: dict[str, int]
     outcome: RunOutcome = field(repr=False)
 
 
 def forget_customer(customer_id: str, on_progress: OnProgress = lambda _: None) -> Forgotten:
-    """Remove a customer everywhere, and publish the days again that had rows of them.
+    """Erase a customer everywhere, and republish the days that had their rows.
 
-    Killed in between, the rows are gone from raw and their days wait for the next build; forgetting again finishes it.
-    Raises ModelError if readers still see the customer afterwards, DayBusyError if a build does not end in time.
+    If the process is killed halfway, the rows are gone from raw and their days stay pending: run it again to finish.
+    Raises ModelError if rows of the customer are left, DayBusyError if another build does not end in time.
     """
     steps.prepare()
     with pipeline_lock(NAME, FIT_WAIT_SECONDS):
@@ -35,7 +35,7 @@ def forget_customer(customer_id: str, on_progress: OnProgress = lambda _: None) 
 
 
 def _forget(customer_id: str, on_progress: OnProgress) -> Forgotten:
-    """As above, while nothing is learnt from the customer's orders."""
+    """Erase the customer. The caller holds the lock of the customer models."""
     with ExitStack() as held:
         for pipeline in PIPELINES:
             held.enter_context(pipeline_lock(pipeline.name, steps.BUILD_WAIT_SECONDS))

@@ -1,8 +1,8 @@
-"""What is learnt from all customers, and the dated history: weekly, for it costs the history (docs/decisions/0012).
+"""Models of all customers, and the dated history. Weekly, because a fit reads all orders (docs/decisions/0012).
 
-The week ends on Sunday. Its models are of the revenue orders up to that day, whichever day publishes first after it, so
-that they do not depend on how many days were loaded at once. A run of the command line does it after its publish, and
-the DAG `customer_models` when a day of orders is published; whatever goes wrong in it, the day is published.
+The week ends on Sunday. A fit uses the revenue orders up to that Sunday, so its result does not depend on how many days
+were loaded at once. The command line fits after a publish; in Airflow, the DAG `customer_models` fits when a day of
+orders is published. A failed fit never affects the published day.
 """
 
 import logging
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NAME = "customer_models"  # in the log of steps, as the DAG, in messages
-FIT_WAIT_SECONDS = 1800.0  # how long a fit waits for another one
+NAME = "customer_models"  # as pipeline in ops.pipeline_runs and in messages, and as dag_id
+FIT_WAIT_SECONDS = 1800.0  # maximum wait for a concurrent fit
 RUN_FIRST = "Run a day first: daybreak run DAY."
 SNAPSHOTS = {ORDERS.name: "customer_segments_history", REVIEWS.name: "product_metrics_history"}
 
@@ -44,7 +44,7 @@ HISTORY_TAKEN = """
 
 
 def due() -> date | None:
-    """The Sunday whose models are to be fitted, or whose history is still to be kept; None while nothing is due."""
+    """Return the Sunday whose models or history are missing; None if nothing is due."""
     with connect() as connection:
         published, newest = _newest_day(connection), connection.execute(NEWEST_MODEL).fetchone()
     if published is None:
@@ -57,8 +57,8 @@ def due() -> date | None:
 def fit_customer_models(as_of_date: date, run_id: str) -> "Fit":
     """Fit the models on the revenue orders up to a day, and replace all predictions, in one transaction.
 
-    The same admitted loads and day give the same numbers. Raises ConfigurationError if the day is not published yet, or
-    older than the newest models: their predictions and history would be followed by older ones.
+    The result is reproducible: the same admitted loads and day give the same numbers. Raises ConfigurationError if the
+    day is not published yet, or if newer models exist.
     """
     from modeling.customers import fit_customers
 
@@ -74,7 +74,7 @@ def fit_customer_models(as_of_date: date, run_id: str) -> "Fit":
 
 
 def keep_history(as_of_date: date, run_id: str) -> None:
-    """Keep segments and metrics as readers see them now: dbt's snapshots of what has been published."""
+    """Snapshot the published segments and metrics with dbt."""
     from transformation import dbt_runner
 
     with step([NAME], "keep_history", [as_of_date], run_id), acting_as(TRANSFORMER):
@@ -88,7 +88,7 @@ def keep_history(as_of_date: date, run_id: str) -> None:
 
 
 def fit_now(as_of_date: date | None, on_progress: "OnProgress" = lambda _: None) -> "Fit":
-    """Fit as of a day, or of the last Sunday that is published, whether it is due or not, and keep the history."""
+    """Fit as of a day, or the last published Sunday, even if it is not due, and snapshot the history."""
     run_id = new_run_id()
     with connect() as connection:
         published = _newest_day(connection)
@@ -99,10 +99,10 @@ def fit_now(as_of_date: date | None, on_progress: "OnProgress" = lambda _: None)
     return fit
 
 
-def follow(outcome: RunOutcome, pipelines: Sequence[str], on_progress: "OnProgress") -> None:
-    """Do what is due after a run of orders, unless that failed: the next one does it then.
+def fit_if_due(outcome: RunOutcome, pipelines: Sequence[str], on_progress: "OnProgress") -> None:
+    """Fit after a run of orders if a fit is due. A failed run leaves it to the next one.
 
-    A failure is reported as one of its own; the run succeeded. `outcome.models` says what was fitted, or why not.
+    A failed fit is reported separately and does not fail the run. `outcome.models` describes the fit or its failure.
     """
     if ORDERS.name not in pipelines or outcome.exit_code not in (0, GateRefusedError.exit_code):
         return
@@ -115,7 +115,7 @@ def follow(outcome: RunOutcome, pipelines: Sequence[str], on_progress: "OnProgre
             outcome.models = str(_fit_and_keep(as_of_date, outcome.run_id, on_progress))
         alerts.report_published(NAME, None, [as_of_date], outcome.run_id)
     except Exception as error:
-        outcome.models = f"customer models stay as they were: {public_text(error)}"
+        outcome.models = f"customer models are unchanged: {public_text(error)}"
         logger.error("%s", outcome.models, exc_info=not isinstance(error, DaybreakError))
         if as_of_date:
             alerts.report_failure(NAME, as_of_date, outcome.run_id, error)
@@ -141,7 +141,7 @@ def _newest_day(connection: Connection) -> date | None:
 
 
 def _sunday(day: date) -> date:
-    """The day itself or the last Sunday before it."""
+    """Return the day if it is a Sunday, otherwise the Sunday before it."""
     return day - timedelta(days=day.isoweekday() % 7)
 
 

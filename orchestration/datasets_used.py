@@ -1,4 +1,4 @@
-"""Which datasets a step read and wrote, for lineage. Counts and names only, never what is in a row."""
+"""The datasets that each step read and wrote, for lineage. Names and counts only, never values of rows."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ CACHE_KEYS = "product:{product_id}:metrics"
 
 
 def landing(receipts: "Sequence[LoadReceipt]") -> DatasetsUsed:
-    """The loads of a dataset's days, from the shop's API; a single one has its version."""
+    """Return the use of extract_load: the shop's API and the loads. A single load is named as the version."""
     dataset = receipts[0].dataset
     endpoint = DatasetUse(
         shop_config().dataset(dataset).path, namespace=_address(settings().shop_api_url or "http://unknown")
@@ -27,7 +27,7 @@ def landing(receipts: "Sequence[LoadReceipt]") -> DatasetsUsed:
 
 
 def judgement(decision: "GateDecision") -> DatasetsUsed:
-    """The load that the gate judged: a check for each reason that occurred, and one of the bad rate (fractions 0–1)."""
+    """Return the use of the gate: the judged load, with a check per rejection reason and one of the bad rate (0–1)."""
     checks = [Check(code, count == 0, str(count)) for code, count in decision.rejected_by_reason.items()]
     bad_rate = Check(
         "bad_rate", decision.decision != "refused", f"{decision.bad_rate:.6f}", f"<= {decision.max_bad_rate}"
@@ -39,13 +39,13 @@ def judgement(decision: "GateDecision") -> DatasetsUsed:
 
 
 def scoring(load_id: str, rows: int) -> DatasetsUsed:
-    """The sentiment of a load's texts."""
+    """Return the use of score_sentiment: the review texts and their scores."""
     scores = DatasetUse("staging.review_sentiment", rows=rows, version=load_id)
     return DatasetsUsed([DatasetUse("staging.stg_shop__reviews")], [scores])
 
 
 def publishing(used: DatasetsUsed, pipeline: str, rows_published: dict[str, int]) -> None:
-    """Add the published tables of a pipeline, each from the changes that its build made ready."""
+    """Add a pipeline's published tables to `used`, each with its changes table as the source."""
     for table, rows in rows_published.items():
         schema = "ops" if table.startswith("int_") else "marts"
         used.reads.append(DatasetUse(f"build.{table}__changes", pipeline=pipeline))
@@ -53,13 +53,13 @@ def publishing(used: DatasetsUsed, pipeline: str, rows_published: dict[str, int]
 
 
 def caching() -> DatasetsUsed:
-    """The product metrics in Redis, from their mart."""
+    """Return the use of update_cache: the mart of product metrics and Redis."""
     url = settings().redis_url
     cache = DatasetUse(CACHE_KEYS, namespace=_address(url.get_secret_value() if url else "redis://unknown"))
     return DatasetsUsed([DatasetUse("marts.product_metrics")], [cache])
 
 
 def _address(url: str) -> str:
-    """Scheme, host and port of a URL: what else it holds may be secret."""
+    """Return scheme, host and port of a URL. The rest may be secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")

@@ -1,4 +1,4 @@
-"""The days of a run, dataset by dataset: landed some at a time, judged one by one. What fails is in the outcome."""
+"""Loading of a run's days, dataset by dataset: landed in batches, judged one by one. Failures go into the outcome."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -17,17 +17,17 @@ from warehouse.locks import day_lock, day_locks
 if TYPE_CHECKING:
     from warehouse.load_receipt import LoadReceipt
 
-OnProgress = Callable[[str], None]  # told what is being done, for a progress bar
+OnProgress = Callable[[str], None]  # gets the current activity, for a progress bar
 
-DAYS_AT_ONCE = 31  # held by their locks and landed together, at most
+DAYS_AT_ONCE = 31  # largest batch of days to lock and land together
 
 
 def load_days(
     dataset: str, days: Sequence[date], outcome: RunOutcome, on_progress: OnProgress, wait_seconds: float
 ) -> None:
-    """Land these days and judge them. A single one is held already; in a range each is held until it is judged.
+    """Land and judge these days. The caller holds the lock of a single day; in a range each day is locked here.
 
-    A refused or busy day is passed over; what stops any other day stops the dataset.
+    A refused or busy day is skipped. Any other error stops the dataset.
     """
     left = list(days)
     try:
@@ -37,11 +37,11 @@ def load_days(
             while left:
                 left = left[_load_some(dataset, left, outcome, on_progress, is_held=len(days) == 1) :]
     except DaybreakError as error:
-        _failed(dataset, error.day or left[0], error, outcome)
+        _record_failure(dataset, error.day or left[0], error, outcome)
 
 
 def judge_again(dataset: str, days: Sequence[date], outcome: RunOutcome, on_progress: OnProgress) -> None:
-    """Judge the newest loads of these days that are still in raw."""
+    """Judge the newest load in raw of each of these days."""
     with kept_connections():
         for day in days:
             on_progress(f"{day} {dataset}")
@@ -55,11 +55,11 @@ def judge_again(dataset: str, days: Sequence[date], outcome: RunOutcome, on_prog
 def _load_some(
     dataset: str, days: Sequence[date], outcome: RunOutcome, on_progress: OnProgress, *, is_held: bool
 ) -> int:
-    """Land the first of these days, and judge them; returns how many that were."""
+    """Land and judge the first batch of these days. Return its number of days."""
     try:
-        with ExitStack() as briefly:
+        with ExitStack() as locks:
             if not is_held:
-                days = briefly.enter_context(day_locks(dataset, days[:DAYS_AT_ONCE]))
+                days = locks.enter_context(day_locks(dataset, days[:DAYS_AT_ONCE]))
             with outcome.timed("extract_load"):
                 receipts = steps.extract_load_days(
                     dataset, days, outcome.run_id, lambda day: on_progress(f"{day} {dataset}")
@@ -68,13 +68,13 @@ def _load_some(
                 on_progress(f"{receipt.day} {dataset}: gate")
                 _admit(receipt, outcome)
     except DayBusyError as error:
-        _failed(dataset, days[0], error, outcome)
+        _record_failure(dataset, days[0], error, outcome)
         return 1
     return len(receipts)
 
 
 def _admit(receipt: "LoadReceipt", outcome: RunOutcome) -> None:
-    """Judge what has landed, unless it is what was admitted before."""
+    """Judge a landed load, unless its rows equal those of the admitted load."""
     dataset, day = receipt.dataset, receipt.day
     try:
         with outcome.timed("extract_load"):
@@ -84,8 +84,8 @@ def _admit(receipt: "LoadReceipt", outcome: RunOutcome) -> None:
             outcome.days.append(DayOutcome(dataset, day, "unchanged", receipt.rows))
         else:
             _judge(dataset, day, receipt.load_id, outcome)
-    except DayBusyError as error:  # taken over by another run, which goes on with it
-        _failed(dataset, day, error, outcome)
+    except DayBusyError as error:  # another run took the day over and finishes it
+        _record_failure(dataset, day, error, outcome)
 
 
 def _judge(dataset: str, day: date, load_id: str, outcome: RunOutcome, *, is_again: bool = False) -> None:
@@ -111,6 +111,6 @@ def _score(dataset: str, day: date, load_id: str, outcome: RunOutcome, *, is_aga
             steps.score_sentiment(day, load_id, outcome.run_id)
 
 
-def _failed(dataset: str, day: date, error: DaybreakError, outcome: RunOutcome) -> None:
+def _record_failure(dataset: str, day: date, error: DaybreakError, outcome: RunOutcome) -> None:
     outcome.errors.append(error)
     outcome.days.append(DayOutcome(dataset, day, "failed", error=error))

@@ -1,4 +1,4 @@
-"""Whole runs of the command line: the days of a range landed and gated, then one build, one publish."""
+"""Runs of the command line: land and gate each day of a range, then build and publish once."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from monitoring.log_lines import context
 from orchestration import steps
 from orchestration.day_loading import OnProgress, judge_again, load_days
 from orchestration.outcome import DayOutcome, RunOutcome, new_run_id
-from orchestration.run_messages import reported
+from orchestration.run_messages import report_run
 from pipeline_errors import DaybreakError, ModelError
 from transformation.pipelines import BY_DATASET, BY_NAME, HEALTH, POSTGRES, REVIEWS
 from warehouse import day_ledger
@@ -30,16 +30,16 @@ def run_days(
     wait_seconds: float = 0.0,
     engine: str = POSTGRES,
 ) -> RunOutcome:
-    """Load, gate, build and publish these days, in order. What fails is in the outcome; the rest goes on.
+    """Load, gate, build and publish these days, in order. Failures go into the outcome.
 
-    `wait_seconds`: how long to wait for a shop that is not well yet. `engine`: what computes the orders' changes.
+    `wait_seconds`: how long to wait until the shop is healthy. `engine`: the engine for the orders' models.
 
-    A refused or busy day keeps no other from being loaded. A shop that is down ends the loading of its dataset, and
-    what was loaded before is published all the same.
+    A refused or busy day does not stop the others. If the shop is down, loading of that dataset ends; the days loaded
+    before are still published.
     """
     outcome = RunOutcome(new_run_id())
     name = "daybreak.run" if len(days) == 1 else "daybreak.backfill"
-    with _of_run(name, days, outcome), reported(pipelines, days, outcome), ExitStack() as held:
+    with _run_context(name, days, outcome), report_run(pipelines, days, outcome), ExitStack() as held:
         with outcome.timed("prepare"):
             steps.prepare()
         datasets = [dataset for name in pipelines if (dataset := BY_NAME[name].dataset)]
@@ -52,9 +52,9 @@ def run_days(
 
 
 def replay_days(days: Sequence[date], pipelines: Sequence[str], on_progress: OnProgress = lambda _: None) -> RunOutcome:
-    """Judge, build and publish these days again from what is in raw; the shop is not asked."""
+    """Judge, build and publish these days again from the loads in raw, without a request to the shop."""
     outcome = RunOutcome(new_run_id())
-    with _of_run("daybreak.replay", days, outcome), reported(pipelines, days, outcome, is_replay=True):
+    with _run_context("daybreak.replay", days, outcome), report_run(pipelines, days, outcome, is_replay=True):
         with outcome.timed("prepare"):
             steps.prepare()
         for name in pipelines:
@@ -65,34 +65,34 @@ def replay_days(days: Sequence[date], pipelines: Sequence[str], on_progress: OnP
 
 
 def publish_pending(on_progress: OnProgress = lambda _: None) -> RunOutcome:
-    """Build and publish what is admitted and not yet published, of all pipelines. Nothing is loaded or judged."""
+    """Build and publish the pending days of all pipelines. Loads and judges nothing."""
     outcome = RunOutcome(new_run_id())
     with connect() as connection:
         days = sorted({day for dataset in BY_DATASET for day in day_ledger.pending_days(connection, dataset)})
     if days:
         names = list(BY_NAME)
-        with _of_run("daybreak.publish", days, outcome), reported(names, days, outcome):
+        with _run_context("daybreak.publish", days, outcome), report_run(names, days, outcome):
             _build_and_publish(names, days, outcome, on_progress)
     return outcome
 
 
 def days_between(first: date, last: date) -> list[date]:
-    """All days from first to last, both included."""
+    """Return all days from first to last, inclusive."""
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 @contextmanager
-def _of_run(name: str, days: Sequence[date], outcome: RunOutcome) -> Iterator[None]:
-    """Whatever is logged and sent as lineage in the block belongs to this run."""
+def _run_context(name: str, days: Sequence[date], outcome: RunOutcome) -> Iterator[None]:
+    """Attach log lines and lineage events of the block to this run."""
     with context(run_id=outcome.run_id), lineage.run(name, days, outcome.errors):
         yield
         for error in outcome.errors:
-            if error.step is None:  # a step has logged its own
+            if error.step is None:  # steps log their own errors
                 logger.error("%s", error, extra={"is_reported": True})
 
 
 def _hold(datasets: Sequence[str], day: date, outcome: RunOutcome, held: ExitStack) -> bool:
-    """Lock a single day until it is published, all datasets before one is loaded: of two runs at once one works."""
+    """Lock a single day in all datasets before the first is loaded, so that only one of two concurrent runs works."""
     for dataset in datasets:
         try:
             held.enter_context(day_lock(dataset, day))
@@ -112,36 +112,36 @@ def _build_and_publish(
     engine: str = POSTGRES,
     day_range: tuple[date, date] | None = None,
 ) -> None:
-    """One build and one publish for everything that is pending, these days' or left over from a run that was killed."""
+    """Build and publish everything pending, once: these days, and days that a killed run left behind."""
     try:
         with ExitStack() as locks:
             for name in pipelines:
                 locks.enter_context(pipeline_lock(name, steps.BUILD_WAIT_SECONDS))
             if REVIEWS.name in pipelines:
-                steps.score_what_is_left(outcome.run_id)
+                steps.score_unscored_days(outcome.run_id)
             if day_range or _has_work(pipelines):
                 on_progress("transform")
                 transform = partial(
                     steps.transform, pipelines, days, outcome.run_id, day_range=day_range, engine=engine
                 )
                 with outcome.timed("transform"):
-                    is_green = _is_green(transform, outcome, on_progress)
+                    is_green = _try_transform(transform, outcome, on_progress)
                 on_progress("publish")
                 with outcome.timed("publish"):
                     if is_green:
                         outcome.rows_published = steps.publish(pipelines, days, outcome.run_id)
                     else:
-                        _publish_what_is_green(pipelines, days, outcome)
+                        _publish_green_pipelines(pipelines, days, outcome)
     except DaybreakError as error:
         outcome.errors.append(error)
-        with suppress(DaybreakError):  # what stopped the build may stop this as well
+        with suppress(DaybreakError):  # it may fail for the same reason
             _measure(pipelines, days, outcome)
         return
     _follow_up(pipelines, days, outcome, on_progress)
 
 
-def _is_green(transform: Callable[..., None], outcome: RunOutcome, on_progress: OnProgress) -> bool:
-    """Whether every model and test is green."""
+def _try_transform(transform: Callable[..., None], outcome: RunOutcome, on_progress: OnProgress) -> bool:
+    """Run the transform step. Return whether every model and test is green."""
     try:
         transform(on_progress=lambda name, number, total: on_progress(f"transform {number}/{total} {name}"))
     except ModelError as error:
@@ -150,10 +150,10 @@ def _is_green(transform: Callable[..., None], outcome: RunOutcome, on_progress: 
     return True
 
 
-def _publish_what_is_green(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome) -> None:
-    """After a red node: its own pipeline stays as it was, the others have nothing to do with it."""
+def _publish_green_pipelines(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome) -> None:
+    """Publish the pipelines whose nodes are all green. A red node blocks only its own pipeline."""
     for name in pipelines:
-        with suppress(ModelError):  # the red node has been told already
+        with suppress(ModelError):  # the red node is in the outcome already
             outcome.rows_published |= steps.publish([name], days, outcome.run_id)
 
 
@@ -166,7 +166,7 @@ def _follow_up(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutco
 
 
 def _measure(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome) -> None:
-    """Write metrics and Data Docs of each day, refused ones too; a pipeline without a dataset has its last day's."""
+    """Write Data Docs and the metrics of each day, refused ones too. Without a dataset: of the last day only."""
     with outcome.timed("data_docs"):
         steps.write_data_docs()
     with outcome.timed("measure"), kept_connections():

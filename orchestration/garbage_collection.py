@@ -1,4 +1,4 @@
-"""Python's garbage collector, set for a process that imports much, builds one large manifest, and ends."""
+"""Garbage collection for a short process that imports large libraries and builds one large manifest."""
 
 import atexit
 import gc
@@ -7,10 +7,10 @@ YOUNG_OBJECTS = 50_000  # Python's own limit is 700
 
 
 def collect_rarely() -> None:
-    """Let the collector look for cycles seventy times as rarely, and not at all when the process ends.
+    """Collect seventy times less often, and not at all at exit.
 
-    Most of what dbt and Great Expectations make lives as long as the process: searching all of it again and again took
-    a sixth of a small run's time. Cycles wait longer for their end, some tens of megabytes of them at most.
+    Most objects of dbt and Great Expectations live as long as the process. Scanning them again and again took a sixth
+    of the time of a small run. The cost is at most some tens of megabytes of uncollected cycles.
     """
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
     atexit.register(gc.freeze)

@@ -1,4 +1,4 @@
-"""What a run amounts to: per day what landed and its verdict, per mart what changed, per step the seconds."""
+"""The outcome of a run: rows and verdict per day, rows written per mart, seconds per step."""
 
 import secrets
 import time
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class DayOutcome:
-    """What became of a dataset's day. `state`: admitted, unchanged, empty, refused or failed.
+    """The outcome of one day of a dataset. `state`: admitted, unchanged, empty, refused or failed.
 
-    `figures`: those of the gate's decision, if it was asked (GateDecision.figures).
+    `figures`: GateDecision.figures, if the gate judged the day.
     """
 
     dataset: str
@@ -33,9 +33,9 @@ class DayOutcome:
 
 @dataclass
 class RunOutcome:
-    """What a run did. `rows_published`: rows written per mart; `seconds` per step, summed over days.
+    """The outcome of a run. `rows_published`: rows written per mart; `seconds` per step, summed over days.
 
-    `models`: what became of the customer models, where they were due.
+    `models`: a line about the fit of the customer models, if one was due.
     """
 
     run_id: str
@@ -48,13 +48,13 @@ class RunOutcome:
 
     @property
     def exit_code(self) -> int:
-        """0, or the code of the error that matters most: what stopped us comes before what the gate refused."""
+        """0, or the code of the most important error: a refused day counts only if nothing else failed."""
         codes = [error.exit_code for error in self.errors]
         return next((code for code in codes if code != GateRefusedError.exit_code), codes[0] if codes else 0)
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Add the block's seconds to a step."""
+        """Add the duration of the block to a step's seconds."""
         started = time.monotonic()
         try:
             yield
@@ -63,5 +63,5 @@ class RunOutcome:
 
 
 def new_run_id() -> str:
-    """The id of a run of the command line: when it began (UTC), and something of its own."""
+    """Return a new id for a run of the command line: its start time (UTC) and a random suffix."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

@@ -1,4 +1,4 @@
-"""What is said when the gate refuses a day: counts, reasons, and how the shop's answers changed, if they did."""
+"""The error for a day that the gate refused: counts, reasons, and changes in the shop's data that may explain it."""
 
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def refusal(decision: "GateDecision") -> GateRefusedError:
-    """The error that ends a refused day. It is told after the decision was stored, and changes nothing of it."""
+    """Return the error for a refused day, after its decision was stored."""
     reasons = ", ".join(f"{code} {count}" for code, count in decision.rejected_by_reason.items() if count)
     return GateRefusedError(
         f"{decision.rejected} of {decision.row_count - decision.identical_copies} {decision.dataset} are bad "
         f"({decision.bad_rate:.2%}, allowed {decision.max_bad_rate:.2%}): {reasons}"
         + likely_cause(decision.dataset, decision.day),
-        f"Readers keep the day as it was. See quarantine.{decision.dataset}; run the day again once it is corrected.",
+        f"Readers see no change. See quarantine.{decision.dataset}; run the day again once it is corrected.",
         figures=decision.figures(),
     )

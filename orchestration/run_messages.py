@@ -1,4 +1,4 @@
-"""What people are told of a run of the command line: the same messages as of a scheduled one, a few for many days."""
+"""Messages about a run of the command line: the same as for a scheduled run, but few for many days."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,39 +20,38 @@ from warehouse.raw_retention import prune_superseded
 logger = logging.getLogger(__name__)
 
 DATASETS = {pipeline.name: pipeline.dataset for pipeline in PIPELINES}
-SECONDS_BETWEEN_RUNS = 240.0  # for the delivery of a backlog, when nobody waits
+SECONDS_BETWEEN_RUNS = 240.0  # to deliver a backlog, while no run waits for it
 
 
 @contextmanager
-def reported(
+def report_run(
     pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, *, is_replay: bool = False
 ) -> Iterator[None]:
-    """Tell at the end of the block how the run went: each failed or refused day, each recovery, one success a pipeline.
+    """Report the run after the block: each failed or refused day, each recovery, and one success per pipeline.
 
-    A run that ends with an exception is a failure of all its pipelines. An interrupt is not told: whoever pressed the
-    keys knows. Then everything goes out.
+    An exception counts as a failure of all pipelines. A keyboard interrupt is not reported. Deliver the messages last.
     """
     before = _newest_publication()
     try:
         yield
     except Exception as error:
         _report_days(outcome)
-        print_failure(pipelines, error, outcome.run_id)
+        report_failed_run(pipelines, error, outcome.run_id)
         send_out()
         raise
     _report(pipelines, days, outcome, before, is_replay)
     send_out()
 
 
-def print_failure(pipelines: Sequence[str], error: Exception, run_id: str | None = None) -> None:
-    """Tell that a run of these pipelines ended before it came to their days; none: before it had an id."""
+def report_failed_run(pipelines: Sequence[str], error: Exception, run_id: str | None = None) -> None:
+    """Report that a run of these pipelines failed before their days. Without `run_id`, it gets a new one."""
     run_id = run_id or new_run_id()
     for name in pipelines:
         alerts.report_failure(name, None, run_id, error)
 
 
 def send_out(seconds: float = outbox.SECONDS_A_CALL) -> None:
-    """Deliver what the outbox holds, in `seconds` at most, and write what is read as files. Never raises."""
+    """Deliver the outbox within `seconds`, then write the metrics file and the report. Never raises."""
     outbox.deliver(seconds)
     write_metrics_file(DATASETS)
     _write_report()
@@ -60,7 +59,7 @@ def send_out(seconds: float = outbox.SECONDS_A_CALL) -> None:
 
 @dataclass
 class Upkeep:
-    """What one round of upkeep did. `error`: why the warehouse could not be asked; then everything is kept."""
+    """The result of `keep_up`. `error`: why the warehouse could not be read; all messages are kept then."""
 
     delivery: outbox.Delivery = field(default_factory=outbox.Delivery)
     reminders: int = 0
@@ -70,9 +69,9 @@ class Upkeep:
 
 
 def keep_up() -> Upkeep:
-    """What is due between two runs: reminders of what is open, delivery, and the pruning of what is old. Never raises.
+    """Send reminders of open incidents, deliver the outbox, and prune old rows and loads. Never raises.
 
-    It is for a scheduler to call, every quarter of an hour or so, on nights as well on which no run runs.
+    A scheduler calls it every 15 minutes or so, independent of runs.
     """
     done = Upkeep()
     alerts.store_kept()
@@ -97,7 +96,7 @@ def keep_up() -> Upkeep:
 
 
 def _write_report() -> None:
-    """The report is for people: a failure breaks nothing."""
+    """Write the report. A failure is logged; it never fails the run."""
     try:
         from monitoring.report.site import write_report
 
@@ -110,14 +109,14 @@ def _report(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome,
     _report_days(outcome)
     try:
         _report_builds(pipelines, days, outcome, _published_since(before), is_replay)
-    except Exception as failure:  # the ledger could not be read: monitoring never breaks the pipeline
-        logger.error("Nobody was told how the builds of run %s went: %s", outcome.run_id, failure)
+    except Exception as failure:  # monitoring never fails the pipeline
+        logger.error("The builds of run %s were not reported: %s", outcome.run_id, failure)
 
 
 def _report_days(outcome: RunOutcome) -> None:
-    """A busy day is nobody's trouble: the run that holds it will tell how it went, and this one's exit code says so.
+    """Report the failed days, except busy ones: the run that holds such a day reports it.
 
-    A build that waited in vain for another one is told: its days are not published.
+    A build that waited in vain for another build is reported, because its days are not published.
     """
     for result in outcome.days:
         if result.error and not isinstance(result.error, DayBusyError):
@@ -141,9 +140,9 @@ def _report_builds(
 
 
 def _stuck(unpublished: Sequence[str], days: Sequence[date], is_replay: bool) -> dict[str, date]:
-    """The pipelines that a failed build kept from publishing, each with its newest day that waits.
+    """Return the pipelines that a failed build kept from publishing, each with its newest pending day.
 
-    customer_health follows the others: it is told only if it failed by itself.
+    customer_health depends on the others: it is included only if it is the only one that failed.
     """
     stuck = {}
     with connect() as connection:
@@ -158,7 +157,7 @@ def _stuck(unpublished: Sequence[str], days: Sequence[date], is_replay: bool) ->
 def _newest_publication() -> int:
     with suppress(Exception), connect() as connection:
         return day_ledger.newest_publication(connection)
-    return 0  # the first run: there is no such table yet
+    return 0  # before the first run the table does not exist
 
 
 def _published_since(publication_id: int) -> set[str]:

@@ -1,11 +1,10 @@
-"""The steps of a pipeline's day: plain functions, called alike by the command line and by the DAGs.
+"""The steps of a pipeline's day: plain functions that both the command line and the DAGs call.
 
 wait_for_shop → extract_load → gate → (score_sentiment) → transform → publish → (update_cache) → measure
 
-Each step can be run again for its day with the same result. What it did stands in ops.pipeline_runs; what goes on to
-the next step is small: a receipt or a decision. What handles data takes a role of warehouse/roles.py for it; the log
-of steps, the metrics and the search for anomalies are the login user's. Heavy libraries are imported by the step that
-needs them, so that a command which ends early never pays for them.
+Every step is idempotent for its day. It logs its work in ops.pipeline_runs and passes on only a small value: a receipt
+or a decision. Steps that handle data take a role of warehouse/roles.py; the step log, the metrics and the anomalies are
+written by the login user. A step imports its heavy libraries itself, so that other commands start fast.
 """
 
 import logging
@@ -43,14 +42,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BUILD_WAIT_SECONDS = 1800.0  # how long a build waits for another one of the same pipeline
-CACHE_WAIT_SECONDS = 300.0  # how long the cache's writer waits for another one
+BUILD_WAIT_SECONDS = 1800.0  # maximum wait for a concurrent build of the same pipeline
+CACHE_WAIT_SECONDS = 300.0  # maximum wait for a concurrent cache update
 
 
 def prepare() -> None:
-    """See to it that the warehouse has its schemas, the settings of shop.toml, and staging that fits both.
+    """Create or update the schemas, the settings of shop.toml, and the staging views.
 
-    Raises ConfigurationError for a limit of anomalies that is not usable: when it is used, at the end, it is too late.
+    Raises ConfigurationError for an invalid anomaly limit, before the run instead of at its end.
     """
     from expectations.dataset_settings import save_settings
 
@@ -63,7 +62,7 @@ def prepare() -> None:
 
 
 def wait_for_shop(dataset: str, day: date, run_id: str, seconds: float) -> None:
-    """Wait until the shop says that it is well. Raises ShopError after `seconds`."""
+    """Wait until the shop is healthy. Raises ShopError after `seconds`."""
     from ingestion.landing.land_days import wait_for_shop as wait
 
     with step([BY_DATASET[dataset].name], "wait_for_shop", [day], run_id):
@@ -71,9 +70,9 @@ def wait_for_shop(dataset: str, day: date, run_id: str, seconds: float) -> None:
 
 
 def extract_load(dataset: str, day: date, run_id: str) -> "LoadReceipt":
-    """Land a day in raw under a new load id and write it into the ledger of loads, without forgotten customers.
+    """Land a day in raw under a new load id, drop forgotten customers, and record it in the load ledger.
 
-    Raises ShopError or WarehouseError; then nothing of it counts.
+    Raises ShopError or WarehouseError; the load does not count then.
     """
     return extract_load_days(dataset, [day], run_id)[0]
 
@@ -81,7 +80,7 @@ def extract_load(dataset: str, day: date, run_id: str) -> "LoadReceipt":
 def extract_load_days(
     dataset: str, days: Sequence[date], run_id: str, on_day: Callable[[date], None] = lambda _: None
 ) -> "Sequence[LoadReceipt]":
-    """As `extract_load`, for the first of these days: as many as can be landed at once, at least one."""
+    """Land the first of these days as `extract_load` does: as many as fit into one batch, at least one."""
     from ingestion.landing.land_days import land_days
     from monitoring.drift.profile import profile_as_json
     from monitoring.drift.store import save_profile
@@ -101,7 +100,7 @@ def extract_load_days(
 
 
 def unchanged_load(receipt: "LoadReceipt") -> str | None:
-    """The day's admitted load, if it has the same rows and was judged by the same settings: it goes on counting."""
+    """Return the day's admitted load if its rows and settings equal the receipt's. It stays admitted then."""
     with acting_as(LOADER), connect() as connection:
         load_id = day_ledger.admitted_twin(connection, receipt)
         if load_id:
@@ -110,21 +109,21 @@ def unchanged_load(receipt: "LoadReceipt") -> str | None:
 
 
 def load_to_judge(receipt: "LoadReceipt") -> str:
-    """The day's newest load: the receipt's, unless another run has landed one since.
+    """Return the day's newest load: the receipt's, unless another run landed a newer one since.
 
-    Judging an older load once more would take the day back to what the shop said then.
+    Judging the older load would revert the day to outdated rows.
     """
     with acting_as(LOADER), connect() as connection:
         newest = day_ledger.newest_load(connection, receipt.dataset, receipt.day)
     if newest and newest != receipt.load_id:
-        logger.warning("%s %s: load %s is judged, it is newer", receipt.day, receipt.dataset, newest)
+        logger.warning("%s %s: judging the newer load %s", receipt.day, receipt.dataset, newest)
     return newest or receipt.load_id
 
 
 def gate(dataset: str, day: date, load_id: str, run_id: str) -> "GateDecision":
-    """Judge a load, store the decision, and admit it to its day unless it is refused.
+    """Judge a load, store the decision, and admit the load unless it is refused.
 
-    Raises GateRefusedError if more rows are bad than allowed; the load admitted before stays.
+    Raises GateRefusedError if too many rows are bad; the load admitted before stays admitted.
     """
     from expectations.gate import judge, save_decision
 
@@ -143,7 +142,7 @@ def gate(dataset: str, day: date, load_id: str, run_id: str) -> "GateDecision":
 
 
 def score_sentiment(day: date, load_id: str, run_id: str) -> int:
-    """Score the sentiment of a load's accepted review texts; returns how many were scored."""
+    """Score the sentiment of a load's accepted review texts. Return the number of scored texts."""
     from modeling.sentiment import score_sentiment as score
 
     with step([REVIEWS.name], "score_sentiment", [day], run_id) as record, acting_as(LOADER):
@@ -152,12 +151,12 @@ def score_sentiment(day: date, load_id: str, run_id: str) -> int:
         return record.records
 
 
-def score_what_is_left(run_id: str) -> None:
-    """Score the admitted loads of days that were killed before their sentiment, so that this build takes them along."""
+def score_unscored_days(run_id: str) -> None:
+    """Score admitted loads that a killed run left unscored, so that this build includes them."""
     with connect() as connection:
         left = day_ledger.unscored_days(connection, str(REVIEWS.dataset))
     for day, load_id in left:
-        with suppress(DayBusyError), day_lock(str(REVIEWS.dataset), day):  # whose run goes on scores it by itself
+        with suppress(DayBusyError), day_lock(str(REVIEWS.dataset), day):  # the run that holds the day scores it
             score_sentiment(day, load_id, run_id)
 
 
@@ -172,10 +171,10 @@ def transform(
     on_event: "EventListener | None" = None,
     engine: str = POSTGRES,
 ) -> None:
-    """Build and test what the pending days (or a range, or all) change in the marts, without publishing it.
+    """Build and test the changes of the pending days (or a range, or all) without publishing them.
 
-    `engine` computes the orders' changes. Raises ModelError naming the model or test that failed, WarehouseError if the
-    engine does not answer. The caller holds the pipelines' build locks.
+    `engine` computes the orders' changes. Raises ModelError, which names the failed model or test; WarehouseError if
+    the engine does not answer. The caller holds the build locks of the pipelines.
     """
     from engine import engine_build
     from transformation import dbt_runner
@@ -190,9 +189,9 @@ def transform(
 
 
 def publish(pipelines: Sequence[str], days: Sequence[date], run_id: str) -> dict[str, int]:
-    """Publish what the last build of these pipelines made ready: one transaction each. Returns rows written per mart.
+    """Publish the last build of these pipelines, one transaction each. Return the rows written per mart.
 
-    Raises ModelError if a build is not green, if the marts changed since it began, or if a day is still unpublished.
+    Raises ModelError if a build is not green, if the marts changed after it began, or if a day is still unpublished.
     """
     from transformation import dbt_runner
 
@@ -215,7 +214,7 @@ def publish(pipelines: Sequence[str], days: Sequence[date], run_id: str) -> dict
 
 
 def update_cache(day: date, run_id: str) -> "CacheReceipt | None":
-    """Bring Redis up to published product metrics; none before the first publish or if Redis is down (a warning)."""
+    """Copy the published product metrics to Redis. Return None before the first publish, or if Redis is down."""
     from serving.product_cache import refresh
 
     with step([REVIEWS.name], "update_cache", [day], run_id) as record:
@@ -223,7 +222,7 @@ def update_cache(day: date, run_id: str) -> "CacheReceipt | None":
             if not day_ledger.has_published(connection, REVIEWS.name):
                 return None
         record.used = datasets_used.caching()
-        # one at a time, or who read the mart first might write last
+        # one at a time: otherwise a slow writer could overwrite newer metrics
         with pipeline_lock("product cache", CACHE_WAIT_SECONDS), acting_as(READER):
             receipt = refresh()
         record.records = receipt.written
@@ -232,7 +231,7 @@ def update_cache(day: date, run_id: str) -> "CacheReceipt | None":
 
 
 def write_data_docs() -> None:
-    """Render the gate's new results as GX Data Docs. They are for people: a failure is logged, and breaks nothing."""
+    """Render the gate's new results as GX Data Docs. A failure is logged; it never fails the run."""
     from expectations.data_docs import build_data_docs
 
     try:
@@ -242,7 +241,7 @@ def write_data_docs() -> None:
 
 
 def measure(pipeline: str, day: date, run_id: str) -> "Sequence[Anomaly]":
-    """Write the metrics of this run of the day, and what is odd about it; returns that."""
+    """Record the metrics and anomalies of the day's run. Return the anomalies."""
     dataset = BY_NAME[pipeline].dataset
     with step([pipeline], "measure", [day], run_id):
         with connect() as connection:

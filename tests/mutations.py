@@ -29,7 +29,7 @@ MUTATIONS = {
         "dbt_project/macros/publish/publish.sql",
         BUILD_ENDS,
         BUILD_ENDS + EACH_MART_ALONE,
-        "tests/dbt_project/test_publish.py::test_no_reader_ever_sees_a_mixture",
+        "tests/dbt_project/test_publish.py::test_readers_never_see_a_mixed_state",
     ),
     "publish writes no unchanged row": Mutation(
         "dbt_project/macros/publish/merge_changes.sql",
@@ -53,7 +53,7 @@ MUTATIONS = {
         "dbt_project/macros/publish/publish_body.sql",
         "<> frozen.based_on then",
         "< 0 then",
-        "tests/dbt_project/test_publish.py::test_a_build_on_marts_that_have_changed_since_is_refused",
+        "tests/dbt_project/test_publish.py::test_a_build_whose_marts_have_changed_is_refused",
     ),
     "publish refuses a failed build": Mutation(
         "dbt_project/macros/publish/publish_blocker.sql",

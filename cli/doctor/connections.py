@@ -1,4 +1,4 @@
-"""The doctor: whether shop, Postgres and Redis can be reached, what they are, and what to do if not."""
+"""`daybreak doctor`: checks the configuration and the connections to shop, Postgres and Redis."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,16 +16,16 @@ SCHEMAS = ("raw", "staging", "build", "marts", "quarantine", "ops")
 
 
 def print_diagnosis() -> int:
-    """Print one line per neighbour; returns 0, or the exit code of the first that is ill."""
+    """Print one line per check. Return 0, or the exit code of the first failed check."""
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("", "state", "what was found"):
+    for name in ("", "state", "details"):
         table.add_column(name)
     code = 0
     for name, check in CHECKS.items():
         try:
-            table.add_row(name, "[green]well[/green]", check())
+            table.add_row(name, "[green]ok[/green]", check())
         except DaybreakError as error:
-            table.add_row(name, "[red]ill[/red]", str(error))
+            table.add_row(name, "[red]failed[/red]", str(error))
             code = code or error.exit_code
     Console().print(table)
     return code
@@ -35,7 +35,7 @@ def _check_configuration() -> str:
     from ingestion.declaration.shop_config import shop_config
 
     config = shop_config()
-    return f"{settings().shop_config} is valid; days are those of {config.time_zone}"
+    return f"{settings().shop_config} is valid; the time zone is {config.time_zone}"
 
 
 def _check_shop() -> str:
@@ -66,8 +66,8 @@ def _check_postgres() -> str:
             f"{settings().pguser} may not create the schemas {', '.join(missing)}",
             f"grant create on database {settings().pgdatabase} to {settings().pguser};",
         )
-    found = "schemas are there" if not missing else "schemas will be created"
-    return f"PostgreSQL {row['version']} at {settings().pghost}:{settings().pgport}, {found}"
+    schemas = "schemas exist" if not missing else "schemas will be created"
+    return f"PostgreSQL {row['version']} at {settings().pghost}:{settings().pgport}, {schemas}"
 
 
 def _check_roles() -> str:
@@ -75,8 +75,8 @@ def _check_roles() -> str:
         remedy = roles.remedy(connection)
         settled = roles.are_settled(connection)
     if remedy:
-        return f"every step works as {settings().pguser}; for roles of their own, have an administrator run: {remedy}"
-    return "steps take " + ", ".join(roles.ROLES) if settled else "roles will be set up"
+        return f"every step runs as {settings().pguser}; for separate roles, have an administrator run: {remedy}"
+    return "steps take " + ", ".join(roles.ROLES) if settled else "roles will be created"
 
 
 def _check_redis() -> str:

@@ -1,4 +1,4 @@
-"""The doctor on a day: what the shop is asked for it, what its first page holds, and what of that would be rejected."""
+"""`daybreak doctor --day`: the requests for a day, their first pages, and the rows that would be rejected."""
 
 import tempfile
 from collections import Counter
@@ -21,9 +21,9 @@ LONGEST_ROW = 2_000  # characters of the first row that are shown
 
 
 def print_day(day: date) -> int:
-    """Print a first page of each dataset; returns 0, or the exit code of the first that cannot be read.
+    """Print the first page of each dataset. Return 0, or the exit code of the first that cannot be read.
 
-    Its rows are judged as a load's would be, in a transaction that is rolled back.
+    The rows are judged like a load, in a transaction that is rolled back.
     """
     from orchestration import steps
 
@@ -48,19 +48,19 @@ def _print_dataset(dataset: str, day: date, directory: Path, console: Console) -
     page = read_first_page(config, dataset, day, directory)
     console.print(Text(page.request), soft_wrap=True)
     if page.first_row is None:
-        console.print("It has no rows. If the day has some, see path and params in shop.toml.")
+        console.print("The page has no rows. If the day should have some, check path and params in shop.toml.")
         return
     pages = "the first page" if page.pages == 1 else f"the first {page.pages} pages"
-    skipped = f"; {page.skipped} of them are of other days, and skipped" if page.skipped else ""
-    console.print(Text(f"{page.file.row_count + page.skipped} rows on {pages}{skipped}; the first, as it came:"))
+    skipped = f"; {page.skipped} of other days are skipped" if page.skipped else ""
+    console.print(Text(f"{page.file.row_count + page.skipped} rows on {pages}{skipped}. The first, as received:"))
     console.print(Text(page.first_row[:LONGEST_ROW]), style="dim")
     console.print(_mapping(page.fields, declared))
     if page.file.undeclared_fields:
-        console.print(Text(f"Undeclared, kept in _extra: {', '.join(page.file.undeclared_fields)}"))
+        console.print(Text(f"Undeclared fields, stored in _extra: {', '.join(page.file.undeclared_fields)}"))
     if not page.file.row_count:
-        console.print("None is of the day.")
+        console.print("No row belongs to the day.")
         return
-    reasons, rejected = _judged(dataset, day, page.file.last.path)
+    reasons, rejected = _judge(dataset, day, page.file.last.path)
     share = rejected / page.file.row_count
     console.print(
         f"{rejected} of {page.file.row_count} rows would be rejected ({share:.1%}; a day is refused above "
@@ -76,13 +76,13 @@ def _mapping(fields: dict[str, tuple[str, str | None]], declared: DatasetConfig)
     for name in ("field", "from", "in the first row"):
         table.add_column(name)
     for field, (where, value) in fields.items():
-        missing = "[red]missing, and required[/red]" if field in declared.required else "[dim]missing[/dim]"
+        missing = "[red]missing but required[/red]" if field in declared.required else "[dim]missing[/dim]"
         table.add_row(field, Text(where), missing if value is None else Text(value[:200]))
     return table
 
 
-def _judged(dataset: str, day: date, file: Path) -> tuple[Counter[str], int]:
-    """How often each reason for a rejection occurs in these rows, and how many rows have one."""
+def _judge(dataset: str, day: date, file: Path) -> tuple[Counter[str], int]:
+    """Count these rows per rejection reason, and the rows with any reason."""
     from ingestion.drafting.first_page import LOAD_ID
     from ingestion.landing.raw_tables import RAW
 

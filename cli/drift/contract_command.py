@@ -1,4 +1,4 @@
-"""`daybreak contract`: how a day differs from what is usual and declared, and what of the marts that reaches."""
+"""`daybreak contract`: compares a day with its baseline and shop.toml, and shows the affected columns of marts."""
 
 import json
 from datetime import datetime
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 def contract(
-    dataset: Annotated[str | None, typer.Option("--dataset", help="Only this one: orders or reviews.")] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Only this dataset: orders or reviews.")] = None,
     day: Annotated[
         datetime | None,
-        typer.Option("--day", formats=["%Y-%m-%d"], help="The day to look at, instead of the newest that landed."),
+        typer.Option("--day", formats=["%Y-%m-%d"], help="The day to compare, instead of the newest landed one."),
     ] = None,
     live: Annotated[
-        bool, typer.Option("--live", help="Ask the shop for the day's first page, instead of what landed.")
+        bool, typer.Option("--live", help="Request the day's first page from the shop, instead of the landed load.")
     ] = False,
     accept: Annotated[
         str | None,
-        typer.Option("--accept", metavar="DATASET", help="What its day shows is meant: expect that from this day on."),
+        typer.Option("--accept", metavar="DATASET", help="Accept its day as the new baseline, from this day on."),
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Leave with 7, as for a data test that failed, if anything breaks.")
+        bool, typer.Option("--check", help="Exit with 7, as for a failed data test, on a breaking difference.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as one JSON object.")] = False,
 ) -> None:
-    """What the shop sends, beside what it usually sends and what is declared: what breaks, and what that reaches."""
+    """Compare the shop's data with its baseline and with shop.toml: breaking changes, and the marts they affect."""
     with errors_as_exit_codes(), running_servers():
         from cli.drift.contract_report import accept_day, datasets_of, look_at
 
@@ -43,7 +43,7 @@ def contract(
             if live:
                 raise ConfigurationError("A live page cannot be accepted", "Load the day first, then accept it.")
             accepted = accept_day(accept, at)
-            typer.echo(f"From {accepted} on, {accept} are expected as they came on that day.")
+            typer.echo(f"The {accept} of {accepted} are the baseline from that day on.")
         found = [look_at(name, at, is_live=live) for name in chosen]
         if as_json:
             typer.echo(json.dumps({"datasets": [one.as_data() for one in found]}))
@@ -51,7 +51,8 @@ def contract(
             _print(found)
         if check and (broken := [one.dataset for one in found if one.is_breaking]):
             raise ModelError(
-                f"The contract of {' and '.join(broken)} is broken", "Correct shop.toml, or accept what is meant."
+                f"The contract of {' and '.join(broken)} is broken",
+                "Correct shop.toml, or accept an intended change: daybreak contract --accept DATASET.",
             )
 
 
@@ -68,7 +69,7 @@ def _print(found: "list[DatasetContract]") -> None:
         console.print(_table(one))
         for row in one.rows():
             if row.reaches:
-                console.print(Text.assemble((row.field, "bold"), f" reaches {row.reaches}"), soft_wrap=True)
+                console.print(Text.assemble((row.field, "bold"), f" affects {row.reaches}"), soft_wrap=True)
             if row.hint:
                 console.print(Text.assemble((row.field, "bold"), f": {row.hint}"), soft_wrap=True)
         console.print(Text(one.verdict, "red" if one.is_breaking else "green"), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""A dataset's day beside its contract, with what each difference reaches: for the terminal and for programs."""
+"""The comparison of a dataset's day with its contract, with the affected marts: for the terminal and as JSON."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from warehouse.connection import connect, create_schemas
 
 
 class Row(NamedTuple):
-    """A line of the table: a field, or one difference of it."""
+    """A line of the table: a field without differences, or one difference."""
 
     field: str
     expected: str
@@ -31,9 +31,9 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetContract:
-    """What was found on a day. `profile`: none if the day has none. `learnt_from`: profiles of loads before it.
+    """The comparison of a day. `profile`: None if there is none. `learnt_from`: the profiles of earlier loads.
 
-    `source`: the load, or the request for a first page. `reach` by field; `declared` fields in their order.
+    `source`: the load, or the request for a first page. `reach`: by field; `declared`: the fields in order.
     """
 
     dataset: str
@@ -53,27 +53,29 @@ class DatasetContract:
 
     @property
     def heading(self) -> str:
-        """What was compared with what."""
+        """The compared sources, in one line."""
         if self.profile is None:
             return f"No profile of {self.day or 'any day'}: {self.source}."
         learnt = (
-            f"{len(self.learnt_from)} loads before it" if self.is_learnt else "shop.toml alone: there is no history"
+            f"{len(self.learnt_from)} earlier loads"
+            if self.is_learnt
+            else "shop.toml alone, because there is no history"
         )
-        return f"{self.source}: {self.profile.rows} rows looked at, held against {learnt}."
+        return f"{self.source}: compared {self.profile.rows} rows with {learnt}."
 
     @property
     def verdict(self) -> str:
-        """The end of it in one line."""
+        """The result in one line."""
         breaking = sum(one.is_breaking for one in self.differences)
         harmless = len(self.differences) - breaking
-        return f"{breaking} breaking, {harmless} harmless differences." if self.differences else "As expected."
+        return f"{breaking} breaking, {harmless} harmless differences." if self.differences else "No differences."
 
     def rows(self) -> Iterator[Row]:
-        """Each declared field, with its differences, and then those of undeclared ones."""
+        """Yield each declared field with its differences, then the differences of undeclared fields."""
         if self.profile is None:
             return
         for name in self.declared:
-            if name not in self.profile.fields:  # a constant, or declared since
+            if name not in self.profile.fields:  # a constant, or declared after the load
                 continue
             mine = [one for one in self.differences if one.field == name]
             baseline = expected_text(self.learnt_from if self.is_learnt else (), name)
@@ -86,7 +88,7 @@ class DatasetContract:
                 yield self._row(one)
 
     def as_data(self) -> dict[str, Any]:
-        """As plain data; shares are fractions."""
+        """Return the comparison as plain data; shares are fractions."""
         return {
             "dataset": self.dataset,
             "day": self.day.isoformat() if self.day else None,
@@ -123,7 +125,7 @@ class DatasetContract:
 
 
 def datasets_of(chosen: str | None) -> list[str]:
-    """The chosen dataset, or all that shop.toml declares. Raises ConfigurationError for one that it does not."""
+    """Return the chosen dataset, or all of shop.toml. Raises ConfigurationError if shop.toml does not declare it."""
     config = shop_config()
     if chosen:
         config.dataset(chosen)
@@ -131,9 +133,9 @@ def datasets_of(chosen: str | None) -> list[str]:
 
 
 def look_at(dataset: str, day: date | None, *, is_live: bool = False) -> DatasetContract:
-    """Hold a day, or the newest that landed, against its contract. Live: the shop's first page; nothing is landed.
+    """Compare a day, or the newest landed one, with its contract. Live: request the first page, and land nothing.
 
-    Raises ShopError if there is no such page.
+    Raises ShopError if the page cannot be read.
     """
     config = shop_config()
     with connect() as connection:
@@ -141,8 +143,8 @@ def look_at(dataset: str, day: date | None, *, is_live: bool = False) -> Dataset
         day = day or store.newest_profiled_day(connection, dataset)
         if day is None:
             if is_live:
-                raise ConfigurationError("There is no day to ask for", "Name one: --day YYYY-MM-DD.")
-            return DatasetContract(dataset, None, "run a day first, or look at one with --live --day", None)
+                raise ConfigurationError("There is no day to request", "Name one: --day YYYY-MM-DD.")
+            return DatasetContract(dataset, None, "run a day first, or request one with --live --day", None)
         load = None if is_live else store.load_of_day(connection, dataset, day)
         contract = store.contract_for(connection, dataset, day, load.load_id if load else None)
     if is_live:
@@ -152,7 +154,7 @@ def look_at(dataset: str, day: date | None, *, is_live: bool = False) -> Dataset
             page = read_first_page(config, dataset, day, Path(directory))
             source, profile = page.request, profile_of(page.file.sample.rows, config, dataset, day)
     elif load is None:
-        return DatasetContract(dataset, day, "it has not landed since profiles are kept; --live asks the shop", None)
+        return DatasetContract(dataset, day, "no load of it has a profile; --live requests it from the shop", None)
     else:
         source, profile = load.load_id, load.profile
     differences = contract.differences(profile)
@@ -164,7 +166,7 @@ def look_at(dataset: str, day: date | None, *, is_live: bool = False) -> Dataset
 
 
 def accept_day(dataset: str, day: date | None) -> date:
-    """Make a day's load the contract of its dataset; returns the day. ConfigurationError if it has no profile."""
+    """Accept a day's load as the dataset's baseline. Return the day. Raises ConfigurationError without a profile."""
     with connect() as connection:
         create_schemas(connection)
         day = day or store.newest_profiled_day(connection, dataset)

@@ -1,4 +1,4 @@
-"""The story of a pipeline's day, for people: what happened in order of time, a line each. Times are UTC."""
+"""`daybreak status DAY`: the history of a pipeline's day, one line per event in time order. Times are UTC."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ STATUSES = {"failed": "red", "warning": "yellow", "success": "green"}
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened: when, what kind of thing, and what there is to tell, in rich's markup.
+    """An event: time, kind and text in rich's markup.
 
-    `details`: further lines, each with the spaces that it is indented by.
+    `details`: further lines, each with its indentation.
     """
 
     at: datetime
@@ -35,7 +35,7 @@ class Event:
 
 
 def print_story(console: Console, story: DayStory) -> None:
-    """Print a heading with the day's state, and its timeline."""
+    """Print a heading with the day's state, then its timeline."""
     state = story.state or (story.runs[-1].status if story.runs else "published")
     colour = {name: colour for name, (_, colour) in STATES.items()} | STATUSES
     console.print(f"[bold]{story.pipeline} {story.day}[/]: [{colour[state]}]{state}[/]", highlight=False)
@@ -54,14 +54,14 @@ def print_story(console: Console, story: DayStory) -> None:
 
 
 def print_unknown_day(console: Console, day: date, pipelines: Sequence[str]) -> None:
-    """Say that nothing is known of a day, and how to load it."""
-    console.print(f"Nothing is known of {day} in {', '.join(pipelines)}.", highlight=False)
+    """Print that a day was never loaded, and how to load it."""
+    console.print(f"{day} was never loaded in {', '.join(pipelines)}.", highlight=False)
     chosen = "".join(f" --pipeline {name}" for name in pipelines) if len(pipelines) < len(BY_NAME) else ""
     console.print(f"To load it: daybreak run {day}{chosen}", highlight=False, soft_wrap=True)
 
 
 def events_of(story: DayStory) -> Iterator[Event]:
-    """All that happened, in no order; a run is placed where it began."""
+    """Yield all events, unsorted. A run's time is its start."""
     for load in story.loads:
         yield from _load_events(load)
     for run in story.runs:
@@ -80,7 +80,7 @@ def events_of(story: DayStory) -> Iterator[Event]:
 def _load_events(load: Row) -> Iterator[Event]:
     pages = f"{load['page_count']:,} {'page' if load['page_count'] == 1 else 'pages'}"
     standing = [word for word in ("admitted", "published") if load[f"is_{word}"]]
-    standing += [f"no longer in raw since {minute(load['pruned_at'])}"] if load["pruned_at"] else []
+    standing += [f"removed from raw at {minute(load['pruned_at'])}"] if load["pruned_at"] else []
     notes = f" ({' and '.join(standing)})" if standing else ""
     skipped = f", {load['skipped_count']:,} rows of other days were skipped" if load["skipped_count"] else ""
     text = f"{load['load_id']}: {load['row_count']:,} rows on {pages} in {load['seconds']:.1f} s{skipped}{notes}"
@@ -95,7 +95,7 @@ def _load_events(load: Row) -> Iterator[Event]:
 
 
 def _run_event(run: Run) -> Event:
-    """The run, and its steps on lines of their own; errors below their step."""
+    """Return the event of a run, with a line per step, and each error below its step."""
     details = []
     for step in run.steps:
         records = "" if step["records"] is None else f", {step['records']:,} records"
@@ -116,7 +116,7 @@ def _publication_text(publication: Row) -> str:
 
 
 def _message_event(message: Row, reported: str) -> Event:
-    """Its cause and remedy only if no step of the day has told them."""
+    """Return the event of a message. Its cause and remedy are left out if a step of the day has them already."""
     is_open = " [red](open)[/]" if message["is_open"] else ""
     details = [
         (2, escape(message[name])) for name in ("cause", "remedy") if message[name] and message[name] not in reported

@@ -1,4 +1,4 @@
-"""How everything stands, for people: readable at 80 columns, without colours as well as with them."""
+"""The output of `daybreak status`: readable at 80 columns, with or without colours."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -25,12 +25,12 @@ STATES = {  # symbol and colour of each
 }
 LOADED_AGAIN = "+"
 LEGEND = "✓ published  ! newer load refused  … waiting  ✗ refused  · missing  + run again"
-DAYS_SHOWN = 8  # of those that need somebody; --json has them all
+DAYS_SHOWN = 8  # of the days that need attention; --json has them all
 TO_DO = {"waiting": "admitted, not published yet", "missing": "never loaded, or its load failed"}
 
 
 def print_servers(console: Console, found: Sequence[ServerStatus]) -> None:
-    """Print which servers are in force, and whether they run."""
+    """Print the configured servers and their state."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("server", "state", "address", "version"):
         table.add_column(name, no_wrap=True)
@@ -44,11 +44,11 @@ def print_servers(console: Console, found: Sequence[ServerStatus]) -> None:
 
 
 def print_no_days(console: Console, home_bytes: Mapping[str, int], *, is_running: bool) -> None:
-    """Say that nothing is known, and what to do about it."""
+    """Print that there are no days, and what to do about it."""
     if is_running:
-        console.print("Nothing was loaded yet. Try `daybreak demo`, or `daybreak run DAY` with a shop of yours.")
+        console.print("Nothing is loaded yet. Try `daybreak demo`, or `daybreak run DAY` with your shop.")
     else:
-        console.print("Postgres does not run, so what it holds is not known. `daybreak up` starts it.")
+        console.print("Postgres is not running, so its days are unknown. `daybreak up` starts it.")
     _print_home(console, home_bytes)
 
 
@@ -58,7 +58,7 @@ def print_overview(console: Console, overview: Overview, home_bytes: Mapping[str
         _print_calendar(console, overview, overview.first_day)
         _print_troubled_days(console, overview.troubled_days)
     else:
-        console.print("No day was judged yet: `daybreak run DAY`, or `daybreak demo`.")
+        console.print("No day is judged yet: `daybreak run DAY`, or `daybreak demo`.")
     _heading(console, "What readers see")
     for row in overview.readers:
         seen = (
@@ -72,12 +72,12 @@ def print_overview(console: Console, overview: Overview, home_bytes: Mapping[str
 
 
 def minute(at: datetime) -> str:
-    """A time as people read it."""
+    """Format a time to the minute, in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def rate_text(row: Row) -> str:
-    """`11.75% bad, 5.00% allowed: amount_not_a_number 40, …`, with the most frequent reason."""
+    """Format rates with the most frequent reason: `11.75% bad, 5.00% allowed: amount_not_a_number 40, …`."""
     reasons = sorted((row["rejected_by_reason"] or {}).items(), key=lambda item: -item[1])
     shown = [f"{reason} {count:,}" for reason, count in reasons[:1] if count]
     more = ", …" if len(reasons) > 1 else ""
@@ -85,7 +85,7 @@ def rate_text(row: Row) -> str:
 
 
 def _print_calendar(console: Console, overview: Overview, first: date) -> None:
-    """A row per week, and beside each other the datasets' days from Monday to Sunday."""
+    """Print a row per week with the days of each dataset, from Monday to Sunday."""
     cells = {(row["dataset"], row["day"]): row for row in overview.days}
     datasets = sorted({dataset for dataset, _ in cells})
     _heading(console, "Days")
@@ -112,13 +112,13 @@ def _cell(row: Row | None) -> Text:
 def _print_troubled_days(console: Console, days: Sequence[Row]) -> None:
     if not days:
         return
-    _heading(console, "Days that need somebody")
+    _heading(console, "Days that need attention")
     for row in days[:DAYS_SHOWN]:
         colour, why = STATES[row["state"]][1], TO_DO.get(row["state"]) or rate_text(row)
         _line(console, f"{row['day']} {row['dataset']:<8}", f"[{colour}]{row['state']}[/]: {escape(why)}")
     if len(days) > DAYS_SHOWN:
         _line(console, f"… and {len(days) - DAYS_SHOWN:,} more; --json has them all")
-    console.print(f"  [dim]The story of one: daybreak status {days[0]['day']}[/]", highlight=False)
+    console.print(f"  [dim]The history of a day: daybreak status {days[0]['day']}[/]", highlight=False)
 
 
 def _print_incidents(console: Console, incidents: Sequence[Row]) -> None:
@@ -145,7 +145,7 @@ def _print_messages(console: Console, overview: Overview) -> None:
 
 
 def undelivered_text(channel: str, state: Undelivered) -> str:
-    """`2 wait (HTTP 500), 1 without a receiver (set ALERT_URLS), the oldest for 3 days`"""
+    """Format as `2 wait (HTTP 500), 1 without a receiver (set ALERT_URLS), the oldest for 3 days`."""
     variable = {"alert": "ALERT_URLS", "metrics": "METRICS_URL"}[channel]
     why = f" ({state.last_error})" if state.last_error else ""
     parts = [f"{state.waiting:,} wait{why}"] if state.waiting else []
@@ -155,7 +155,7 @@ def undelivered_text(channel: str, state: Undelivered) -> str:
 
 
 def age(span: timedelta) -> str:
-    """`3 min`, `5 h` or `12 days`."""
+    """Format a duration as `3 min`, `5 h` or `12 days`."""
     minutes = max(0, int(span.total_seconds() // 60))
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
 
@@ -163,7 +163,7 @@ def age(span: timedelta) -> str:
 def _print_sizes(console: Console, sizes: Row) -> None:
     _heading(console, "Sizes")
     _line(console, f"{'database':<14}", f"{decimal(sizes['database_bytes'])}: {_parts(sizes['schema_bytes'] or {})}")
-    _line(console, f"{'raw':<14}", f"{sizes['raw_loads']:,} loads of {sizes['raw_days']:,} days are kept")
+    _line(console, f"{'raw':<14}", f"{sizes['raw_loads']:,} loads of {sizes['raw_days']:,} days")
 
 
 def _print_home(console: Console, home_bytes: Mapping[str, int]) -> None:
@@ -172,7 +172,7 @@ def _print_home(console: Console, home_bytes: Mapping[str, int]) -> None:
 
 
 def _parts(sizes: Mapping[str, int]) -> str:
-    """What is worth telling, the biggest first."""
+    """Format the parts of at least one percent, the largest first."""
     worth = [(size, name) for name, size in sizes.items() if size * 100 >= sum(sizes.values())]
     return ", ".join(f"{name} {decimal(size)}" for size, name in sorted(worth, reverse=True) if size)
 
@@ -182,7 +182,7 @@ def _heading(console: Console, text: str) -> None:
 
 
 def _line(console: Console, label: str, text: str = "") -> None:
-    """A label, and a text that wraps beside it."""
+    """Print a label, and a text that wraps beside it."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")

@@ -1,4 +1,4 @@
-"""What `daybreak status` tells: how everything stands, or the story of one day. Starts nothing and changes nothing."""
+"""`daybreak status`: the state of everything, or the history of one day. It starts and changes nothing."""
 
 import json
 import os
@@ -27,9 +27,9 @@ Found = TypeVar("Found")
 
 
 def print_status(as_json: bool) -> None:
-    """Print servers, days, readers, incidents, messages and sizes; what cannot be known yet is said.
+    """Print servers, days, readers, incidents, messages and sizes.
 
-    Raises WarehouseError, after the servers are printed, if a Postgres that the environment names does not let us in.
+    Raises WarehouseError, after printing the servers, if the Postgres of the environment cannot be reached.
     """
     found = servers.status()
     postgres = next(server for server in found if server.name == servers.POSTGRES)
@@ -48,7 +48,7 @@ def print_status(as_json: bool) -> None:
 
 
 def print_day(day: date, pipelines: Sequence[str], as_json: bool) -> None:
-    """Print the story of a day of each of these pipelines. Raises WarehouseError if Postgres does not run."""
+    """Print the history of a day for each of these pipelines. Raises WarehouseError if Postgres is not running."""
     postgres = next(server for server in servers.status() if server.name == servers.POSTGRES)
     if postgres.embedded and not postgres.running:
         raise WarehouseError("Postgres is stopped", "Start it: daybreak up.")
@@ -70,7 +70,7 @@ def _overview(connection: Connection) -> Overview:
 
 
 def _read(read: Callable[[Connection], Found]) -> Found | None:
-    """What there is to read; none in a warehouse that nothing was ever loaded into."""
+    """Call `read` with a connection. Return None if the warehouse has no schemas yet."""
     servers.use_running()
     try:
         with connect() as connection:
@@ -80,8 +80,8 @@ def _read(read: Callable[[Connection], Found]) -> Found | None:
             return read(connection)
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
         raise ConfigurationError(
-            "This warehouse was made by an older version of Daybreak",
-            "The next run brings it up to date: daybreak run DAY.",
+            "An older version of Daybreak created this warehouse",
+            "The next run migrates it: daybreak run DAY.",
         ) from None
 
 
@@ -103,7 +103,7 @@ def _print_json(data: dict[str, Any]) -> None:
 
 
 def _sizes_of(home: Path) -> dict[str, int]:
-    """Bytes of what stands in DAYBREAK_HOME; what we may not read, or is going away while we look, counts nothing."""
+    """Return the bytes per entry of DAYBREAK_HOME. Files that cannot be read, or that vanish meanwhile, count zero."""
     return {child.name: _bytes_of(child) for child in sorted(home.iterdir())} if home.is_dir() else {}
 
 

@@ -1,6 +1,6 @@
 {#
-    Schemas are named as they are: `marts`, not `build_marts`. On an engine each build has one of its own, and in the
-    target `dev` they have its prefix: `dev_marts`.
+    Schemas have no prefix: `marts`, not `build_marts`. An engine has one schema per build, and the target `dev` adds its
+    prefix: `dev_marts`.
 #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
 {%- if target.type == 'spark' -%}
@@ -13,8 +13,8 @@
 {%- endmacro %}
 
 {#
-    Whether this is the target `dev`: a warehouse of a developer's own beside the readers', in schemas of its own. It is built
-    from what is published, all at once as in a full refresh; its marts are plain tables and views, and nothing is published.
+    Whether this is the target `dev`: a developer's copy in separate schemas. It is built from the published days, all at
+    once as in a full refresh. Its marts are plain tables and views, and nothing is published.
 #}
 {% macro is_dev() -%}
 {{ return(target.name == 'dev') }}

@@ -1,5 +1,5 @@
 {% snapshot customer_segments_history %}
--- One row per customer with a revenue order: what of customer_ltv is kept. What changes for everybody each week is not.
+-- One row per customer with a revenue order: the columns of customer_ltv worth a history, without those that age weekly.
 select
     customer_id,
     rfm_segment,

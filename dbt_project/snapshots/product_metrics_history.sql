@@ -1,5 +1,5 @@
 {% snapshot product_metrics_history %}
--- One row per product with a review: what of product_metrics is kept.
+-- One row per product with a review: the columns of product_metrics worth a history.
 select
     product_id,
     review_count,

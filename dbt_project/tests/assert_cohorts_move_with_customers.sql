@@ -1,6 +1,6 @@
--- One row per total that this build moves by another number of customers, months or orders, or another amount, than it
--- moves customers, whom assert_totals_move_with_orders holds to fct_orders. Costs the affected rows only. And a row if
--- there are customers and no months of them: these marts came later than the orders, and want a full refresh.
+-- Fails if this build changes customer_months or cohort_months by other totals than customer_order_totals, which
+-- assert_totals_move_with_orders compares with fct_orders. Reads the affected rows only. It also fails if there are
+-- customers but no customer_months: orders older than these marts need a full refresh.
 with
 
 is_partial as (

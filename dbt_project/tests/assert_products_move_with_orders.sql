@@ -1,5 +1,5 @@
--- One row if this build moves the products' months by another number of units, or another amount, than it moves the
--- items of orders. Costs the affected rows only.
+-- Fails if this build changes product_months by other units or revenue than the items of revenue orders. Reads the
+-- affected rows only.
 with
 
 is_partial as (

@@ -1,5 +1,5 @@
--- One row per total that this build moves by another number of orders, or another amount, than it moves fct_orders:
--- what customers and days gain or lose must be what their revenue orders gain or lose. Costs the affected rows only.
+-- Fails if this build changes customer_order_totals or daily_sales by another number or sum of orders than fct_orders.
+-- The totals are updated from build to build, so an error would persist. Reads the affected rows only.
 with
 
 replaced_keys as (

@@ -1,6 +1,6 @@
--- One row if this build moves the products' totals by another number of reviews, stars, positive reviews or scored
--- texts than it moves fct_reviews. The totals are carried on from build to build, so that a miscount would stay. Costs
--- the affected rows only.
+-- Fails if this build changes product_rating_totals by another number of reviews, stars, positive reviews or scored
+-- texts than fct_reviews. The totals are updated from build to build, so an error would persist. Reads the affected
+-- rows only.
 with
 
 replaced_keys as (

@@ -1,1 +1,1 @@
-"""The steps as tasks of Airflow 3, and what a deployment needs around them."""
+"""Airflow 3: the steps as tasks, and the deployment."""

@@ -1,7 +1,7 @@
-"""The transform step as Airflow tasks: one dbt build, whose progress the tasks of its nodes show.
+"""The transform step as an Airflow task: one dbt build. The node tasks show its progress.
 
-Retried or cleared, a build runs again as a whole. A red node fails it for good, since the same rows would fail again;
-what ails Postgres or an engine is retried.
+A retried or cleared build runs again as a whole. A red node fails the task without a retry, because the same rows would
+fail again. Errors of Postgres or the engine are retried.
 """
 
 from collections.abc import Iterator
@@ -32,9 +32,9 @@ def build(pipeline: str) -> None:
 
 
 class LargeBuild(BaseOperator):
-    """The transform step on the engine that SPARK_REMOTE names; in Postgres if it names none.
+    """The transform step on the engine in SPARK_REMOTE, or in Postgres if that is not set.
 
-    No worker is held while the engine computes: the job's id is with Airflow, and `EngineJob` waits for its end.
+    The task is deferred while the engine computes: Airflow keeps the job's id, and `EngineJob` waits for its end.
     """
 
     def __init__(self, *, pipeline: str, **kwargs: Any) -> None:
@@ -42,7 +42,7 @@ class LargeBuild(BaseOperator):
         self.pipeline = pipeline
 
     def execute(self, context: Context) -> None:
-        """Submit the job and wait for it elsewhere. An engine that does not answer fails the task, which is retried."""
+        """Submit the job and defer. If the engine does not answer, the task fails and is retried."""
         with final_errors():
             on_engine = settings().spark_remote is not None
         if not on_engine:
@@ -51,30 +51,30 @@ class LargeBuild(BaseOperator):
         from engine import engine_steps
 
         day, run_id = logical_day(context), context["run_id"]
-        with _building(self.pipeline, run_id) as listen:
+        with _hold_build(self.pipeline, run_id) as listen:
             job = engine_steps.submit(self.pipeline, day, run_id, on_event=listen)
         self.log.info("Submitted %s", job)
         self.defer(trigger=EngineJob([job, self.pipeline, day.isoformat(), run_id]), method_name="collect")
 
     def collect(self, context: Context, event: dict[str, Any]) -> None:
-        """Take over what the engine has made. Raises what kept it from that."""
+        """Copy the engine's result to the warehouse. Raises the job's error if it failed."""
         from engine import engine_steps
 
         with final_errors():
             raise_if_failed(event)
         day, run_id = logical_day(context), context["run_id"]
-        with _building(self.pipeline, run_id, resumes=True) as listen:
+        with _hold_build(self.pipeline, run_id, resumes=True) as listen:
             engine_steps.collect(event["job"], self.pipeline, day, run_id, on_event=listen)
 
 
 def _build(pipeline: str, context: Context) -> None:
-    with _building(pipeline, context["run_id"]) as listen:
+    with _hold_build(pipeline, context["run_id"]) as listen:
         steps.transform([pipeline], [logical_day(context)], context["run_id"], on_event=listen)
 
 
 @contextmanager
-def _building(pipeline: str, run_id: str, *, resumes: bool = False) -> "Iterator[EventListener]":
-    """Hold the pipeline's build; yields the listener that records how each node fares."""
+def _hold_build(pipeline: str, run_id: str, *, resumes: bool = False) -> "Iterator[EventListener]":
+    """Hold the pipeline's build lock. Yield the listener that records the result of each node."""
     with (
         final_errors(ModelError),
         progress_of(pipeline, run_id, resumes=resumes) as progress,
@@ -84,10 +84,10 @@ def _building(pipeline: str, run_id: str, *, resumes: bool = False) -> "Iterator
 
 
 def recorder(progress: ProgressWriter) -> "EventListener":
-    """A listener that records how each node ended.
+    """Return a listener that records the result of each node.
 
-    What Postgres did to a node may heal when the build is tried again, and a node's task is red for good. So from the
-    first such error on only green nodes are recorded: the end of the last attempt decides about the others.
+    A node task that turned red stays red, but an error of Postgres may disappear on retry. So after the first such
+    error only green nodes are recorded; the last attempt decides about the others.
     """
     is_outage = False
 

@@ -1,4 +1,4 @@
-"""Settings from Airflow's connections: what the environment leaves unset, a task takes from a connection, if it exists.
+"""Settings from Airflow connections. A task reads each setting that the environment leaves unset from a connection.
 
     daybreak_warehouse    postgres: host, port, login, password, schema (the database), extra.sslmode
     daybreak_shop         http: host (a URL, or a host name with schema and port), password (the token)
@@ -6,11 +6,11 @@
     daybreak_alerts       password: ALERT_URLS
     daybreak_metrics      password: METRICS_URL
 
-The environment and the files that it names win: the `daybreak` command beside Airflow reads them alone, and both must
-mean the same servers. So a connection with a host is left alone where the environment names a host of its own, and no
-password is sent to a server that it is not for; one without a host adds its password to what the environment says.
+The environment (with its secret files) takes precedence: the `daybreak` command reads nothing else, and both must use
+the same servers. So if the environment names a server, a connection with a host is ignored, and its password never
+reaches another server. A connection without a host only adds its password.
 
-Airflow looks for a connection in its secrets backend, in AIRFLOW_CONN_… variables and in its database.
+Airflow reads connections from its secrets backend, from AIRFLOW_CONN_… variables and from its database.
 """
 
 import logging
@@ -28,7 +28,7 @@ from pipeline_settings import settings
 
 logger = logging.getLogger(__name__)
 
-Values = Mapping[str, Any]  # by the variable's name; None for what the connection does not tell
+Values = Mapping[str, Any]  # variable → value; None if the connection does not set it
 
 
 def _warehouse(connection: Connection) -> Values:
@@ -62,7 +62,8 @@ def _redis(connection: Connection) -> Values:
     return {"REDIS_URL": url}
 
 
-# By connection id: the variables without which it is asked for, the first of them its server's; and what it tells.
+# By connection id: the variables that make the connection unnecessary if all are set, the server's first; and a
+# function from connection to values.
 CONNECTIONS: dict[str, tuple[tuple[str, ...], Callable[[Connection], Values]]] = {
     "daybreak_warehouse": (("PGHOST", "PGPASSWORD"), _warehouse),
     "daybreak_shop": (("SHOP_API_URL", "SHOP_API_TOKEN"), _shop),
@@ -74,10 +75,10 @@ CONNECTIONS: dict[str, tuple[tuple[str, ...], Callable[[Connection], Values]]] =
 
 @cache
 def take_connections() -> None:
-    """Put what connections tell into the environment of this process, once: settings and dbt's profile read it there.
+    """Copy the values of connections into this process's environment, once. Settings and dbt's profile read them there.
 
-    For a process that runs a task or a callback, and for no other: each connection costs a question to Airflow's API.
-    A wrong setting is not told here but by the step that needs it.
+    Call it only in a process that runs a task or a callback: each connection costs a request to Airflow's API. Invalid
+    settings are not reported here but by the step that needs them.
     """
     try:
         known = {name.upper() for name in settings().model_fields_set}
@@ -88,7 +89,7 @@ def take_connections() -> None:
         values = settings_of(connection) if connection else {}
         server = needed[0]
         if values.get(server) and server in known:
-            logger.info("%s is set: Airflow's connection %s is not used", server, connection_id)
+            logger.info("%s is set, so Airflow's connection %s is not used", server, connection_id)
             continue
         for name, value in values.items():
             if value not in (None, "") and name not in known:
@@ -98,8 +99,8 @@ def take_connections() -> None:
 
 def _connection(connection_id: str) -> Connection | None:
     try:
-        found: Connection = Connection.get(connection_id)
-        return found
+        connection: Connection = Connection.get(connection_id)
+        return connection
     except AirflowNotFoundException:
         return None
     except AirflowSecretsBackendAccessDenied as error:

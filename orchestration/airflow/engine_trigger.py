@@ -1,4 +1,4 @@
-"""Waiting for an engine in Airflow's triggerer, where many wait at the cost of one."""
+"""The trigger that waits for the engine in Airflow's triggerer, without a worker slot."""
 
 import asyncio
 import signal
@@ -20,10 +20,10 @@ ERRORS = {error.exit_code: error for error in (ConfigurationError, WarehouseErro
 
 
 class EngineJob(BaseTrigger):
-    """Has a submitted job computed, in a process of its own, and tells its end.
+    """Runs a submitted job in a separate process, and yields an event when it ends.
 
-    `arguments`: those of `engine.engine_steps`, the job's id first. A triggerer that dies alone leaves the
-    process at work, and the next one's process waits for it instead of computing a second time.
+    `arguments`: for `engine.engine_steps`, the job's id first. If only the triggerer dies, the process continues; the
+    next triggerer's process waits for it instead of computing twice.
     """
 
     def __init__(self, arguments: list[str]) -> None:
@@ -32,15 +32,15 @@ class EngineJob(BaseTrigger):
         self._process: subprocess.Popen[bytes] | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What Airflow keeps of it."""
+        """Return the class path and arguments that Airflow stores."""
         return f"{EngineJob.__module__}.{EngineJob.__name__}", {"arguments": self.arguments}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: the job, the exit code, and the error's line."""
+        """Yield one event: job id, exit code and error line."""
         await sync_to_async(take_connections)()
         command = [sys.executable, "-m", "engine.engine_steps", *self.arguments]
         with tempfile.TemporaryFile() as output:
-            self._process = subprocess.Popen(  # noqa: S603  # our own program; what Airflow keeps is its arguments
+            self._process = subprocess.Popen(  # noqa: S603  # our program, with the arguments that Airflow stored
                 command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL, stderr=output
             )
             while (exit_code := self._process.poll()) is None:
@@ -52,16 +52,16 @@ class EngineJob(BaseTrigger):
         )
 
     async def on_kill(self) -> None:
-        """Somebody has cleared or marked the task: nobody waits for the job any more."""
+        """Stop the job's process: the task was cleared or marked, so the result is not needed."""
         if self._process and self._process.poll() is None:
             self._process.terminate()
             await sync_to_async(self._process.wait)()
 
 
 def raise_if_failed(event: dict[str, Any]) -> None:
-    """Raise the error of a job that has failed, of its own family; WarehouseError if its process was ended."""
+    """Raise the error of a failed job by its exit code; WarehouseError if its process was killed."""
     exit_code, error = event["exit_code"], event["error"]
     if exit_code == -signal.SIGALRM:
-        raise WarehouseError("The engine has not ended in time", "If nothing holds it up, raise STEP_TIMEOUT_MINUTES.")
+        raise WarehouseError("The engine did not finish in time", "If nothing blocks it, raise STEP_TIMEOUT_MINUTES.")
     if exit_code:
-        raise ERRORS.get(exit_code, WarehouseError)(error or f"The engine's job ended with {exit_code}")
+        raise ERRORS.get(exit_code, WarehouseError)(error or f"The engine's job exited with {exit_code}")

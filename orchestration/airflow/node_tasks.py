@@ -1,8 +1,8 @@
-"""The one Cosmos configuration: a pipeline's dbt models and tests as a group of Airflow tasks.
+"""The Cosmos configuration: a pipeline's dbt models and tests as a group of Airflow tasks.
 
-The tasks build nothing: one `dbt build`, the transform step, runs beside them, and each turns green, red or skipped as
-its node does. They start in the triggerer and end there. Publishing hangs on the build, which is red if a node is, and
-looks up in the warehouse whether every node is green. Why so: docs/decisions/0019.
+The tasks build nothing. The transform step runs one `dbt build` in parallel, and each task turns green, red or skipped
+with its node. They start and end in the triggerer. Publishing depends on the build task, which is red if a node is red,
+and checks in the warehouse that every node is green. For the reasons see docs/decisions/0019.
 """
 
 from pathlib import Path
@@ -22,10 +22,10 @@ GROUP = "models"
 
 
 class NodeTask(BaseOperator):
-    """Shows how dbt nodes fare in the run's build: a model and its tests, or a test of several models.
+    """Shows the result of dbt nodes in the run's build: a model and its tests, or a test of several models.
 
-    `nodes`: their unique ids, the model first. The task waits by itself, from the start of the run on: it shows a red
-    build as well as a green one. It has nothing to retry, and the build tells of its failure.
+    `nodes`: their unique ids, the model first. The task waits from the start of the run, so it shows a red build as
+    well as a green one. It has no retries and no failure callback: the build task reports the failure.
     """
 
     template_fields = ("run_id",)
@@ -49,21 +49,22 @@ class NodeTask(BaseOperator):
         )
 
     def execute(self, context: Context) -> None:
-        """Wait in the triggerer: for whatever runs a task without starting it there."""
+        """Defer to the triggerer, if the task did not start there (`airflow tasks test`, for example)."""
         self.defer(trigger=NodeEnd(self.dag_id, self.run_id, self.build_tasks, self.nodes), method_name="execute")
 
 
 def dbt_tasks(pipeline: str, build_tasks: list[str]) -> DbtTaskGroup:
-    """A pipeline's models and tests, from the manifest that deployment made, folded by layer.
+    """Return a task group of a pipeline's models and tests, from the deployed manifest, with a subgroup per layer.
 
-    `build_tasks`: the tasks of which one builds them. Put the group behind them, so that they are cleared together.
+    `build_tasks`: the candidates for the task that builds them. Place the group downstream of them, so that clearing
+    the build clears the group.
     """
 
     def model_task(*, task_group: TaskGroup, node: DbtNode, **_: Any) -> NodeTask:
         layer = Path(str(node.original_file_path)).parts[1]  # models/marts/orders/fct_orders.sql
         return NodeTask(task_id=node.name, build_tasks=build_tasks, task_group=_folder(task_group, layer))
 
-    # Cosmos 1.15 hands a test's converter another node than the test; its task's id is right.
+    # Cosmos 1.15 passes the wrong node to a test's converter; task_id is correct.
     def test_task(*, task_group: TaskGroup, task_id: str, **_: Any) -> NodeTask:
         return NodeTask(task_id=task_id, build_tasks=build_tasks, task_group=_folder(task_group, "tests"))
 
@@ -95,5 +96,5 @@ def dbt_tasks(pipeline: str, build_tasks: list[str]) -> DbtTaskGroup:
 
 
 def _folder(parent: TaskGroup, name: str) -> TaskGroup:
-    found = parent.children.get(f"{parent.group_id}.{name}")
-    return found if isinstance(found, TaskGroup) else TaskGroup(group_id=name, parent_group=parent)
+    existing = parent.children.get(f"{parent.group_id}.{name}")
+    return existing if isinstance(existing, TaskGroup) else TaskGroup(group_id=name, parent_group=parent)

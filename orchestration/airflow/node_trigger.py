@@ -1,6 +1,6 @@
-"""Shows how a dbt node fares while its build runs, in Airflow's triggerer: no worker, no slot of a pool.
+"""The trigger that shows a dbt node's result while its build runs. It needs no worker and no pool slot.
 
-All nodes of a run share one look a second at the build's task (Airflow) and its progress (the warehouse).
+All nodes of a run share one poll per second: of the build task's state (Airflow) and of the progress (the warehouse).
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from warehouse.connection import connect
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0  # between two looks at a build that runs
-WAIT_SECONDS = 3.0  # before it runs
-LONGEST_OUTAGE_SECONDS = 300.0  # for which the warehouse may not answer once the build is over
+LOOK_SECONDS = 1.0  # between two polls while the build runs
+WAIT_SECONDS = 3.0  # between two polls before it runs
+LONGEST_OUTAGE_SECONDS = 300.0  # how long to retry a warehouse that does not answer after the build
 
 AT_WORK = {"running", "deferred"}
 ENDED = {"success", "failed"}
@@ -33,10 +33,10 @@ REMEDY = "Correct it, then clear the run's failed tasks: the build runs again as
 
 @dataclass(frozen=True)
 class Look:
-    """What one look has seen of the build.
+    """The result of one poll.
 
-    `state`: waiting, running, over (it has ended), none (there is no build), or unknown (it has ended, and the
-    warehouse does not say how its nodes fared).
+    `state`: waiting, running, over, none (there is no build), or unknown (the build is over, but the warehouse does not
+    answer).
     """
 
     state: str
@@ -44,20 +44,20 @@ class Look:
 
 
 def build_state(states: Mapping[str, str | None], build_tasks: Sequence[str]) -> str:
-    """The state of the one build that a run makes, out of those of all tasks that may make it."""
-    found = {states.get(task) for task in build_tasks}
-    if found <= NEVER:
+    """Return the state of a run's build from the states of its candidate tasks."""
+    task_states = {states.get(task) for task in build_tasks}
+    if task_states <= NEVER:
         return "none"
-    if found & AT_WORK:
+    if task_states & AT_WORK:
         return "running"
-    return "over" if found <= ENDED | NEVER else "waiting"
+    return "over" if task_states <= ENDED | NEVER else "waiting"
 
 
 class NodeEnd(BaseEventTrigger):
-    """Ends a task as its dbt nodes end: a model and its tests, or a test of several models.
+    """Ends a task with the result of its dbt nodes: a model and its tests, or a test of several models.
 
-    Green once all are green; red once one is, with its name and dbt's message in the task's log; skipped if dbt skipped
-    the model, or if there is no build since a task before it failed. A cleared task shows the run's last build.
+    Green when all are green. Red when one is red; the task's log has its name and dbt's message. Skipped if dbt skipped
+    the model, or if an upstream task failed and there is no build. A cleared task shows the run's last build.
     """
 
     def __init__(self, dag_id: str, run_id: str, build_tasks: list[str], nodes: list[str]) -> None:
@@ -65,7 +65,7 @@ class NodeEnd(BaseEventTrigger):
         self.dag_id, self.run_id, self.build_tasks, self.nodes = dag_id, run_id, build_tasks, nodes
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What Airflow keeps of it."""
+        """Return the class path and arguments that Airflow stores."""
         return f"{NodeEnd.__module__}.{NodeEnd.__name__}", {
             "dag_id": self.dag_id,
             "run_id": self.run_id,
@@ -74,12 +74,12 @@ class NodeEnd(BaseEventTrigger):
         }
 
     def shared_stream_key(self) -> Hashable:
-        """One series of looks for all nodes of a run."""
+        """Return the key of the run: all its nodes share one stream."""
         return (NodeEnd.__name__, self.dag_id, self.run_id)
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Look]:
-        """Look for as long as a node of the run is to be shown. An outage is waited out, within bounds."""
+        """Poll until all nodes of the run have ended. Retry during an outage, up to LONGEST_OUTAGE_SECONDS."""
         dag_id, run_id, build_tasks = kwargs["dag_id"], kwargs["run_id"], kwargs["build_tasks"]
         await sync_to_async(take_connections)()
         unanswered = 0.0
@@ -88,7 +88,7 @@ class NodeEnd(BaseEventTrigger):
             try:
                 look = await sync_to_async(_look)(dag_id, run_id, build_tasks)
             except Exception as error:
-                logger.warning("The build of %s could not be looked at: %s", run_id, error)
+                logger.warning("Could not poll the build of %s: %s", run_id, error)
             if look.state == "unknown":
                 unanswered += WAIT_SECONDS
                 look = look if unanswered > LONGEST_OUTAGE_SECONDS else Look("waiting", {})
@@ -103,19 +103,19 @@ class NodeEnd(BaseEventTrigger):
                 return
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look alone, for a triggerer that shares nothing."""
+        """Poll for this task alone, for a triggerer without shared streams."""
         async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
             yield event
 
     def _event(self, look: Look) -> TriggerEvent | None:
-        """How the task ends by this look; None while it goes on."""
+        """Return the event that ends the task; None while the nodes run."""
         known = {node: look.nodes[node] for node in self.nodes if node in look.nodes}
         red = {node: result for node, result in known.items() if not result.is_green}
         if look.state == "none":
-            self.log.warning("There is no build: a task before it has not succeeded.")
+            self.log.warning("There is no build: an upstream task did not succeed.")
             return TaskSkippedEvent()
         if known.get(self.nodes[0], NodeResult("success")).status == "skipped":
-            self.log.warning("dbt has skipped it: a node before it is red.")
+            self.log.warning("dbt skipped it: an upstream node is red.")
             return TaskSkippedEvent()
         for node, result in red.items():
             self.log.error("%s is %s: %s. %s", node.split(".")[2], result.status, result.message.rstrip("."), REMEDY)
@@ -125,7 +125,7 @@ class NodeEnd(BaseEventTrigger):
             return TaskSuccessEvent()
         if look.state in ("over", "unknown"):
             missing = next(node for node in self.nodes if node not in known)
-            self.log.error("%s has not run: see the log of the build. %s", missing.split(".")[2], REMEDY)
+            self.log.error("%s did not run: see the log of the build. %s", missing.split(".")[2], REMEDY)
             return TaskFailedEvent()
         return None
 
@@ -138,10 +138,10 @@ def _look(dag_id: str, run_id: str, build_tasks: list[str]) -> Look:
     try:
         progress = _progress(dag_id, run_id)
     except DaybreakError as error:
-        logger.warning("The warehouse does not say how the build of %s fares: %s", run_id, error)
+        logger.warning("Could not read the progress of the build of %s: %s", run_id, error)
         return Look("running" if state == "running" else "unknown", {})
     if state == "running" and not progress.is_running:
-        return Look("running", {})  # what is there is of an earlier attempt
+        return Look("running", {})  # the recorded progress is from an earlier attempt
     return Look(state, progress.nodes)
 
 

@@ -1,4 +1,4 @@
-"""Airflow's callbacks, as calls of the monitoring functions that the command line uses too."""
+"""Airflow's callbacks. They call the same monitoring functions as the command line."""
 
 import logging
 from datetime import date
@@ -14,14 +14,14 @@ from pipeline_errors import DaybreakError
 
 logger = logging.getLogger(__name__)
 
-SECONDS_TO_SEND = 10.0  # a killed task's callback runs in the DAG processor, where others wait
+SECONDS_TO_SEND = 10.0  # a killed task's callback runs in the DAG processor and blocks it
 
 
 class FailureNotifier(BaseNotifier):
-    """Tells once what stopped a run: the day, the step, the cause, the remedy and a link to the task."""
+    """Reports a failed task: day, step, cause, remedy and a link to the task."""
 
     def notify(self, context: Context) -> None:
-        """Called when a task has failed for good; without an exception if its process was killed."""
+        """Report the failure after the last retry. There is no exception if the process was killed."""
         take_connections()
         failure = cause_of(context)
         task = context["ti"]
@@ -38,15 +38,15 @@ class FailureNotifier(BaseNotifier):
 
 
 class RetryNotifier(BaseNotifier):
-    """Ends the log of an attempt that will be followed by another one."""
+    """Ends the log of a failed attempt before a retry."""
 
     def notify(self, context: Context) -> None:
-        """Called when an attempt has failed."""
-        end_log(cause_of(context), "Airflow tries again by itself.")
+        """Log the error as the last line."""
+        end_log(cause_of(context), "Airflow retries it.")
 
 
 def cause_of(context: Context) -> BaseException | None:
-    """What failed the task: the step's own error, if it is one; None if the process was killed."""
+    """Return the exception that failed the task: the step's error if there is one; None if the process was killed."""
     failure = context.get("exception")
     if isinstance(failure, AirflowFailException) and failure.__cause__:
         return failure.__cause__
@@ -54,13 +54,13 @@ def cause_of(context: Context) -> BaseException | None:
 
 
 def end_log(failure: BaseException | None, then: str = "") -> None:
-    """Make the error's one line the last of the task's log, below the traceback."""
+    """Log the error's line as the last one, below the traceback."""
     if isinstance(failure, DaybreakError):
         logger.error(" ".join(filter(None, [str(failure), then])))
 
 
 def run_day(context: Context) -> date | None:
-    """The run's day if it has one: a run without one is a failure to tell as well."""
+    """Return the run's day; None if it has none, so that its failure is reported all the same."""
     run: Any = context.get("dag_run")
     params: Any = context.get("params") or getattr(run, "conf", None) or {}
     text = getattr(run, "partition_key", None) or params.get("day")

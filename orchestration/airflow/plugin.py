@@ -1,4 +1,4 @@
-"""Daybreak's plugin of Airflow, found by its entry point in pyproject.toml: listeners of the scheduler."""
+"""Daybreak's Airflow plugin: the scheduler listener. Airflow loads it by the entry point in pyproject.toml."""
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -6,7 +6,7 @@ from orchestration.airflow import scheduler_listener
 
 
 class DaybreakPlugin(AirflowPlugin):
-    """Makes tasks start sooner, and runs recognizable by their day."""
+    """Registers the scheduler listener."""
 
     name = "daybreak"
     listeners = [scheduler_listener]  # noqa: RUF012 - as Airflow declares it

@@ -1,7 +1,7 @@
-"""What the scheduler does for our DAGs besides scheduling: warm task processes, and runs that show their day.
+"""The scheduler listener: it preloads the libraries of tasks, and writes each run's day into its key and note.
 
-LocalExecutor forks each task's process from the scheduler. What the scheduler has imported, no task imports again: a
-night's twenty tasks would otherwise spend more time on imports than on work.
+LocalExecutor forks each task from the scheduler, so a task need not import what the scheduler has imported. Otherwise a
+night's twenty tasks would spend more time on imports than on work.
 """
 
 import importlib
@@ -33,8 +33,8 @@ PRELOADED = (
 
 @hookimpl
 def on_starting(component: Any) -> None:
-    """Import in the scheduler what tasks need. A failure is the task's to tell."""
-    if sys.argv[1:2] != ["scheduler"]:  # `airflow scheduler`; the job itself does not know yet what it is
+    """Import the libraries of tasks in the scheduler. If that fails, the tasks import them and report the error."""
+    if sys.argv[1:2] != ["scheduler"]:  # `component` does not say yet which one it is
         return
     from expectations.gx_import import import_gx
     from transformation.dbt_import import import_dbt
@@ -45,13 +45,13 @@ def on_starting(component: Any) -> None:
             importlib.import_module(name)
         import_gx()
     except Exception:
-        logger.exception("Tasks will start more slowly")
-    settings.cache_clear()  # a secret's file may change while the scheduler runs
+        logger.exception("Preloading failed, so tasks will start more slowly")
+    settings.cache_clear()  # secret files may change while the scheduler runs
 
 
 @hookimpl
 def on_dag_run_running(dag_run: Any, msg: str) -> None:
-    """Give a run that was started with a *day* the partition key of it: one can be found and cleared by it."""
+    """Set the partition key of a run that was triggered with a *day*, so that you can find and clear it by day."""
     day = (dag_run.conf or {}).get("day")
     if _is_ours(dag_run) and not dag_run.partition_key and _is_day(day):
         dag_run.partition_key = day
@@ -60,20 +60,20 @@ def on_dag_run_running(dag_run: Any, msg: str) -> None:
 
 @hookimpl
 def on_dag_run_success(dag_run: Any, msg: str) -> None:
-    """Note the day, its rows and that it is done."""
+    """Write the run's note: day, rows and "done"."""
     _note(dag_run, "done")
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: Any, msg: str) -> None:
-    """Note the day, its rows and the task that failed."""
+    """Write the run's note: day, rows and the failed task."""
     _note(dag_run, "failed")
 
 
 def _note(dag_run: Any, state: str) -> None:
     """Write the run's note: "2026-03-24, 397 orders, failed at validate_orders".
 
-    Everything is asked in the scheduler's own session: any other one would end it.
+    All queries use the scheduler's session: opening another one would close it.
     """
     if not _is_ours(dag_run) or not dag_run.partition_key:
         return

@@ -1,4 +1,4 @@
-"""What the DAGs share besides their tasks: when a run is due and which day it has, retries, pools, assets."""
+"""Shared DAG configuration: schedules, the day of a run, retries, pools and assets."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from pipeline_errors import ConfigurationError
 from pipeline_settings import settings
 from transformation.pipelines import names_of
 
-# Pools are made by deployment, from orchestration/airflow/pools.json.
+# The deploy job creates the pools from orchestration/airflow/pools.json.
 SHOP_POOL = "shop_api"
 WAREHOUSE_POOL = "warehouse"
 HIGH_VOLUME_POOL = "high_volume"
@@ -20,7 +20,7 @@ MESSAGE_POOL = "messages"
 
 ORDERS_PUBLISHED = Asset(name="orders_published", uri="daybreak://marts/orders", group="marts")
 REVIEWS_PUBLISHED = Asset(name="reviews_published", uri="daybreak://marts/reviews", group="marts")
-# Updated with a day's key by whichever of the two pipelines publishes the day last: see docs/decisions/0006.
+# Updated with a day's key by the second of the two pipelines to publish that day: see docs/decisions/0006.
 DAY_COMPLETE = Asset(name="day_complete", uri="daybreak://marts/day_complete", group="marts")
 
 DEFAULT_ARGS: dict[str, Any] = {
@@ -29,7 +29,7 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=conf.getint("core", "default_task_retry_delay")),  # five minutes
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=30),
-    "execution_timeout": timedelta(minutes=settings().step_timeout_minutes + 5),  # a step gives up by itself
+    "execution_timeout": timedelta(minutes=settings().step_timeout_minutes + 5),  # the step's own timeout comes first
     "on_failure_callback": FailureNotifier(),
     "on_retry_callback": RetryNotifier(),
     "pool": WAREHOUSE_POOL,
@@ -41,20 +41,21 @@ DAY_FORM = {
         type=["null", "string"],
         format="date",
         title="Day",
-        description="The logical day to load, if you start a run by hand without a partition key.",
+        description="The logical day to load, if you trigger a run without a partition key.",
     )
 }
 
 
 def nightly(cron: str, pipeline: str) -> dict[str, Any]:
-    """The DAG's arguments for a run per logical day: the day before the cron's tick, in the shop's time zone
-    (Airflow's default time zone). A pipeline that the shop has no data for has no schedule.
+    """Return the DAG arguments for one run per logical day: the day before the cron tick.
 
-    From FIRST_DAY on none is left out, however long the scheduler was down. Without a FIRST_DAY runs begin at the next
-    tick, after a backfill with the last one; of the ticks that the scheduler misses, one is made up for.
+    The time zone is Airflow's default, which is the shop's. A pipeline without a dataset in shop.toml has no schedule.
 
-    The tick is in standard time all year round, 02:00 being 03:00 in summer: where 02:00 does not exist on the night
-    that summer time begins, the timetable would leave that day out and run the next one twice.
+    With FIRST_DAY, every day from then on gets a run, however long the scheduler was down. Without it, runs start at
+    the next tick (after a backfill, at the last tick), and only the latest of several missed ticks is run.
+
+    Ticks are in standard time all year: 02:00 means 03:00 in summer. 02:00 does not exist on the night when summer time
+    begins; with local time the timetable would skip that day and run the next one twice.
     """
     if pipeline not in names_of(None):
         return {"schedule": None}
@@ -73,16 +74,16 @@ def nightly(cron: str, pipeline: str) -> dict[str, Any]:
 
 
 def logical_day(context: Context) -> date:
-    """The day of a run: its partition key, or the day of the form. Never the clock's.
+    """Return the day of a run: its partition key, or the day of the form. Never today's date.
 
-    Raises ConfigurationError if there is none, or not one day.
+    Raises ConfigurationError if the day is missing, ambiguous or not a date.
     """
     key, chosen = context["dag_run"].partition_key, context["params"].get("day")
     if key and chosen and key != chosen:
         raise ConfigurationError(f"The run's partition key is {key!r}, its day {chosen!r}", "Give one of them.")
     text = key or chosen
     if not text:
-        raise ConfigurationError("The run has no day", "Give a partition key or a day (YYYY-MM-DD) when you start it.")
+        raise ConfigurationError("The run has no day", "Trigger it with a partition key or a day (YYYY-MM-DD).")
     try:
         return date.fromisoformat(text)
     except ValueError:

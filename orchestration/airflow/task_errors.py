@@ -1,4 +1,4 @@
-"""The errors of a step as those of an Airflow task: final or retried, with a remedy that can be clicked."""
+"""Translation of step errors for Airflow: final or retried, with remedies for Airflow's UI."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from orchestration.airflow.connections import take_connections
 from orchestration.garbage_collection import collect_rarely
 from pipeline_errors import ConfigurationError, DaybreakError, GateRefusedError
 
-# What the errors advise whoever typed a command, and what is to be done here instead.
+# Remedies for the command line, and their equivalents in Airflow.
 REMEDIES = {
     "Run the same command again": "Clear the run's failed tasks",
     "Run the same again": "Clear the run's failed tasks",
@@ -25,10 +25,10 @@ REMEDIES = {
 
 @contextmanager
 def final_errors(*types: type[DaybreakError]) -> Iterator[None]:
-    """Fail the task at once on what does not get better by trying again: a refusal, a wrong setting, and `types`.
+    """Fail the task without a retry on a refusal, a configuration error and `types`.
 
-    Settings in the block are those of the environment and of Airflow's connections. Steps in the block are the task's
-    children in the lineage, where that is configured.
+    The block's settings come from the environment and from Airflow's connections. If lineage is configured, steps in
+    the block become children of the task.
     """
     final: tuple[type[DaybreakError], ...] = (GateRefusedError, ConfigurationError, *types)
     collect_rarely()
@@ -47,15 +47,15 @@ def final_errors(*types: type[DaybreakError]) -> Iterator[None]:
 
 
 def release_semaphores() -> None:
-    """Release the semaphores of dbt's locks, as the end of a Python process does.
+    """Release the semaphores of dbt's locks, as Python does at exit.
 
-    Airflow ends a task's process without that, and the last lines of its log would be warnings of leaked semaphores.
+    Airflow skips Python's exit handlers, and the log of the task would end with warnings of leaked semaphores.
     """
     util._run_finalizers(0)  # type: ignore[attr-defined]
 
 
 def _airflow_runs() -> list[str]:
-    """The run of the DAG and that of the task, as Airflow's own lineage calls them."""
+    """Return the lineage ids of the DAG run and the task, as Airflow's OpenLineage provider forms them."""
     from airflow.providers.openlineage.plugins.macros import lineage_parent_id, lineage_root_parent_id
 
     instance: Any = get_current_context()["ti"]

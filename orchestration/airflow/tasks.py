@@ -1,7 +1,7 @@
-"""The steps as Airflow tasks: each calls the step function that the command line calls, for the day of its run.
+"""The steps as Airflow tasks. Each calls the same step function as the command line, for the day of its run.
 
-What a task returns is a receipt (XCom, below 2 KB), never rows. Every task can be run again for its day with the same
-result. An error that no retry can help fails the task at once.
+A task returns a receipt (XCom, below 2 KB), never rows. Every task is idempotent for its day. Errors that a retry
+cannot fix fail the task at once.
 """
 
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ from warehouse.connection import connect
 from warehouse.locks import day_lock, pipeline_lock
 
 Receipt = Any  # a dict of JSON values when the task runs, the other task's XComArg when the DAG is wired
-REPORTED_FIELDS = 20  # of the undeclared fields, in a receipt
+REPORTED_FIELDS = 20  # maximum number of undeclared fields in a receipt
 
 
 class ShopHealthSensor(BaseSensorOperator):
-    """Asks the shop's /health every minute for five minutes, holding no worker between two questions.
+    """Checks the shop's health every minute for five minutes, without a worker slot in between.
 
-    Airflow takes a sensor's timeout for final. Here it is the shop's error, which is retried like any other.
+    Airflow does not retry a sensor's timeout. This sensor raises a ShopError instead, which is retried.
     """
 
     def __init__(self, *, dataset: str, **kwargs: Any) -> None:
@@ -42,7 +42,7 @@ class ShopHealthSensor(BaseSensorOperator):
         self.reason: ShopError | None = None
 
     def poke(self, context: Context) -> bool:
-        """Whether the shop says that it is well."""
+        """Return whether the shop is healthy."""
         with final_errors():
             try:
                 steps.wait_for_shop(self.dataset, logical_day(context), context["run_id"], 0.0)
@@ -53,7 +53,7 @@ class ShopHealthSensor(BaseSensorOperator):
         return True
 
     def execute(self, context: Context) -> Any:
-        """Poll until the shop is well. Raises ShopError when the time is over."""
+        """Poll until the shop is healthy. Raises ShopError after the timeout."""
         try:
             return super().execute(context)
         except AirflowSensorTimeout as timeout:
@@ -74,12 +74,12 @@ def extract(dataset: str) -> dict[str, Any]:
 
 @task
 def validate(dataset: str, receipt: Receipt) -> dict[str, Any]:
-    """Let the gate judge the load. A refusal fails the run: trying again would find the same rows."""
+    """Judge the load. A refusal fails the task without a retry, because the rows would be the same."""
     from warehouse.load_receipt import LoadReceipt
 
     day, run_id = _day_and_run()
     load = LoadReceipt(**(receipt | {"day": day, "undeclared_fields": ()}))
-    with final_errors(), _judgement_shown(dataset, day, run_id), day_lock(dataset, day):
+    with final_errors(), _show_judgement(dataset, day, run_id), day_lock(dataset, day):
         admitted = steps.unchanged_load(load)
         if admitted:
             return {"load_id": admitted, "decision": "unchanged", "rows": load.rows}
@@ -95,7 +95,7 @@ def validate(dataset: str, receipt: Receipt) -> dict[str, Any]:
 
 @task
 def score_sentiment(verdict: Receipt) -> int:
-    """Score the texts of the admitted load; returns how many."""
+    """Score the review texts of the admitted load. Return their number."""
     day, run_id = _day_and_run()
     with final_errors():
         return steps.score_sentiment(day, verdict["load_id"], run_id)
@@ -103,7 +103,7 @@ def score_sentiment(verdict: Receipt) -> int:
 
 @task.branch(pool=MESSAGE_POOL)
 def decide_processing_path(pipeline: str, standard: str, high_volume: str) -> str:
-    """The way for what this build takes, all pending days together: HIGH_VOLUME_ORDERS at most, or more."""
+    """Return the task id for this build: high_volume if the pending days have more than HIGH_VOLUME_ORDERS rows."""
     with final_errors(), connect() as connection:
         rows = day_ledger.pending_rows(connection, str(BY_NAME[pipeline].dataset))
     return high_volume if rows > settings().high_volume_orders else standard
@@ -111,9 +111,9 @@ def decide_processing_path(pipeline: str, standard: str, high_volume: str) -> st
 
 @task
 def publish(pipeline: str) -> dict[str, int]:
-    """Publish what the build made ready, and say so with the day's key on the assets of this task.
+    """Publish the build, and update the task's assets with the day as partition key.
 
-    Returns rows written per mart; none if another run's publish took this day's build along.
+    Return the rows written per mart; empty if another run published this day's build already.
     """
     day, run_id = _day_and_run()
     with final_errors(), pipeline_lock(pipeline, steps.BUILD_WAIT_SECONDS):
@@ -127,7 +127,7 @@ def publish(pipeline: str) -> dict[str, int]:
 
 @task(outlets=[DAY_COMPLETE], pool=MESSAGE_POOL)
 def announce_day() -> None:
-    """Update the asset that customer_health waits for, if both datasets have published the day by now."""
+    """Update the asset that triggers customer_health, if the day of both datasets is published."""
     day, _ = _day_and_run()
     with final_errors(), connect() as connection:
         missing = [name for name in BY_DATASET if not day_ledger.day_state(connection, name, day).published_load_id]
@@ -140,7 +140,7 @@ def announce_day() -> None:
 
 @task
 def update_cache() -> dict[str, Any] | None:
-    """Bring Redis up to the published product metrics. A Redis that is down is a warning, which the next run heals."""
+    """Copy the published product metrics to Redis. If Redis is down, log a warning; the next run updates it."""
     day, run_id = _day_and_run()
     with final_errors():
         receipt = steps.update_cache(day, run_id)
@@ -149,7 +149,7 @@ def update_cache() -> dict[str, Any] | None:
 
 @task
 def measure(pipeline: str) -> None:
-    """Write the run's metrics."""
+    """Record the run's metrics and anomalies."""
     day, run_id = _day_and_run()
     with final_errors():
         steps.measure(pipeline, day, run_id)
@@ -158,7 +158,7 @@ def measure(pipeline: str) -> None:
 
 @task(pool=MESSAGE_POOL)
 def notify_success(pipeline: str) -> None:
-    """Tell that the day is published, with its figures. What a receiver does not take is sent by a later task."""
+    """Report the published day with its figures. A later task retries an undelivered message."""
     day, run_id = _day_and_run()
     alerts.report_success(pipeline, day, run_id, link=getattr(get_current_context()["ti"], "log_url", None))
     send_out()
@@ -166,19 +166,19 @@ def notify_success(pipeline: str) -> None:
 
 @task
 def fit_customer_models() -> dict[str, Any]:
-    """Fit the models of the week that has ended, whichever day this run is of; skipped if they are fitted already."""
+    """Fit the models of the last completed week, whatever the run's day. Skipped if they exist already."""
     _, run_id = _day_and_run()
     with final_errors():
         as_of_date = customer_models.due()
         if as_of_date is None:
-            raise AirflowSkipException("No week has ended since the newest customer models.")
+            raise AirflowSkipException("The customer models of the last completed week exist already.")
         fit = customer_models.fit_customer_models(as_of_date, run_id)
-    return {"as_of_date": as_of_date.isoformat(), "customers": fit.customers, "told": str(fit)}
+    return {"as_of_date": as_of_date.isoformat(), "customers": fit.customers, "summary": str(fit)}
 
 
 @task
 def keep_history(fit: Receipt) -> None:
-    """Keep segments and metrics as readers see them now."""
+    """Snapshot the published segments and metrics."""
     _, run_id = _day_and_run()
     with final_errors(ModelError):
         customer_models.keep_history(date.fromisoformat(fit["as_of_date"]), run_id)
@@ -188,7 +188,7 @@ def keep_history(fit: Receipt) -> None:
 
 @task(pool=MESSAGE_POOL)
 def deliver() -> dict[str, Any]:
-    """What is due between two runs: see `orchestration.run_messages.keep_up`. Returns what was done."""
+    """Run `orchestration.run_messages.keep_up`. Return its counts."""
     take_connections()
     done = keep_up()
     return {"sent": done.delivery.sent, "failed": done.delivery.failed, "reminders": done.reminders} | asdict(
@@ -203,15 +203,15 @@ def _day_and_run() -> tuple[date, str]:
 
 
 @contextmanager
-def _judgement_shown(dataset: str, day: date, run_id: str) -> Iterator[None]:
-    """Write what the gate decides in this block as Data Docs: a later task would import Great Expectations for it.
+def _show_judgement(dataset: str, day: date, run_id: str) -> Iterator[None]:
+    """Write Data Docs after the block. A separate task would have to import Great Expectations again.
 
-    A day that is refused is measured here: the task that measures is not reached.
+    Record the metrics of a refused day here, because the task that measures does not run for it.
     """
     try:
         yield
     except GateRefusedError:
-        with suppress(DaybreakError):  # the refusal is what is told
+        with suppress(DaybreakError):  # report the refusal, not this error
             steps.measure(BY_DATASET[dataset].name, day, run_id)
         raise
     finally:

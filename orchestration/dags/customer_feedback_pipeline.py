@@ -1,21 +1,20 @@
 """
 ### Reviews, every night at 02:30
 
-Loads the reviews of the day before from the shop's API, lets the gate judge them, scores the sentiment of their texts,
-builds and tests what they change in `fct_reviews` and `product_metrics`, publishes it in one transaction, and brings
-Redis up to it.
+Extracts the day's reviews from the shop's API, validates them (the gate), scores the sentiment of their texts, builds
+and tests the changes of `fct_reviews` and `product_metrics`, publishes them in one transaction, and updates Redis.
 
-A shop without reviews (`shop.toml` declares none) has no such nights.
+If `shop.toml` declares no reviews, this DAG has no schedule.
 
-The day of a run is its **partition key**. To load a day again, start a run with that key, or with *day* in the form.
+The **partition key** of a run is its day. To load a day again, trigger a run with that key, or with *day* in the form.
 
-- **A task is red:** its log ends with a line that says what happened and what to do. Readers see the old marts.
-  `daybreak status DAY` and the report tell the day's whole story.
-- **validate_reviews is red:** more than 10% of the day's rows are bad. They stand in `quarantine.reviews` with reasons.
-- **models** shows each dbt model with its tests, while the build runs. A red one heals with the build: clear the run's
-  failed tasks.
-- **Cleared tasks:** any task can be cleared and runs again for its day with the same result.
-- **A Redis that is down** does not fail the run: `update_cache` says so in its log, and the next run heals the cache.
+- **A task failed:** the last line of its log gives the cause and the remedy. Readers see the old marts.
+  `daybreak status DAY` and the report show the history of the day.
+- **validate_reviews failed:** more than 10% of the day's rows are bad. See `quarantine.reviews` for rows and reasons.
+- **models** shows each dbt model with its tests during the build. If one fails, fix the cause and clear the run's
+  failed tasks: the build runs again as a whole.
+- **Clearing tasks:** you can clear any task. It runs again for its day with the same result.
+- **Redis is down:** the run succeeds. `update_cache` logs a warning, and the next run updates the cache.
 """
 
 from airflow.sdk import DAG

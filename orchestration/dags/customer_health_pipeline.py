@@ -1,17 +1,18 @@
 """
 ### Customer health, when a day's orders and reviews are both published
 
-Builds and tests what the published orders and reviews change in `customer_health`, and publishes it in one transaction.
-The view `product_performance` is made here, too.
-It asks no shop. A run starts for each day as soon as the second of the two pipelines has published it, in any order
-of theirs, and again when one of them publishes the day again; never for a day that a gate refused.
+Builds and tests the changes of `customer_health`, publishes them in one transaction, and updates the view
+`product_performance`. It reads published orders and reviews only, and sends no request to the shop.
 
-The day of a run is its **partition key**.
+A run starts when both the orders and the reviews of a day are published, in either order, and again when one of them is
+republished. A day that a gate refused starts no run.
 
-- **A task is red:** its log ends with a line that says what happened and what to do. Readers see the old marts.
-  `daybreak status DAY` and the report tell the day's whole story.
-- **models** shows each dbt model with its tests, while the build runs. A red one heals with the build: clear the run's
-  failed tasks.
+The **partition key** of a run is its day.
+
+- **A task failed:** the last line of its log gives the cause and the remedy. Readers see the old marts.
+  `daybreak status DAY` and the report show the history of the day.
+- **models** shows each dbt model with its tests during the build. If one fails, fix the cause and clear the run's
+  failed tasks: the build runs again as a whole.
 """
 
 from airflow.sdk import DAG, PartitionedAssetTimetable
@@ -25,7 +26,7 @@ with DAG(
     dag_id="customer_health_pipeline",
     schedule=PartitionedAssetTimetable(assets=DAY_COMPLETE),
     catchup=False,
-    is_paused_upon_creation=False,  # a publish made while it is paused would never reach it
+    is_paused_upon_creation=False,  # while paused it would miss publications
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
     params=DAY_FORM,

@@ -1,14 +1,14 @@
 """
-### What is learnt from all customers, weekly
+### Customer models, weekly
 
-When a day of orders is published and a week has ended that has no models yet: fits how often customers buy again and
-what they spend, on all revenue orders up to that Sunday, replaces the predictions in `customer_ltv` in one transaction,
-and keeps segments and metrics in the dated history. On all other days its tasks are skipped.
+Runs after each publication of orders. When a week has ended without models, it fits purchase frequency and spend on all
+revenue orders up to that Sunday, replaces the predictions in `customer_ltv` in one transaction, and snapshots segments
+and metrics. On other days its tasks are skipped.
 
-It asks no shop, and no publish waits for it.
+It sends no request to the shop, and no publication waits for it.
 
-- **A task is red:** its log ends with a line that says what happened and what to do. Readers see the old predictions.
-- **Cleared tasks** do what is still to be done; what is done is skipped. To fit again: `daybreak fit`.
+- **A task failed:** the last line of its log gives the cause and the remedy. Readers see the old predictions.
+- **Clearing tasks:** finished work is skipped. To fit again, run `daybreak fit`.
 """
 
 from airflow.sdk import DAG, PartitionedAssetTimetable
@@ -20,7 +20,7 @@ with DAG(
     dag_id="customer_models",
     schedule=PartitionedAssetTimetable(assets=ORDERS_PUBLISHED),
     catchup=False,
-    is_paused_upon_creation=False,  # a publish made while it is paused would never reach it
+    is_paused_upon_creation=False,  # while paused it would miss publications
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
     params=DAY_FORM,

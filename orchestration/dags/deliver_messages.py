@@ -1,12 +1,11 @@
 """
-### Messages, every quarter of an hour
+### Messages, every 15 minutes
 
-Sends what a receiver did not take when it was told, reminds of incidents that are still open, and removes old messages,
-old rows of the log of steps, and loads that were superseded long ago. It belongs to no day, and does no harm whenever
-and however often it runs.
+Retries undelivered messages, sends reminders of open incidents, and deletes old messages, old rows of the step log and
+superseded loads. It belongs to no day, and you can run it at any time, as often as you like.
 
-- **A receiver that is down**, or a warehouse, does not make it red: its log says what is kept; the next tries again.
-- **What waits:** `daybreak status`, or `ops.outbox` and `ops.outbox_deliveries`.
+- **A receiver or the warehouse is down:** the run succeeds. Its log lists the kept messages, and the next run retries.
+- **Undelivered messages:** see `daybreak status`, or `ops.outbox` and `ops.outbox_deliveries`.
 """
 
 from airflow.sdk import DAG, CronTriggerTimetable
@@ -20,7 +19,7 @@ with DAG(
     catchup=False,
     is_paused_upon_creation=False,
     max_active_runs=1,
-    # The next run is the retry, and a failure of its own would never be answered by a success.
+    # The next run is the retry. A failure message would stay open: this DAG sends no success.
     default_args=DEFAULT_ARGS | {"retries": 0, "on_failure_callback": None},
     tags=["daybreak", "messages"],
     doc_md=__doc__,

@@ -1,20 +1,20 @@
 """
 ### Orders, every night at 02:00
 
-Loads the orders of the day before from the shop's API, lets the gate judge them, builds and tests what they change in
-`fct_orders`, `customer_ltv`, `daily_sales`, `customer_months`, `customer_cohorts` and `product_months`, and publishes
-it in one transaction. Readers see the whole old day or the whole new one.
+Extracts the day's orders from the shop's API, validates them (the gate), builds and tests the changes of `fct_orders`,
+`customer_ltv`, `daily_sales`, `customer_months`, `customer_cohorts` and `product_months`, and publishes them in one
+transaction. Readers see either the whole old day or the whole new one.
 
-The day of a run is its **partition key**. To load a day again, start a run with that key, or with *day* in the form.
+The **partition key** of a run is its day. To load a day again, trigger a run with that key, or with *day* in the form.
 
-- **A task is red:** its log ends with a line that says what happened and what to do. Readers see the old marts.
-  `daybreak status DAY` and the report tell the day's whole story.
-- **validate_orders is red:** more than 5% of the day's rows are bad. They stand in `quarantine.orders` with reasons.
-- **models** shows each dbt model with its tests, while the build runs. A red one heals with the build: clear the run's
-  failed tasks.
-- **Cleared tasks:** any task can be cleared and runs again for its day with the same result.
-- **high_volume_processing** builds the same models as `standard_processing`, one such build at a time: on the engine
-  that `SPARK_REMOTE` names, or in Postgres if it names none. While the engine computes, the build is *deferred*.
+- **A task failed:** the last line of its log gives the cause and the remedy. Readers see the old marts.
+  `daybreak status DAY` and the report show the history of the day.
+- **validate_orders failed:** more than 5% of the day's rows are bad. See `quarantine.orders` for rows and reasons.
+- **models** shows each dbt model with its tests during the build. If one fails, fix the cause and clear the run's
+  failed tasks: the build runs again as a whole.
+- **Clearing tasks:** you can clear any task. It runs again for its day with the same result.
+- **high_volume_processing** builds the same models as `standard_processing`, one build at a time: on the engine in
+  `SPARK_REMOTE`, or in Postgres if that is not set. While the engine computes, the task is *deferred*.
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator

@@ -1,4 +1,4 @@
-"""The command line as a user or a scheduler meets it: what it prints, and the code it exits with."""
+"""The command line: output and exit codes."""
 
 import json
 from collections.abc import Iterator
@@ -67,18 +67,18 @@ def test_servers_are_not_stopped_under_an_airflow(tmp_path: Path, monkeypatch: p
     assert "python -m local.airflow stop" in result.output
 
 
-def test_a_range_backwards_is_refused(warehouse: Settings) -> None:
+def test_a_reversed_range_is_refused(warehouse: Settings) -> None:
     result = daybreak("backfill", "2026-03-02", "2026-03-01")
     assert result.exit_code == 2
     assert "is before" in result.output
 
 
-def test_a_run_publishes_and_says_so(shop: ListedShop) -> None:
+def test_a_run_publishes_and_prints_its_outcome(shop: ListedShop) -> None:
     result = daybreak("run", str(DAY), "--pipeline", ORDERS, "--json")
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
-    assert told["days"][0]["accepted"] == 20
-    assert told["rows_published"]["fct_orders"] == 20
+    summary = json.loads(result.stdout)
+    assert summary["days"][0]["accepted"] == 20
+    assert summary["rows_published"]["fct_orders"] == 20
     with connect() as connection:
         runs = connection.execute("select step, status from ops.pipeline_runs order by started_at").fetchall()
         metrics = connection.execute("select * from ops.pipeline_metrics").fetchall()
@@ -86,7 +86,7 @@ def test_a_run_publishes_and_says_so(shop: ListedShop) -> None:
         "wait_for_shop", "extract_load", "gate", "transform", "publish", "measure",
         "fit_customer_models", "keep_history",  # it is a Sunday
     ]  # fmt: skip
-    assert told["customer_models"].startswith(f"customer models fitted on 1 customer as of {DAY}; no predictions: ")
+    assert summary["customer_models"].startswith(f"customer models fitted on 1 customer as of {DAY}; no predictions: ")
     assert {run["status"] for run in runs} == {"success"}
     assert (metrics[0]["records_processed"], metrics[0]["data_quality_score"]) == (20, 1)
 
@@ -130,13 +130,13 @@ def test_a_day_that_is_busy_is_exit_code_6(shop: ListedShop) -> None:
         assert daybreak("run", str(DAY), "--pipeline", ORDERS).exit_code == 6
 
 
-def test_env_lets_a_shell_in(warehouse: Settings) -> None:
+def test_env_prints_export_lines(warehouse: Settings) -> None:
     printed = daybreak("env").stdout
     assert f"export PGPORT={warehouse.pgport}" in printed
     assert "export REDIS_URL=" in printed
 
 
-def test_doctor_names_what_is_ill_and_the_remedy(warehouse: Settings) -> None:
+def test_doctor_lists_failed_checks_and_remedies(warehouse: Settings) -> None:
     result = daybreak("doctor")
     assert result.exit_code == 2
     assert "SHOP_API_URL" in result.output
@@ -153,7 +153,7 @@ def test_status_lists_days(shop: ListedShop) -> None:
 
 
 @pytest.mark.fault(28)
-def test_a_redis_that_is_down_is_a_warning_and_the_next_run_heals(
+def test_a_redis_that_is_down_is_a_warning_and_the_next_run_updates_it(
     shop: ListedShop, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     review = {"review_id": "r1", "product_id": "p1", "customer_id": "c1", "rating": 5, "review_text": "good"}
@@ -164,10 +164,10 @@ def test_a_redis_that_is_down_is_a_warning_and_the_next_run_heals(
         assert daybreak("run", str(DAY)).exit_code == 0
     settings.cache_clear()
     with connect() as connection:
-        told = connection.execute("select status, error from ops.pipeline_runs where step = 'update_cache'").fetchone()
-    assert told is not None
-    assert told["status"] == "warning"
-    assert "Redis" in told["error"]
+        row = connection.execute("select status, error from ops.pipeline_runs where step = 'update_cache'").fetchone()
+    assert row is not None
+    assert row["status"] == "warning"
+    assert "Redis" in row["error"]
     assert cache.keys() == []
     assert daybreak("run", str(DAY)).exit_code == 0
     assert cache.hget("product:p1:metrics", "average_rating") == "5.0000"
@@ -175,7 +175,7 @@ def test_a_redis_that_is_down_is_a_warning_and_the_next_run_heals(
 
 
 @pytest.mark.fault(27)
-def test_a_red_pipeline_keeps_no_other_from_publishing(shop: ListedShop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_red_pipeline_does_not_block_the_others(shop: ListedShop, monkeypatch: pytest.MonkeyPatch) -> None:
     review = {"review_id": "r1", "product_id": "p1", "customer_id": "c1", "rating": 5, "review_text": "good"}
     shop.put("reviews", DAY, [review])
     judge = steps.gate

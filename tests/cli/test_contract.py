@@ -1,4 +1,4 @@
-"""A shop changes its answers from one night to the next: what the run, status, the messages and the contract say."""
+"""A shop changes its data from one night to the next: the run, status, the messages and the contract show it."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def renamed(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def changing_shop() -> ListedShop:
-    """Four usual days, two with statuses in capitals, one with another name for the amount."""
+    """Return a shop with four usual days, two with statuses in capitals, and one with a renamed amount."""
     usual, shop = SimulatedShop(orders_per_day=100), ListedShop()
     for number, day in enumerate(DAYS[:7]):
         rows = [json.loads(row) for row in usual.rows("orders", day) if b"Infinity" not in row and b"1e400" not in row]
@@ -52,12 +52,12 @@ def shown(*arguments: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_a_shop_that_changes_its_answers(world: Callable[[Shop], World], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_shop_that_changes_its_data(world: Callable[[Shop], World], capsys: pytest.CaptureFixture[str]) -> None:
     here = world(changing_shop())
     first = here.run(DAYS[:4], [ORDERS])
     assert not [anomaly for day in first.days for anomaly in day.anomalies if anomaly.kind == "schema_drift"]
 
-    # statuses in capitals pass the gate: nothing but the contract tells that is_revenue is wrong from now on
+    # statuses in capitals pass the gate: only the contract shows that is_revenue is wrong from now on
     second = here.run([SHOUTED], [ORDERS])
     assert second.exit_code == 0
     summary.print_tables(second)
@@ -66,7 +66,7 @@ def test_a_shop_that_changes_its_answers(world: Callable[[Shop], World], capsys:
     assert [what for what in anomaly_alerts() if what[2] == "schema drift"] == [(SHOUTED, "critical", "schema drift")]
     assert "schema_drift" in daybreak("status", str(SHOUTED), "--pipeline", ORDERS).stdout
 
-    # the next nights: not reported again, and a refusal names its likely cause
+    # the next nights: no further alert, and a refusal names its likely cause
     seen = rows_of("fct_orders")
     third = here.run([SHOUTED_AGAIN, RENAMED], [ORDERS])
     assert third.exit_code == 5
@@ -80,7 +80,7 @@ def test_a_shop_that_changes_its_answers(world: Callable[[Shop], World], capsys:
     assert [row for row in rows_of("fct_orders") if row["order_date"] not in (SHOUTED_AGAIN, RENAMED)] == seen
     assert not [row for row in rows_of("fct_orders") if row["order_date"] == RENAMED]
 
-    # what it is, and what it reaches
+    # the differences and the affected columns
     found = shown()
     (lost, *_) = found["differences"]
     assert (found["day"], found["learnt_from_loads"], lost["field"], lost["kind"]) == (
@@ -100,14 +100,14 @@ def test_a_shop_that_changes_its_answers(world: Callable[[Shop], World], capsys:
     assert "breaking" in table
     assert "daily_sales" in table
 
-    # the shop's first page of a day, without landing anything
+    # the first page of a day from the shop; nothing lands
     loads = select("select count(*) from ops.loads")
     live = shown("--live", "--day", str(RENAMED))
     assert live["source"].startswith("GET ")
     assert live["differences"] == found["differences"]
     assert select("select count(*) from ops.loads") == loads
 
-    # the capitals were meant
+    # accept the capitals
     assert daybreak("contract", "--accept", "orders", "--day", str(SHOUTED)).exit_code == 0
     assert shown("--day", str(SHOUTED))["differences"] == []
     assert shown("--day", str(SHOUTED_AGAIN))["differences"] == []

@@ -1,4 +1,4 @@
-"""`daybreak deliver`: what it sends, what it says to whom, and the codes it exits with."""
+"""`daybreak deliver`: messages, output and exit codes."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,9 @@ def daybreak_deliver(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["deliver", *arguments])
 
 
-def test_what_is_kept_is_told_on_standard_error_and_is_no_error(inbox: Inbox, configure: Callable[..., None]) -> None:
+def test_undelivered_messages_are_listed_on_standard_error_with_exit_code_0(
+    inbox: Inbox, configure: Callable[..., None]
+) -> None:
     configure(ALERT_URLS=f"{inbox.alert_url('/one')} {inbox.alert_url('/two')}")
     inbox.fail("/two")
     queue_success()
@@ -35,7 +37,7 @@ def test_what_is_kept_is_told_on_standard_error_and_is_no_error(inbox: Inbox, co
     assert daybreak_deliver().stdout == "Nothing was sent.\n"
 
 
-def test_messages_without_a_receiver_are_no_mail_of_cron(inbox: Inbox, configure: Callable[..., None]) -> None:
+def test_messages_without_a_receiver_are_not_on_standard_error(inbox: Inbox, configure: Callable[..., None]) -> None:
     configure()
     queue_success()
     result = daybreak_deliver()
@@ -46,7 +48,7 @@ def test_messages_without_a_receiver_are_no_mail_of_cron(inbox: Inbox, configure
     assert result.stderr == ""
 
 
-def test_reminders_and_pruning_are_its_work_too(inbox: Inbox, configure: Callable[..., None]) -> None:
+def test_deliver_sends_reminders_and_prunes(inbox: Inbox, configure: Callable[..., None]) -> None:
     configure(ALERT_URLS=inbox.alert_url())
     report_failure(ORDERS, FIRST, "run-1", ShopError("It is down"))
     assert daybreak_deliver().stdout == "1 message sent.\n"
@@ -57,13 +59,13 @@ def test_reminders_and_pruning_are_its_work_too(inbox: Inbox, configure: Callabl
     assert shown_as_data["pruned"] == {"messages": 1, "step_runs": 0, "loads": 0}
 
 
-def test_what_was_superseded_long_ago_leaves_raw(inbox: Inbox, configure: Callable[..., None]) -> None:
+def test_old_superseded_loads_are_removed_from_raw(inbox: Inbox, configure: Callable[..., None]) -> None:
     loads = Loads()
     for _ in range(2):
         loads.admit("orders", FIRST, orders(FIRST))
         loads.admit("reviews", FIRST, reviews(FIRST))
     execute("update ops.loads set landed_at = landed_at - interval '91 days'")
-    assert daybreak_deliver().stdout == "Nothing was sent.\n2 superseded loads removed from raw.\n"
+    assert daybreak_deliver().stdout == "Nothing was sent.\nRemoved 2 superseded loads from raw.\n"
     left = execute("select _load_id from raw.orders union select _load_id from raw.reviews order by 1")
     assert [row["_load_id"] for row in left] == ["load-003", "load-004"]
 
@@ -80,7 +82,7 @@ def test_a_warehouse_that_is_down_is_exit_code_4(
     assert "cannot be reached" in result.stderr
 
 
-def test_a_run_whose_servers_do_not_start_is_told_at_once(
+def test_a_run_whose_servers_do_not_start_is_reported_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inbox: Inbox
 ) -> None:
     (tmp_path / "home").write_text("no directory")

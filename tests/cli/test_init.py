@@ -1,4 +1,4 @@
-"""A newcomer gives the URL of a day, and gets a shop.toml that lands it."""
+"""`daybreak init`: a draft of shop.toml from the URL of a day, which lands that day."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.ingestion.imitation import DAY, ORDERS
 from tests.ingestion.test_landing import landed
 from tests.ingestion.test_other_shops import FIELDS, IMITATIONS
 
-# What one would type to see the orders of DAY: a query, and what --auth is.
+# By imitation: the query of DAY's orders, and options of `daybreak init`.
 TYPED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "woocommerce": (
         {"after": "2026-02-28T23:59:59", "before": "2026-03-02T00:00:00", "per_page": "3", "page": "1"},
@@ -74,7 +74,7 @@ def daybreak(*arguments: str, typed: str | None = None) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("name", TYPED)
-def test_a_draft_lands_the_day_that_it_was_made_of(
+def test_a_draft_lands_its_day(
     name: str, warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     imitation = IMITATIONS[name]
@@ -85,13 +85,13 @@ def test_a_draft_lands_the_day_that_it_was_made_of(
     query, options = TYPED[name]
     out = tmp_path / "mine.toml"
     url = httpserver.url_for(imitation.path)
-    code, said = daybreak("init", f"{url}?{urlencode(query, doseq=True)}", *options, "--out", str(out))
+    code, output = daybreak("init", f"{url}?{urlencode(query, doseq=True)}", *options, "--out", str(out))
     if name in NOT_FOUND:
-        assert (code, NOT_FOUND[name] in said, out.exists()) == (2, True, False)
+        assert (code, NOT_FOUND[name] in output, out.exists()) == (2, True, False)
         return
-    assert code == 0, said
-    assert f"daybreak doctor --day {DAY}" in said
-    assert "secret" not in said + out.read_text()
+    assert code == 0, output
+    assert f"daybreak doctor --day {DAY}" in output
+    assert "secret" not in output + out.read_text()
     assert load_shop_config(out).page_size == 3
     monkeypatch.setenv("SHOP_CONFIG", str(out))
     monkeypatch.setenv("SHOP_API_URL", url.removesuffix(imitation.path))
@@ -102,23 +102,23 @@ def test_a_draft_lands_the_day_that_it_was_made_of(
     assert [rows[0][field] for field in FIELDS] == imitation.first_row
 
 
-def test_what_was_not_found_by_name_is_asked_for(
+def test_init_prompts_for_keys_that_it_did_not_find(
     warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     IMITATIONS["json_server"].serve(httpserver)
-    monkeypatch.setattr("cli.init.somebody_is_there", lambda: True)
+    monkeypatch.setattr("cli.init.is_interactive", lambda: True)
     out = tmp_path / "mine.toml"
     url = httpserver.url_for("/orders?day=2026-03-01&_page=1&_limit=3")
-    code, said = daybreak("init", url, "--out", str(out), "--yes")
-    assert (code, NOT_FOUND["json_server"] in said) == (2, True)
-    typed = "\n\namounts.0\n\n{}\n"  # the third and the fifth are not proposed
-    code, said = daybreak("init", url, "--out", str(out), typed=typed.format("day"))
+    code, output = daybreak("init", url, "--out", str(out), "--yes")
+    assert (code, NOT_FOUND["json_server"] in output) == (2, True)
+    typed = "\n\namounts.0\n\n{}\n"  # there is no default for the third and the fifth
+    code, output = daybreak("init", url, "--out", str(out), typed=typed.format("day"))
     assert (code, out.exists()) == (2, False)
-    assert "keys maps two fields to the same JSON key" in said
-    code, said = daybreak("init", url, "--out", str(out), typed=typed.format("amounts.1"))
-    assert code == 0, said
-    assert "orders: where does order_id stand? (2) [id]: " in said
-    assert "orders: where does total_amount stand?: " in said
+    assert "keys maps two fields to the same JSON key" in output
+    code, output = daybreak("init", url, "--out", str(out), typed=typed.format("amounts.1"))
+    assert code == 0, output
+    assert "orders: JSON key of order_id? (2) [id]: " in output
+    assert "orders: JSON key of total_amount?: " in output
     assert load_shop_config(out).dataset("orders").sources() == (
         ("id",), ("customer", "id"), ("amounts", 0), ("day",), ("amounts", 1),
     )  # fmt: skip
@@ -137,7 +137,7 @@ def test_a_draft_of_our_own_shop_is_our_own_file(warehouse: Settings, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("url", "body", "said"),
+    ("url", "body", "message"),
     [
         ("/orders?limit=5", "[]", "names no day, as in …?date=2026-03-01, and its rows have no date"),
         ("/orders?date=2026-03-01", '{"error": "none"}', "has no list of objects"),
@@ -145,16 +145,20 @@ def test_a_draft_of_our_own_shop_is_our_own_file(warehouse: Settings, tmp_path: 
         ("/missing?date=2026-03-01", "[]", "answered 500"),
     ],
 )
-def test_what_cannot_be_used_is_said(httpserver: HTTPServer, tmp_path: Path, url: str, body: str, said: str) -> None:
+def test_an_unusable_page_is_a_clear_error(
+    httpserver: HTTPServer, tmp_path: Path, url: str, body: str, message: str
+) -> None:
     httpserver.expect_request("/orders").respond_with_response(Response(body))
     out = tmp_path / "mine.toml"
     code, output = daybreak("init", httpserver.url_for("/").rstrip("/") + url, "--out", str(out))
     assert code in (2, 3)
-    assert said in output
+    assert message in output
     assert not out.exists()
 
 
-def test_a_key_goes_where_auth_says(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_token_is_sent_as_auth_declares(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     keys = []
 
     def answer(request: Request) -> Response:
@@ -169,14 +173,14 @@ def test_a_key_goes_where_auth_says(httpserver: HTTPServer, monkeypatch: pytest.
     assert keys == ["secret"]
     assert load_shop_config(out).auth.model_dump() == {"type": "api_key", "name": "key", "location": "query"}
     for auth in ("magic", "header:"):
-        code, said = daybreak("init", url, "--auth", auth, "--out", str(tmp_path / "other.toml"))
-        assert (code, f"--auth {auth} is unknown" in said) == (2, True)
+        code, output = daybreak("init", url, "--auth", auth, "--out", str(tmp_path / "other.toml"))
+        assert (code, f"--auth {auth} is unknown" in output) == (2, True)
 
 
 def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "shop.toml").write_text("mine")
-    code, said = daybreak("init", "http://127.0.0.1:1/?d=2026-03-01", "--out", str(tmp_path / "shop.toml"))
-    assert (code, "is there already" in said) == (2, True)
+    code, output = daybreak("init", "http://127.0.0.1:1/?d=2026-03-01", "--out", str(tmp_path / "shop.toml"))
+    assert (code, "exists already" in output) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +209,7 @@ def test_moments_of_the_day_become_templates(query: str, params: dict[str, str])
         ("[]", {}, "&p=0", "page_number", "$"),
     ],
 )
-def test_how_pages_follow_each_other(
+def test_the_paginator_is_guessed(
     body: str, headers: dict[str, str], query: str, paginator: str, selector: str
 ) -> None:
     declared: Any = draft_dataset(
@@ -236,7 +240,7 @@ def drafted(body: str, query: str = "?d=2026-03-01", dataset: str = "orders", zo
         ([], None),
     ],
 )
-def test_how_dates_are_written(dates: list[Any], date_format: str | None) -> None:
+def test_the_date_format_is_guessed(dates: list[Any], date_format: str | None) -> None:
     rows = [{"id": number, "created_at": written} for number, written in enumerate(dates)] or [{"id": 1}]
     declared = drafted(json.dumps(rows))
     assert declared.get("date_format") == date_format
@@ -255,7 +259,7 @@ def test_how_dates_are_written(dates: list[Any], date_format: str | None) -> Non
         (["free"], None),
     ],
 )
-def test_how_amounts_are_written(amounts: list[Any], amount_format: str | None) -> None:
+def test_the_amount_format_is_guessed(amounts: list[Any], amount_format: str | None) -> None:
     rows = [{"id": number, "total": written} for number, written in enumerate(amounts)]
     assert drafted(json.dumps(rows)).get("amount_format") == amount_format
 
@@ -267,14 +271,14 @@ def test_how_amounts_are_written(amounts: list[Any], amount_format: str | None) 
         ('{"orders": {"7": {"total": 1}, "8": {"total": 2}}, "count": 2}', "orders"),
     ],
 )
-def test_rows_by_their_ids(body: str, selector: str) -> None:
+def test_rows_keyed_by_id(body: str, selector: str) -> None:
     declared = drafted(body)
     assert (declared["data_selector"], declared["row_key"], declared["keys"]["order_id"]) == (selector, "id", "id")
     assert "row_key" not in drafted('{"orders": {"list": [{"id": 1}]}, "paging": {"next": "x"}}')
 
 
 @pytest.mark.parametrize(("query", "is_day"), [("?d=2026-03-01", False), ("?since=2026-02-20", True), ("", True)])
-def test_rows_of_many_days_are_to_be_skipped(query: str, is_day: bool) -> None:
+def test_rows_of_other_days_are_skipped(query: str, is_day: bool) -> None:
     dates = ["2026-03-01", "2026-03-02" if query == "?d=2026-03-01" else "2026-03-09"]
     rows = json.dumps([{"id": number, "created_at": at} for number, at in enumerate(dates)])
     assert drafted(rows, query).get("skip_other_days") == ("order_date" if is_day else None)
@@ -282,15 +286,15 @@ def test_rows_of_many_days_are_to_be_skipped(query: str, is_day: bool) -> None:
     assert ("review_date" in drafted(rows, query, "reviews")["required"]) == is_day
 
 
-def test_a_draft_of_a_shop_that_knows_no_days_lands_one(
+def test_a_draft_of_a_shop_without_days_in_its_url_lands_a_day(
     warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     row = {"user": {"id": 3}, "total": "$1,200.00", "status": "paid"}
     rows = {f"o{number}": row | {"date": f"3/{number}/2026 10:05 PM"} for number in range(1, 31)}
     httpserver.expect_request("/orders.json").respond_with_json({"orders": rows})
     out = tmp_path / "mine.toml"
-    code, said = daybreak("init", httpserver.url_for("/orders.json"), "--out", str(out), "--yes")
-    assert (code, "doctor --day 2026-03-01" in said) == (0, True), said
+    code, output = daybreak("init", httpserver.url_for("/orders.json"), "--out", str(out), "--yes")
+    assert (code, "doctor --day 2026-03-01" in output) == (0, True), output
     monkeypatch.setenv("SHOP_CONFIG", str(out))
     monkeypatch.setenv("SHOP_API_URL", httpserver.url_for("").rstrip("/"))
     settings.cache_clear()
@@ -327,7 +331,7 @@ def test_the_items_of_an_order_are_drafted(
 
 
 @pytest.mark.parametrize(
-    ("query", "more", "is_said"),
+    ("query", "more", "is_warned"),
     [
         ("limit=2", {}, True),
         ("limit=9", {"filter_count": 7}, True),
@@ -335,11 +339,11 @@ def test_the_items_of_an_order_are_drafted(
         ("limit=2&page=1", {}, False),
     ],
 )
-def test_a_page_that_may_not_be_the_only_one_is_told(
-    query: str, more: dict[str, int], is_said: bool, warehouse: Settings, httpserver: HTTPServer, tmp_path: Path
+def test_a_page_that_may_not_be_the_only_one_is_a_warning(
+    query: str, more: dict[str, int], is_warned: bool, warehouse: Settings, httpserver: HTTPServer, tmp_path: Path
 ) -> None:
     httpserver.expect_request("/orders").respond_with_json({"orders": [ORDER, ORDER], **more})
-    code, said = daybreak(
+    code, output = daybreak(
         "init", httpserver.url_for(f"/orders?day={DAY}&{query}"), "--yes", "--out", str(tmp_path / "s.toml")
     )
-    assert (code, "But the page of orders is full" in said) == (0, is_said), said
+    assert (code, "Warning: the page of orders is full" in output) == (0, is_warned), output

@@ -1,4 +1,4 @@
-"""The command line's log: one line a record, to standard error or not, and always to the day's file."""
+"""The command line's log: one line per record, optionally on standard error and always in the daily file."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_a_step(home: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """A process of its own, which logs as `daybreak` does; there is no warehouse."""
+    """Run a step in a separate process that logs as `daybreak` does, without a warehouse."""
     code = f"""
 import datetime, logging
 from cli import logs
@@ -46,7 +46,7 @@ except KeyError:
     return completed([sys.executable, "-c", code], env=environment)
 
 
-def test_each_step_is_a_line_of_the_days_file_whatever_is_shown(home: Path) -> None:
+def test_each_step_is_logged_to_the_daily_file(home: Path) -> None:
     shown = run_a_step(home).stderr
     file = home / "logs" / f"daybreak-{datetime.now(UTC):%Y-%m-%d}.log"
     judged, step, unwritten, unexpected = file.read_text().splitlines()
@@ -63,7 +63,7 @@ def test_each_step_is_a_line_of_the_days_file_whatever_is_shown(home: Path) -> N
     assert (home / "logs").stat().st_mode & 0o777 == 0o700
 
 
-def test_json_is_one_object_a_line(home: Path) -> None:
+def test_json_logs_one_object_per_line(home: Path) -> None:
     shown = run_a_step(home, "-v", LOG_FORMAT="json").stderr.splitlines()
     objects = [json.loads(line) for line in shown]
     assert [one.get("status") for one in objects] == [None, "failed", None, None]
@@ -71,7 +71,7 @@ def test_json_is_one_object_a_line(home: Path) -> None:
     assert objects[3]["exception"].startswith("KeyError at <string>:")
 
 
-def test_logfmt_quotes_what_needs_it() -> None:
+def test_logfmt_quotes_values_with_spaces() -> None:
     assert (
         logfmt({"a": 1, "b": None, "c": "two words", "d": 'say "x"\n', "e": ""})
         == 'a=1 c="two words" d="say \\"x\\"\\n" e=""'
@@ -96,7 +96,7 @@ def test_an_exception_is_one_line_with_its_causes(formatter: logging.Formatter) 
     assert "run-1" in line
 
 
-def test_old_files_go_and_a_day_has_a_bounded_size(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_files_are_removed_and_a_day_has_a_bounded_size(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "LARGEST_FILE_BYTES", 2000)
     folder = home / "logs"
     folder.mkdir()
@@ -115,7 +115,7 @@ def test_old_files_go_and_a_day_has_a_bounded_size(home: Path, monkeypatch: pyte
     assert all(file.stat().st_size <= 2000 for file in folder.iterdir())
 
 
-def test_a_home_that_cannot_be_written_keeps_nobody_from_working(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unwritable_home_does_not_fail_the_command(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (home / "logs").write_text("not a folder")
     logs.configure(is_verbose=False)
     logging.getLogger("monitoring.anything").info("a line")
@@ -123,7 +123,7 @@ def test_a_home_that_cannot_be_written_keeps_nobody_from_working(home: Path, cap
     assert capfd.readouterr().err == ""
 
 
-def test_a_home_that_is_not_there_is_not_made(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_home_is_not_created(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBREAK_HOME", str(home / "new"))
     settings.cache_clear()
     logs.configure(is_verbose=False)

@@ -1,4 +1,4 @@
-"""`daybreak status`: what it tells of everything and of one day, at 80 columns, and before anything is there."""
+"""`daybreak status`: the overview and one day, at 80 columns, and before the first load."""
 
 import json
 from datetime import date, timedelta
@@ -24,7 +24,7 @@ def daybreak(*arguments: str, columns: int = 80) -> Result:
     return CliRunner().invoke(app, list(arguments), env={"COLUMNS": str(columns)})
 
 
-def told(*arguments: str, columns: int = 80) -> str:
+def shown(*arguments: str, columns: int = 80) -> str:
     result = daybreak("status", *arguments, columns=columns)
     assert result.exit_code == 0, result.output
     assert max(map(len, result.stdout.splitlines())) <= columns
@@ -64,7 +64,7 @@ def history(warehouse: Settings) -> None:
 
 
 def test_each_day_has_its_symbol_below_its_weekday(history: None) -> None:
-    lines = told().splitlines()
+    lines = shown().splitlines()
     (weekdays,) = [line for line in lines if "Mo Tu We" in line]
     week = next(line for line in lines if line.strip().startswith(str(MONDAY)))
     start, second = weekdays.index("Mo"), weekdays.rindex("Mo")
@@ -72,8 +72,8 @@ def test_each_day_has_its_symbol_below_its_weekday(history: None) -> None:
     assert week[second : second + 21].rstrip() == "            …"
 
 
-def test_days_that_need_somebody_are_told_with_why(history: None) -> None:
-    text = " ".join(told().split())
+def test_days_that_need_attention_are_listed_with_the_reason(history: None) -> None:
+    text = " ".join(shown().split())
     for expected in (
         "2026-03-06 orders waiting: admitted, not published yet",
         "2026-03-05 orders refused: 25.00% bad, 100.00% allowed: amount_negative 1",
@@ -84,10 +84,10 @@ def test_days_that_need_somebody_are_told_with_why(history: None) -> None:
     assert "2026-03-03 orders" not in text
 
 
-def test_an_old_refusal_is_told_and_long_lists_are_cut(warehouse: Settings) -> None:
+def test_an_old_refusal_is_listed_and_long_lists_are_cut(warehouse: Settings) -> None:
     judge(MONDAY - timedelta(weeks=30), 1, 1, is_refused=True)
     judge(MONDAY, 10)
-    text = told()  # 42 days between the first week shown and the last day are missing
+    text = shown()  # 42 days between the first week shown and the last day are missing
     assert text.count(" missing: ") == 7
     assert "and 36 more; --json has them all" in text
     data = shown_as_data()
@@ -95,7 +95,7 @@ def test_an_old_refusal_is_told_and_long_lists_are_cut(warehouse: Settings) -> N
     assert sum(day["state"] == "missing" for day in data["days"]) == 42
 
 
-def test_a_newest_day_that_was_tried_and_never_judged_is_missing(history: None) -> None:
+def test_a_newest_day_that_was_never_judged_is_missing(history: None) -> None:
     day = MONDAY + timedelta(9)
     with step([ORDERS], "wait_for_shop", [day], "run-1"):
         pass
@@ -106,28 +106,28 @@ def test_a_newest_day_that_was_tried_and_never_judged_is_missing(history: None) 
 
 
 def test_readers_incidents_and_sizes(history: None) -> None:
-    text = told()
+    text = shown()
     assert f"{ORDERS}   up to 2026-03-03, published 20" in text
     assert f"{HEALTH}   nothing" in text
     assert f"failure of {ORDERS} since " in text
     assert "2 days up to 2026-03-05" in " ".join(text.split())
     assert "The shop is down [really]" in text
     assert "Wait for it." in text
-    assert "6 loads of 4 days are kept" in text
+    assert "6 loads of 4 days" in text
     assert "MB: " in text.split("database")[1]
     report_success(ORDERS, MONDAY + timedelta(2), "run-2")
     report_success(ORDERS, MONDAY + timedelta(3), "run-2")
-    assert "Open incidents\n  none" in told()
+    assert "Open incidents\n  none" in shown()
 
 
-def test_messages_that_wait_and_messages_without_a_receiver(history: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "1 without a receiver (set ALERT_URLS), the oldest for 0 min" in " ".join(told().split())
+def test_undelivered_messages_and_messages_without_a_receiver(history: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "1 without a receiver (set ALERT_URLS), the oldest for 0 min" in " ".join(shown().split())
     monkeypatch.setenv("ALERT_URLS", "json://127.0.0.1:9/secret")
     settings.cache_clear()
     report_success(ORDERS, MONDAY, "run-3")
     execute("update ops.outbox_deliveries set last_error = 'HTTP 500'")
     execute("update ops.outbox set created_at = created_at - interval '3 days'")
-    text = " ".join(told().split())
+    text = " ".join(shown().split())
     assert "1 wait (HTTP 500), 1 without a receiver (set ALERT_URLS), the oldest for 3 days" in text
     assert "secret" not in text
     message = shown_as_data()["messages"]["alert"]
@@ -143,14 +143,14 @@ def test_json_has_everything(history: None) -> None:
     assert data["incidents"][0]["days_affected"] == 2
 
 
-def test_a_warehouse_without_days_or_schemas_says_what_to_do(
+def test_a_warehouse_without_days_or_schemas_shows_the_next_command(
     warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "No day was judged yet: `daybreak run DAY`" in told()
+    assert "No day is judged yet: `daybreak run DAY`" in shown()
     monkeypatch.setenv("PGDATABASE", "postgres")
     settings.cache_clear()
-    assert "Nothing was loaded yet." in told()
-    assert "Nothing is known of 2026-03-02" in told("2026-03-02")
+    assert "Nothing is loaded yet." in shown()
+    assert "2026-03-02 was never loaded" in shown("2026-03-02")
     assert shown_as_data()["days"] == []
 
 
@@ -160,10 +160,10 @@ def test_an_older_warehouse_is_a_configuration_error(warehouse: Settings) -> Non
     assert (result.exit_code, "older version" in result.stderr) == (2, True)
 
 
-def test_nothing_is_started_and_a_stopped_postgres_is_said(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_starts_nothing_and_reports_a_stopped_postgres(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBREAK_HOME", str(tmp_path / "home"))
     settings.cache_clear()
-    assert "`daybreak up` starts it" in told()
+    assert "`daybreak up` starts it" in shown()
     assert shown_as_data()["days"] == []
     result = daybreak("status", str(MONDAY))
     assert (result.exit_code, "daybreak up" in result.stderr) == (4, True)
@@ -180,7 +180,7 @@ def test_a_named_postgres_that_is_down_is_exit_code_4(monkeypatch: pytest.Monkey
     assert "Check PGHOST" in result.stderr
 
 
-def test_the_sizes_and_the_ledger_are_read_and_no_row_of_the_shop(history: None) -> None:
+def test_status_reads_no_rows_of_the_shop(history: None) -> None:
     execute("insert into raw.orders select 'x', date '2020-01-01', n from generate_series(1, 1000) as n")
     reads = (
         "select sum(seq_scan + coalesce(idx_scan, 0))::int as scans from pg_stat_user_tables where schemaname = any(%s)"
@@ -193,15 +193,15 @@ def test_the_sizes_and_the_ledger_are_read_and_no_row_of_the_shop(history: None)
             return connection.execute(reads, [["raw", "marts", "staging"]]).fetchone()
 
     before = scans()
-    told()
-    told(str(MONDAY))
+    shown()
+    shown(str(MONDAY))
     assert scans() == before
 
 
 # ---- one day -------------------------------------------------------------------------------------------------------
 
 
-def test_the_story_of_a_day_is_told_in_order_of_time(history: None) -> None:
+def test_the_history_of_a_day_is_in_time_order(history: None) -> None:
     for run_id, fails in (("run-1", True), ("run-2", False)):
         try:
             with step([ORDERS], "extract_load", [MONDAY], run_id) as record:
@@ -211,7 +211,7 @@ def test_the_story_of_a_day_is_told_in_order_of_time(history: None) -> None:
         except ShopError:
             pass
     report_failure(ORDERS, MONDAY, "run-1", DOWN)
-    text = told(str(MONDAY), columns=120)
+    text = shown(str(MONDAY), columns=120)
     assert f"{ORDERS} {MONDAY}: published, newer load refused" in text
     kinds = [line.split()[1] for line in text.splitlines() if line[4:6].isdecimal() and line[6] == ":"]
     assert kinds == ["landed", "gate", "published", "landed", "gate", "run", "run", "message"]
@@ -227,23 +227,27 @@ def test_the_story_of_a_day_is_told_in_order_of_time(history: None) -> None:
         f"{ORDERS} {MONDAY} failed at extract_load (open)",
     ):
         assert expected in " ".join(text.split()), expected
-    assert text.count("The shop is down") == 1  # by its step, and not again by the message
+    assert text.count("The shop is down") == 1  # in its step, not in the message too
     assert "int_days" not in text
-    told(str(MONDAY))
+    shown(str(MONDAY))
 
 
-def test_the_story_of_a_pipeline_alone_and_as_data(history: None) -> None:
+def test_the_history_of_one_pipeline_and_as_json(history: None) -> None:
     day = MONDAY + timedelta(4)
-    assert REVIEWS in told(str(day))
-    assert REVIEWS not in told(str(day), "--pipeline", ORDERS)
+    assert REVIEWS in shown(str(day))
+    assert REVIEWS not in shown(str(day), "--pipeline", ORDERS)
     data = shown_as_data(str(day), "--pipeline", REVIEWS)
-    (story,) = data["pipelines"]
-    assert (story["pipeline"], story["state"], story["loads"][0]["accepted"]) == (REVIEWS, "waiting", 10)
+    (day_history,) = data["pipelines"]
+    assert (day_history["pipeline"], day_history["state"], day_history["loads"][0]["accepted"]) == (
+        REVIEWS,
+        "waiting",
+        10,
+    )
 
 
-def test_a_day_that_nobody_knows_says_how_to_load_it(history: None) -> None:
-    text = told("2020-01-01", "--pipeline", ORDERS)
-    assert f"Nothing is known of 2020-01-01 in {ORDERS}." in text
+def test_an_unknown_day_shows_how_to_load_it(history: None) -> None:
+    text = shown("2020-01-01", "--pipeline", ORDERS)
+    assert f"2020-01-01 was never loaded in {ORDERS}." in text
     assert f"daybreak run 2020-01-01 --pipeline {ORDERS}" in text
     assert shown_as_data("2020-01-01") == {"day": "2020-01-01", "pipelines": []}
 

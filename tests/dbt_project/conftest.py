@@ -1,4 +1,4 @@
-"""dbt as people type it in a process of its own, and the same commands in this process, which is quicker."""
+"""dbt commands: in a separate process as users run them, and in this process, which is faster."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from transformation import dbt_runner
 
 __all__ = ["world"]  # the fixture of a shop and its warehouse
 
-# dbt would leave its log file open, and write its manifest with every command, which takes a third of a small build
+# Otherwise dbt leaves its log file open, and writes its manifest with every command: a third of a small build.
 QUIETLY = ("--quiet", "--log-level", "none", "--no-write-json")
 
 
@@ -26,13 +26,13 @@ LINES_SHOWN = 12
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """How a dbt command ended, and what it said."""
+    """The success and the output of a dbt command."""
 
     succeeded: bool
     output: str
 
     def __repr__(self) -> str:
-        """What an assertion shows: the last lines, which name the node that failed."""
+        """Return the last lines, which name the failed node, for the output of assertions."""
         lines = [line for line in self.output.splitlines() if line.strip()]
         return "\n".join(["dbt succeeded" if self.succeeded else "dbt failed", *lines[-LINES_SHOWN:]])
 
@@ -42,13 +42,13 @@ Dbt = Callable[..., Result]
 
 @pytest.fixture(scope="session")
 def dbt_state(home: Path) -> Path:
-    """The target path of the product too: the project is parsed once for all of them."""
+    """The product's target path, so that the project is parsed only once."""
     return home / "dbt"
 
 
 @pytest.fixture
 def project(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The parsed project, the same as that of the tests that build it; parsing asks no server."""
+    """The parsed project, shared with the tests that build it. Parsing needs no server."""
     if not settings().pghost:
         monkeypatch.setenv("PGHOST", "127.0.0.1")
         monkeypatch.setenv("PGDATABASE", DATABASE)
@@ -58,7 +58,7 @@ def project(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def dbt_process(warehouse: Settings, dbt_state: Path) -> Dbt:
-    """Run a dbt command on the project, or on a copy of it, in a process of its own."""
+    """Run a dbt command on the project, or on a copy of it, in a separate process."""
 
     def run(*arguments: str, project: Path = PROJECT_ROOT / "dbt_project") -> Result:
         program = str(Path(sys.executable).parent / "dbt")
@@ -76,15 +76,15 @@ def dbt(warehouse: Settings, dbt_state: Path) -> Dbt:
     def run(*arguments: str, unit_tests: bool = False) -> Result:
         from dbt.cli.main import dbtRunner
 
-        said: list[str] = []
+        messages: list[str] = []
 
         def hear(event: Any) -> None:
-            said.append(event.info.msg)
+            messages.append(event.info.msg)
 
         runner = dbtRunner(dbt_runner._manifest(), [hear])
         command = list(arguments) if unit_tests else _without_unit_tests(arguments)
         ended = runner.invoke([*command, *_places(dbt_state), *QUIETLY])
-        return Result(ended.success, "\n".join([*said, str(ended.exception)]))
+        return Result(ended.success, "\n".join([*messages, str(ended.exception)]))
 
     return run
 
@@ -96,7 +96,7 @@ def loads(warehouse: Settings) -> Loads:
 
 
 def _without_unit_tests(arguments: tuple[str, ...]) -> list[str]:
-    """Unit tests do not depend on the data, and take half of the time. A test of what people type runs them too."""
+    """Exclude unit tests, which do not depend on the data and take half of the time."""
     return [*arguments, *(["--exclude-resource-type", "unit_test"] if arguments[0] == "build" else [])]
 
 

@@ -1,4 +1,4 @@
-"""Loads admitted by SQL: what a shop, a landing and a gate would have left behind, in milliseconds."""
+"""Loads admitted by SQL: the rows that a shop, a landing and a gate would leave behind, in milliseconds."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ SECOND, THIRD = FIRST + timedelta(1), FIRST + timedelta(2)
 
 
 def order(day: date, number: int, **changed: str) -> Row:
-    """A valid order of a day; its id is the same on every day."""
+    """Return a valid order of a day. Its id is the same on every day."""
     return {
         "order_id": f"o{number}",
         "customer_id": f"c{number % 3}",
@@ -30,12 +30,12 @@ def order(day: date, number: int, **changed: str) -> Row:
 
 
 def orders(day: date, count: int = 6) -> list[Row]:
-    """Valid orders of a day that no other day has."""
+    """Return valid orders with ids of that day only."""
     return [order(day, number, order_id=f"{day}-{number}") for number in range(1, count + 1)]
 
 
 def reviews(day: date, count: int = 6) -> list[Row]:
-    """Valid reviews of a day that no other day has."""
+    """Return valid reviews with ids of that day only."""
     return [
         {
             "review_id": f"{day}-{number}",
@@ -57,7 +57,7 @@ class Loads:
     count: int = 0
 
     def admit(self, dataset: str, day: date, rows: list[Row]) -> str:
-        """Land rows as a day's new load, judged, admitted and scored; returns its id."""
+        """Land rows as a new load of a day, judged, admitted and scored. Return its id."""
         self.count += 1
         load_id = f"load-{self.count:03}"
         land_rows(dataset, day, load_id, rows)

@@ -1,4 +1,4 @@
-"""What readers see of the warehouse: contents, tables, grants, views of their own."""
+"""The readers' side of the warehouse: contents, tables, grants and views."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from warehouse.connection import connect
 
 
 def contents() -> dict[str, list[dict[str, Any]]]:
-    """Everything that readers see."""
+    """Return the rows of all marts."""
     return {mart: rows_of(mart) for mart in KEYS}
 
 
 def relations() -> dict[str, dict[str, Any]]:
-    """What could be lost if a mart were dropped and made again: its identity, grants and definition."""
+    """Return what a drop and create of a mart would lose: its oid, grants and definition."""
     with connect() as connection:
         rows = connection.execute(
             """
@@ -29,14 +29,14 @@ def relations() -> dict[str, dict[str, Any]]:
 
 
 def publications() -> list[str]:
-    """Pipelines, in the order in which they published."""
+    """Return the pipelines in the order of their publications."""
     with connect() as connection:
         rows = connection.execute("select pipeline from ops.publications order by publication_id").fetchall()
     return [row["pipeline"] for row in rows]
 
 
 def pending() -> list[str]:
-    """Days that are admitted and not published, as `dataset day`."""
+    """Return the pending days as `dataset day`."""
     with connect() as connection:
         rows = connection.execute(
             """
@@ -48,9 +48,9 @@ def pending() -> list[str]:
 
 
 def assert_marts_are_right(loads: Loads) -> None:
-    """Every mart equals what the oracle makes of the admitted loads."""
+    """Assert that every mart equals the oracle's mart of the admitted loads."""
     for mart, expected in oracle.marts(loads.admitted).items():
-        if mart == "product_performance" and not _exists(mart):  # a view, made when health is built first
+        if mart == "product_performance" and not _exists(mart):  # a view, created by the first health build
             continue
         found = {key_of(mart, row): row for row in (rows_of(mart) if _exists(mart) else [])}
         assert found.keys() == expected.keys(), mart

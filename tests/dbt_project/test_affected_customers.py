@@ -1,4 +1,4 @@
-"""Whose health may have changed: noted by each publish, from the first build of health on, and nobody is forgotten."""
+"""Customers whose health may have changed: each publish records them, from the first health build on, without gaps."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,53 +19,53 @@ def build_and_publish(*pipelines: str) -> None:
     dbt_runner.publish(list(pipelines))
 
 
-def noted() -> list[str]:
+def recorded() -> list[str]:
     with connect() as connection:
         rows = connection.execute("select customer_id from ops.customer_changes order by 1").fetchall()
     return [row["customer_id"] for row in rows]
 
 
 @pytest.mark.slow
-def test_without_reviews_nobody_is_noted(dbt: Dbt, loads: Loads) -> None:
+def test_without_reviews_no_customer_is_recorded(dbt: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     build_and_publish(ORDERS)
-    assert noted() == []
+    assert recorded() == []
     loads.admit("orders", SECOND, orders(SECOND))
-    assert dbt("build").succeeded  # of everything, as people type it: health has no day yet
-    assert noted() == []
+    assert dbt("build").succeeded  # all pipelines; health has no day yet
+    assert recorded() == []
     loads.admit("reviews", SECOND, reviews(SECOND))
     build_and_publish(REVIEWS)
     build_and_publish(HEALTH)
     assert_marts_are_right(loads)
     loads.admit("orders", SECOND, [order(SECOND, 1)])
     build_and_publish(ORDERS)
-    assert noted() == ["c0", "c1", "c2"]
+    assert recorded() == ["c0", "c1", "c2"]
     build_and_publish(HEALTH)
-    assert noted() == []
+    assert recorded() == []
     assert_marts_are_right(loads)
 
 
-def test_what_is_published_while_health_is_built_first_is_noted(loads: Loads) -> None:
+def test_a_publish_during_the_first_health_build_is_recorded(loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     loads.admit("reviews", FIRST, reviews(FIRST))
     build_and_publish(ORDERS, REVIEWS)
     dbt_runner.build([HEALTH])
     loads.admit("orders", FIRST, [order(FIRST, 1)])
     build_and_publish(ORDERS)
-    dbt_runner.publish([HEALTH])  # as of what it was built from
+    dbt_runner.publish([HEALTH])  # with the rows before that publish
     build_and_publish(HEALTH)
     assert_marts_are_right(loads)
 
 
 @pytest.mark.slow
-def test_health_is_not_built_first_while_others_publish(dbt_process: Dbt, loads: Loads) -> None:
+def test_the_first_health_build_waits_for_running_publishes(dbt_process: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     loads.admit("reviews", FIRST, reviews(FIRST))
     build_and_publish(ORDERS, REVIEWS)
     loads.admit("orders", FIRST, [order(FIRST, 1)])
     dbt_runner.build([ORDERS])
     with connect() as other, ThreadPoolExecutor() as threads:
-        other.execute("lock table ops.publication_days in share mode")  # where a publish ends
+        other.execute("lock table ops.publication_days in share mode")  # a publish writes it last
         publishing = threads.submit(dbt_process, "run-operation", "publish", "--args", f"{{names: [{ORDERS}]}}")
         wait_until_one_waits_for("relation")
         building = threads.submit(dbt_process, "build", "--select", f"tag:{HEALTH}")
@@ -76,21 +76,21 @@ def test_health_is_not_built_first_while_others_publish(dbt_process: Dbt, loads:
     assert_marts_are_right(loads)
 
 
-def test_a_publish_does_not_wait_for_health_to_begin(loads: Loads) -> None:
+def test_a_publish_does_not_wait_for_a_health_build_to_begin(loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     dbt_runner.build([ORDERS])
     with connect() as other:
         other.execute("select pg_advisory_xact_lock(hashtextextended('start of customer_health_pipeline', 0))")
         dbt_runner.publish([ORDERS])
-    assert noted() == ["c0", "c1", "c2"]
+    assert recorded() == ["c0", "c1", "c2"]
 
 
 def wait_until_one_waits_for(kind: str) -> None:
-    """For a lock of this kind."""
+    """Wait until a session waits for a lock of this kind."""
     deadline = time.monotonic() + 25  # a publish waits for 30 s
     with connect(autocommit=True) as connection:
         while not connection.execute(
             "select from pg_stat_activity where datname = current_database() and wait_event = %s", [kind]
         ).fetchall():
-            assert time.monotonic() < deadline, f"nobody waits for a lock of kind {kind}"
+            assert time.monotonic() < deadline, f"no session waits for a lock of kind {kind}"
             time.sleep(0.05)

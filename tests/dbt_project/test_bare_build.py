@@ -1,4 +1,4 @@
-"""`dbt build`, typed by hand: it publishes exactly what is admitted and unpublished, when all of it is green."""
+"""`dbt build` by hand: it publishes exactly the pending days, if all nodes are green."""
 
 import shutil
 from pathlib import Path
@@ -16,9 +16,7 @@ ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipelin
 
 
 @pytest.mark.fault(26)
-def test_a_build_publishes_what_is_pending_and_leaves_the_marts_to_their_readers(
-    dbt_process: Dbt, dbt: Dbt, loads: Loads
-) -> None:
+def test_a_build_publishes_pending_days_without_replacing_the_marts(dbt_process: Dbt, dbt: Dbt, loads: Loads) -> None:
     for day in (FIRST, SECOND):
         loads.admit("orders", day, orders(day))
         loads.admit("reviews", day, reviews(day))
@@ -27,7 +25,7 @@ def test_a_build_publishes_what_is_pending_and_leaves_the_marts_to_their_readers
     assert pending() == []
     assert_marts_are_right(loads)
 
-    # readers settle in
+    # readers create views and get grants
     with connect() as connection:
         connection.execute(
             """
@@ -39,31 +37,31 @@ def test_a_build_publishes_what_is_pending_and_leaves_the_marts_to_their_readers
         )
     settled = relations()
 
-    # nothing is pending: nothing is published
+    # without pending days nothing is published
     assert dbt("build").succeeded
     assert publications() == [ORDERS, REVIEWS, HEALTH]
 
-    # one day more, one day corrected: the rest stays
+    # one new day, one corrected day
     loads.admit("orders", SECOND, orders(SECOND)[:-1])
     loads.admit("orders", THIRD, orders(THIRD))
     assert dbt("build").succeeded
     assert publications()[3:] == [ORDERS, HEALTH]
     assert_marts_are_right(loads)
 
-    # published days, built again
+    # published days again
     seen = contents()
     again = dbt("build", "--select", f"tag:{ORDERS}", "--vars", f"{{from: {FIRST}, to: {SECOND}}}")
     assert f"{ORDERS} published 2 day(s) up to {SECOND}" in again.output
     assert contents() == seen
 
-    # all days: the contents are replaced, the tables stay
+    # a full refresh replaces the contents, not the tables
     assert dbt("build", "--full-refresh", unit_tests=True).succeeded
     assert publications()[-3:] == [ORDERS, REVIEWS, HEALTH]
     assert contents() == seen
     assert relations() == settled
 
 
-def test_each_run_first_creates_what_published_tables_lack(dbt: Dbt, warehouse: Settings) -> None:
+def test_each_run_first_creates_missing_tables_columns_and_indexes(dbt: Dbt, warehouse: Settings) -> None:
     assert dbt("run", "--select", "stg_shop__orders").succeeded
     assert "fct_orders" in relations()
     with connect() as connection:
@@ -85,7 +83,7 @@ def test_each_run_first_creates_what_published_tables_lack(dbt: Dbt, warehouse: 
 
 
 @pytest.mark.fault(27)
-def test_a_part_of_the_models_publishes_nothing_until_the_rest_is_built(dbt: Dbt, loads: Loads) -> None:
+def test_a_partial_build_publishes_nothing_until_the_rest_is_built(dbt: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     first = dbt("run", "--select", "int_order_days")
     assert first.succeeded
@@ -95,7 +93,7 @@ def test_a_part_of_the_models_publishes_nothing_until_the_rest_is_built(dbt: Dbt
     assert pending() == [f"orders {FIRST}"]
     models = dbt("run", "--select", f"tag:{ORDERS}", "--exclude", "int_order_days")
     assert models.succeeded
-    assert f"{ORDERS} stays as it was" in models.output  # no test has run yet
+    assert f"{ORDERS} is not published" in models.output  # no test has run yet
     assert dbt("test", "--select", f"tag:{ORDERS}").succeeded
     assert publications() == [ORDERS]
     assert_marts_are_right(loads)
@@ -110,15 +108,15 @@ def test_a_red_test_publishes_nothing_and_a_retry_does(dbt: Dbt, dbt_process: Db
 
     load_id = loads.admit("orders", SECOND, orders(SECOND))
     loads.admit("reviews", SECOND, reviews(SECOND))
-    _let_the_gate_have_counted(load_id, accepted=5)
+    _set_gate_count(load_id, accepted=5)
     assert not dbt_process("build").succeeded
-    assert publications()[3:] == [REVIEWS]  # another pipeline's tests are none of its business
+    assert publications()[3:] == [REVIEWS]  # tests of another pipeline do not block it
     assert pending() == [f"orders {SECOND}"]
     assert contents()["fct_orders"] == seen["fct_orders"]
     assert contents()["customer_ltv"] == seen["customer_ltv"]
     assert contents()["customer_health"] == seen["customer_health"]
 
-    _let_the_gate_have_counted(load_id, accepted=6)
+    _set_gate_count(load_id, accepted=6)
     assert dbt_process("retry").succeeded
     assert publications()[4:] == [ORDERS, HEALTH]
     assert pending() == []
@@ -126,7 +124,7 @@ def test_a_red_test_publishes_nothing_and_a_retry_does(dbt: Dbt, dbt_process: Db
 
 
 @pytest.mark.fault(26)
-def test_a_user_s_view_on_a_mart_sees_what_is_published(
+def test_a_users_view_on_a_mart_shows_the_published_rows(
     dbt: Dbt, dbt_process: Dbt, loads: Loads, tmp_path: Path
 ) -> None:
     project = tmp_path / "dbt_project"
@@ -146,7 +144,7 @@ def test_a_user_s_view_on_a_mart_sees_what_is_published(
 
 @pytest.mark.parametrize("day", ["x'::text", "2026-03-01' or true --", "yesterday"])
 @pytest.mark.fault(46)
-def test_a_var_that_is_no_date_is_refused(dbt: Dbt, loads: Loads, day: str) -> None:
+def test_an_invalid_date_in_a_var_is_refused(dbt: Dbt, loads: Loads, day: str) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     result = dbt("build", "--select", f"tag:{ORDERS}", "--vars", f'{{from: "{day}", to: {FIRST}}}')
     assert not result.succeeded
@@ -155,7 +153,7 @@ def test_a_var_that_is_no_date_is_refused(dbt: Dbt, loads: Loads, day: str) -> N
 
 
 @pytest.mark.fault(16)
-def test_an_order_moves_to_its_latest_day_and_back_when_that_day_drops_it(dbt: Dbt, loads: Loads) -> None:
+def test_an_order_moves_to_its_latest_day_and_back(dbt: Dbt, loads: Loads) -> None:
     for day in (FIRST, SECOND, THIRD):
         loads.admit("orders", day, [order(day, 1, customer_id=f"c-{day}"), *orders(day)])
     assert dbt("build", "--select", f"tag:{ORDERS}").succeeded
@@ -166,8 +164,8 @@ def test_an_order_moves_to_its_latest_day_and_back_when_that_day_drops_it(dbt: D
     assert {row["order_date"] for row in rows_of("fct_orders") if row["order_id"] == "o1"} == {SECOND}
 
 
-def _let_the_gate_have_counted(load_id: str, accepted: int) -> None:
-    """Set how many rows the gate accepted: a data test holds the build against it."""
+def _set_gate_count(load_id: str, accepted: int) -> None:
+    """Set the gate's number of accepted rows, which a data test compares with the build."""
     with connect() as connection:
         connection.execute(
             "update ops.gate_results set accepted = %s, row_count = %s where load_id = %s",

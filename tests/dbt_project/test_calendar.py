@@ -1,4 +1,4 @@
-"""The calendar of events: loaded when its file has changed, by hand or before a run, and in no publish's way."""
+"""The calendar of events: loaded if its file has changed, by hand or before a run. It blocks no publish."""
 
 import shutil
 from functools import cache
@@ -31,11 +31,13 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def in_force(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The copy is the project that the steps work with."""
+    """Make the copy the project of the steps."""
     for module in (staging, dbt_runner):
         monkeypatch.setattr(module, "PROJECT_ROOT", project)
     monkeypatch.setattr(dbt_runner, "PROJECT", project / "dbt_project")
-    monkeypatch.setattr(dbt_runner, "_manifest", cache(dbt_runner._manifest.__wrapped__))  # ours stays parsed
+    monkeypatch.setattr(
+        dbt_runner, "_manifest", cache(dbt_runner._manifest.__wrapped__)
+    )  # keeps the other project's manifest
     return project
 
 
@@ -45,11 +47,11 @@ def calendar() -> list[dict[str, object]]:
     )
 
 
-def test_the_example_is_the_simulated_shops_holiday(warehouse: Settings) -> None:
+def test_the_example_row_is_the_simulated_shops_holiday(warehouse: Settings) -> None:
     assert calendar() == [EXAMPLE]
 
 
-def test_a_changed_file_is_loaded_before_the_next_run(warehouse: Settings, in_force: Path) -> None:
+def test_a_changed_calendar_is_loaded_before_the_next_run(warehouse: Settings, in_force: Path) -> None:
     with (in_force / SEED).open("a") as file:
         file.write("2026-11-27,Black Friday,1.8\n")
     steps.prepare()
@@ -62,7 +64,7 @@ def test_a_changed_file_is_loaded_before_the_next_run(warehouse: Settings, in_fo
 @pytest.mark.parametrize(
     "line", [pytest.param("2026-04-05,Easter again,0.5", marks=pytest.mark.slow), "2026-11-27,Black Friday,much"]
 )
-def test_a_wrong_line_is_refused_before_a_run_and_the_calendar_stays(
+def test_an_invalid_line_fails_before_a_run_and_the_calendar_stays(
     warehouse: Settings, in_force: Path, line: str
 ) -> None:
     with (in_force / SEED).open("a") as file:
@@ -73,9 +75,7 @@ def test_a_wrong_line_is_refused_before_a_run_and_the_calendar_stays(
 
 
 @pytest.mark.slow
-def test_dbt_seed_loads_it_and_a_wrong_line_keeps_nobody_from_publishing(
-    loads: Loads, dbt_process: Dbt, project: Path
-) -> None:
+def test_dbt_seed_loads_it_and_an_invalid_line_blocks_no_publish(loads: Loads, dbt_process: Dbt, project: Path) -> None:
     execute("truncate staging.calendar_events")
     assert dbt_process("seed").succeeded
     assert calendar() == [EXAMPLE]

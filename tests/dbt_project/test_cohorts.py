@@ -1,4 +1,4 @@
-"""Customers' months and cohorts, carried on from build to build over generated histories, against the oracle."""
+"""Customers' months and cohorts, updated from build to build over generated histories, compared with the oracle."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def build_and_publish(**chosen: object) -> None:
 
 
 @pytest.mark.slow
-def test_cohorts_follow_whatever_happens_to_orders(loads: Loads) -> None:
+def test_cohorts_equal_the_oracle_over_generated_histories(loads: Loads) -> None:
     sets, seen = generated(SETS), marts_of({})
     for night in range(NIGHTS):
         for data_set in sets:
@@ -48,7 +48,7 @@ def test_cohorts_follow_whatever_happens_to_orders(loads: Loads) -> None:
 
 
 @pytest.mark.slow
-def test_a_warehouse_that_had_orders_before_is_red_until_they_are_filled(loads: Loads) -> None:
+def test_a_warehouse_older_than_the_cohorts_needs_a_full_refresh(loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     build_and_publish()
     with connect() as connection:

@@ -1,4 +1,4 @@
-"""`daybreak diff`: what changed models would change in marts, told exactly, and noticed by no reader and no publish."""
+"""`daybreak diff`: the differences that changed models would make in marts. Readers and publishes are not affected."""
 
 import shutil
 from pathlib import Path
@@ -19,12 +19,12 @@ from warehouse.roles import acting_as
 LTV = "marts/orders/customers/customer_ltv"
 
 
-def test_a_changed_project_is_compared_with_what_readers_see(dbt: Dbt, loads: Loads, tmp_path: Path) -> None:
+def test_a_changed_project_is_compared_with_the_published_marts(dbt: Dbt, loads: Loads, tmp_path: Path) -> None:
     for day in (FIRST, SECOND):
         loads.admit("orders", day, orders(day))
         loads.admit("reviews", day, reviews(day))
     assert dbt("build").succeeded
-    loads.admit("orders", THIRD, orders(THIRD))  # admitted, and seen by nobody: no difference of the models
+    loads.admit("orders", THIRD, orders(THIRD))  # admitted but not published: no difference
     _leave_behind_what_a_killed_run_does()
     with connect() as connection:
         connection.execute("delete from marts.daily_sales where order_date = %s", [SECOND])
@@ -37,7 +37,7 @@ def test_a_changed_project_is_compared_with_what_readers_see(dbt: Dbt, loads: Lo
     project = _changed_project(tmp_path)
     changed = _by_mart(diff_marts(["fct_orders", "customer_ltv"], _publishing_may_go_on, project=project, examples=3))
     facts, values = changed["fct_orders"], changed["customer_ltv"]
-    # of each day's orders the one of 1.50 goes, and those of 5.50 and 6.50 become large
+    # of each day, the order of 1.50 is removed, and those of 5.50 and 6.50 become large
     assert (facts.counts, facts.published_rows, facts.built_rows) == ({"added": 0, "removed": 2, "changed": 4}, 12, 10)
     assert [(column.name, column.rows, column.before, column.after) for column in facts.columns] == [
         ("is_large", 4, "false", "true")
@@ -49,8 +49,8 @@ def test_a_changed_project_is_compared_with_what_readers_see(dbt: Dbt, loads: Lo
     assert (values.key, values.is_key_declared, values.columns_added) == (["customer_id"], False, ["is_new"])
     assert {column.name: column.rows for column in values.columns}["total_spent"] == 1
     assert (values.is_key_personal, values.examples) == (True, {})
-    (told,) = diff_marts(["customer_ltv"], project=project, shows_personal_data=True).marts
-    assert told.examples == {"changed": [["c1"]]}
+    (shown,) = diff_marts(["customer_ltv"], project=project, shows_personal_data=True).marts
+    assert shown.examples == {"changed": [["c1"]]}
 
     with pytest.raises(KeyboardInterrupt):
         diff_marts(["daily_sales"], _interrupted)
@@ -88,7 +88,7 @@ def _by_mart(found: Diff) -> dict[str, Comparison]:
 
 
 def _publishing_may_go_on(step: str) -> None:
-    """What a publish locks can be locked at each step, at once."""
+    """Assert that the locks of a publish are free at each step."""
     with acting_as(None), connect() as connection:
         connection.execute("set local lock_timeout = '1s'")
         connection.execute(

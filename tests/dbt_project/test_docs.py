@@ -1,4 +1,4 @@
-"""The dbt docs site: nothing without a description, no hole in the lineage, and texts that tell the truth."""
+"""The dbt docs site: complete descriptions, a connected lineage, and texts that match the code."""
 
 import re
 from typing import Any
@@ -27,7 +27,7 @@ def ancestors(project: Any, unique_id: str) -> set[str]:
     return found
 
 
-def test_everything_is_described(project: Any) -> None:
+def test_every_node_and_column_has_a_description(project: Any) -> None:
     described = [
         *ours(project.nodes),
         *ours(project.sources),
@@ -43,7 +43,7 @@ def test_everything_is_described(project: Any) -> None:
     assert [(owner, argument.name) for owner, argument in arguments if not argument.description.strip()] == []
 
 
-def test_whoever_answers_for_a_model_is_named_and_its_layer_has_a_colour(project: Any) -> None:
+def test_every_model_has_an_owner_and_a_colour_by_layer(project: Any) -> None:
     models = [node for node in ours(project.nodes) if node.resource_type == "model"]
     assert [node.name for node in models if not (node.config.group and node.config.meta.get("owner"))] == []
     assert {node.fqn[1]: node.config.docs.node_color for node in models}.keys() == {
@@ -58,7 +58,7 @@ def test_whoever_answers_for_a_model_is_named_and_its_layer_has_a_colour(project
                 assert node.columns[column].meta["contains_personal_data"], (node.name, column)
 
 
-def test_the_lineage_has_no_hole(project: Any) -> None:
+def test_the_lineage_is_connected(project: Any) -> None:
     project.build_parent_and_child_maps()
     for mart in (mart for pipeline in PIPELINES for mart in pipeline.marts):
         above = ancestors(project, f"model.daybreak.{mart}")
@@ -70,25 +70,25 @@ def test_the_lineage_has_no_hole(project: Any) -> None:
     assert {source.loader for source in ours(project.sources) if source.source_name == "raw"} == {"dlt"}
 
 
-def test_the_overview_links_to_models_that_there_are(project: Any) -> None:
+def test_the_overview_links_to_existing_models(project: Any) -> None:
     overview = project.docs["doc.daybreak.__overview__"].block_contents
     linked = set(re.findall(r"#!/model/([\w.]+)\)", overview))
     assert {f"model.daybreak.{mart}" for pipeline in PIPELINES for mart in pipeline.marts} <= linked
     assert linked <= project.nodes.keys()
 
 
-def test_the_table_of_reasons_has_every_rule_and_no_other(project: Any) -> None:
+def test_the_table_of_reasons_has_exactly_the_rules(project: Any) -> None:
     text = project.docs["doc.daybreak.rejection_reasons"].block_contents
-    told = set(re.findall(r"^\| `(\w+)(?=[`…])", text, re.MULTILINE)) - {"missing_"}
+    documented = set(re.findall(r"^\| `(\w+)(?=[`…])", text, re.MULTILINE)) - {"missing_"}
     rules = {rule.code for rule in [*COMMON_RULES, *DATASET_RULES["orders"], *DATASET_RULES["reviews"]]}
-    assert told == rules
+    assert documented == rules
 
 
-def test_the_thresholds_in_the_texts_are_those_in_force(project: Any) -> None:
+def test_the_thresholds_in_the_texts_match_the_vars(project: Any) -> None:
     thresholds = yaml.safe_load((PROJECT_ROOT / "dbt_project" / "dbt_project.yml").read_text())["vars"]
     drop = project.docs["doc.daybreak.formula_rating_drop"].block_contents
-    told = re.findall(r"\| ([\d.]+) \| `(\w+)` \|", drop)
-    assert {name: float(value) for value, name in told} == {
+    documented = re.findall(r"\| ([\d.]+) \| `(\w+)` \|", drop)
+    assert {name: float(value) for value, name in documented} == {
         name: float(value) for name, value in thresholds.items() if name.startswith("rating_drop_")
     }
     bayesian = project.docs["doc.daybreak.formula_bayesian_rating"].block_contents
@@ -97,7 +97,7 @@ def test_the_thresholds_in_the_texts_are_those_in_force(project: Any) -> None:
 
 
 @pytest.mark.slow
-def test_every_column_that_is_there_is_declared(dbt: Dbt, loads: Loads, project: Any) -> None:
+def test_every_existing_column_is_declared(dbt: Dbt, loads: Loads, project: Any) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     loads.admit("reviews", FIRST, reviews(FIRST))
     assert dbt("build").succeeded

@@ -1,4 +1,4 @@
-"""Publish writes the rows that differ, in place, and no others: what is as it was keeps its place and its writer."""
+"""Publish writes only rows that differ, in place: other rows keep their ctid and xmin."""
 
 import time
 from typing import Any
@@ -15,7 +15,7 @@ WITH_ROOM = [
     "cohort_months", "customer_health_totals", "customer_months", "customer_order_totals", "product_months",
     "product_rating_totals",
 ]  # fmt: skip
-Place = tuple[str, str]  # where a row stands, and the transaction that wrote it
+Place = tuple[str, str]  # ctid and xmin of a row
 
 
 def build_and_publish(*pipelines: str, full_refresh: bool = False) -> None:
@@ -25,14 +25,14 @@ def build_and_publish(*pipelines: str, full_refresh: bool = False) -> None:
 
 
 def places(relation: str, key: str) -> dict[Any, Place]:
-    """Of each row by its key."""
+    """Return the place of each row by its key."""
     with connect() as connection:
         rows = connection.execute(f"select {key} as key, ctid::text, xmin::text from {relation}".encode()).fetchall()
     return {row["key"]: (row["ctid"], row["xmin"]) for row in rows}
 
 
 def all_places() -> dict[str, dict[Any, Place]]:
-    """Of each row of every published table."""
+    """Return the place of each row of every published table."""
     with connect() as connection:
         found = connection.execute(
             """
@@ -46,7 +46,7 @@ def all_places() -> dict[str, dict[Any, Place]]:
 
 
 def rows_published() -> dict[str, int]:
-    """Rows that the newest publish wrote."""
+    """Return the rows that the newest publish wrote per mart."""
     with connect() as connection:
         row = connection.execute("select rows_published from ops.publications order by publication_id desc").fetchone()
     assert row is not None
@@ -54,7 +54,7 @@ def rows_published() -> dict[str, int]:
 
 
 @pytest.mark.parametrize("full_refresh", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_a_replay_writes_no_row(loads: Loads, *, full_refresh: bool) -> None:
+def test_a_replay_writes_no_rows(loads: Loads, *, full_refresh: bool) -> None:
     admit_both_days(loads)
     build_and_publish(ORDERS, REVIEWS, HEALTH)
     before = all_places()
@@ -68,13 +68,13 @@ def test_a_replay_writes_no_row(loads: Loads, *, full_refresh: bool) -> None:
 
 
 def admit_both_days(loads: Loads) -> None:
-    """Orders and reviews of two days, one of each on both days: it is superseded on the first."""
+    """Admit orders and reviews of two days, one of each on both days: it is superseded on the first."""
     for day in (FIRST, SECOND):
         loads.admit("orders", day, [*orders(day), order(day, 1)])
         loads.admit("reviews", day, [*reviews(day), {**reviews(day)[0], "review_id": "r1"}])
 
 
-def test_only_rows_that_differ_are_written(loads: Loads) -> None:
+def test_only_changed_rows_are_written(loads: Loads) -> None:
     day = orders(FIRST, 60)
     loads.admit("orders", FIRST, day)
     build_and_publish()
@@ -83,7 +83,7 @@ def test_only_rows_that_differ_are_written(loads: Loads) -> None:
     build_and_publish()
     after = places("marts.fct_orders", "order_id"), places("marts.customer_order_totals", "customer_id")
     assert {key for key, place in after[0].items() if place != before[0][key]} == {f"{FIRST}-1", f"{FIRST}-2"}
-    # c2 has a status that counts like the one before
+    # c2's new status counts as revenue like the old one
     assert {key for key, place in after[1].items() if place != before[1][key]} == {"c1"}
     assert rows_published() == {
         "fct_orders": 2, "customer_order_totals": 1, "daily_sales": 1, "int_orders_superseded": 0,
@@ -92,7 +92,7 @@ def test_only_rows_that_differ_are_written(loads: Loads) -> None:
     assert_marts_are_right(loads)
 
 
-def test_rows_that_are_no_longer_there_go(loads: Loads) -> None:
+def test_missing_rows_are_deleted(loads: Loads) -> None:
     day = [*orders(FIRST), order(FIRST, 9, customer_id="once")]
     loads.admit("orders", FIRST, day)
     loads.admit("orders", SECOND, [order(SECOND, 8, customer_id="only here")])
@@ -110,7 +110,7 @@ def test_rows_that_are_no_longer_there_go(loads: Loads) -> None:
     assert_marts_are_right(loads)
 
 
-def test_one_of_an_orders_superseded_rows_goes_and_the_other_stays(loads: Loads) -> None:
+def test_one_superseded_row_of_an_order_is_deleted_and_the_other_stays(loads: Loads) -> None:
     for day in (FIRST, SECOND, THIRD):
         loads.admit("orders", day, [order(day, 1), order(day, 2)])
     build_and_publish()
@@ -124,7 +124,7 @@ def test_one_of_an_orders_superseded_rows_goes_and_the_other_stays(loads: Loads)
     assert_marts_are_right(loads)
 
 
-def test_totals_change_in_place_and_no_index_is_written(loads: Loads) -> None:
+def test_totals_are_updated_in_place_without_index_writes(loads: Loads) -> None:
     customers = [order(FIRST, number, customer_id=f"customer {number}") for number in range(600)]
     loads.admit("orders", FIRST, customers)
     build_and_publish()
@@ -135,7 +135,7 @@ def test_totals_change_in_place_and_no_index_is_written(loads: Loads) -> None:
 
 
 def updates(relation: str, expected: int) -> tuple[int, int]:
-    """Rows that were updated, and those of them in place without their indexes, once the server has counted them."""
+    """Return the number of updated rows, and of those updated in place (HOT), once the statistics have them."""
     deadline = time.monotonic() + 30
     while True:
         with connect() as connection:
@@ -149,7 +149,7 @@ def updates(relation: str, expected: int) -> tuple[int, int]:
 
 
 @pytest.mark.slow
-def test_tables_that_were_made_without_room_on_their_pages_get_it(loads: Loads) -> None:
+def test_existing_tables_get_the_fillfactor(loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     loads.admit("reviews", FIRST, reviews(FIRST))
     build_and_publish(ORDERS, REVIEWS, HEALTH)
@@ -163,7 +163,7 @@ def test_tables_that_were_made_without_room_on_their_pages_get_it(loads: Loads) 
 
 
 def tables_with_room() -> list[str]:
-    """Marts whose pages are not filled up."""
+    """Return the marts with a fillfactor of 90."""
     with connect() as connection:
         rows = connection.execute(
             """

@@ -1,4 +1,4 @@
-"""Publish is one transaction: readers see the marts before it or after it, and it refuses what is not fit for them."""
+"""Publish is one transaction: readers see the marts before or after it. It refuses obsolete and incomplete builds."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipelin
 
 @pytest.fixture
 def published(loads: Loads) -> Loads:
-    """Two days that readers see."""
+    """Publish two days."""
     loads.admit("orders", FIRST, orders(FIRST, 60))
     loads.admit("orders", SECOND, orders(SECOND, 60))
     build_and_publish()
@@ -32,7 +32,7 @@ def build_and_publish(*, full_refresh: bool = False) -> None:
 
 
 def seen() -> tuple[list[Row], list[Row]]:
-    """The order pipeline's marts."""
+    """Return the rows of two of the order pipeline's marts."""
     with connect() as connection:
         return (
             connection.execute("select * from marts.fct_orders order by order_id").fetchall(),
@@ -41,9 +41,9 @@ def seen() -> tuple[list[Row], list[Row]]:
 
 
 @pytest.mark.fault(32)
-def test_no_reader_ever_sees_a_mixture(published: Loads) -> None:
+def test_readers_never_see_a_mixed_state(published: Loads) -> None:
     with polling() as answers:
-        for count in (20, 60):  # a day is loaded again with other rows
+        for count in (20, 60):  # load the day again with other rows
             published.admit("orders", SECOND, orders(SECOND, count))
             build_and_publish()
         build_and_publish(full_refresh=True)
@@ -56,7 +56,7 @@ def test_no_reader_ever_sees_a_mixture(published: Loads) -> None:
 
 @contextmanager
 def polling() -> Iterator[list[tuple[object, ...]]]:
-    """A reader who asks all marts for their total in one statement, again and again."""
+    """Query the totals of all marts in one statement, again and again, in a thread."""
     answers: list[tuple[object, ...]] = []
     stop = threading.Event()
 
@@ -76,7 +76,7 @@ def polling() -> Iterator[list[tuple[object, ...]]]:
                 answers.append(tuple(row.values()))
 
     failures: list[BaseException] = []
-    reader = threading.Thread(target=_keeping(poll, failures))
+    reader = threading.Thread(target=_collect_failures(poll, failures))
     reader.start()
     try:
         yield answers
@@ -86,7 +86,7 @@ def polling() -> Iterator[list[tuple[object, ...]]]:
     assert failures == []
 
 
-def _keeping(work: Callable[[], None], failures: list[BaseException]) -> Callable[[], None]:
+def _collect_failures(work: Callable[[], None], failures: list[BaseException]) -> Callable[[], None]:
     def run() -> None:
         try:
             work()
@@ -96,7 +96,7 @@ def _keeping(work: Callable[[], None], failures: list[BaseException]) -> Callabl
     return run
 
 
-def test_a_build_on_marts_that_have_changed_since_is_refused(published: Loads) -> None:
+def test_a_build_whose_marts_have_changed_is_refused(published: Loads) -> None:
     published.admit("orders", THIRD, orders(THIRD))
     dbt_runner.build([ORDERS])
     before = seen()
@@ -116,18 +116,18 @@ def test_a_build_on_marts_that_have_changed_since_is_refused(published: Loads) -
     assert_marts_are_right(published)
 
 
-def test_a_build_that_another_one_overtook_is_refused(dbt: Dbt, published: Loads) -> None:
+def test_a_build_that_another_build_replaced_is_refused(dbt: Dbt, published: Loads) -> None:
     published.admit("orders", THIRD, orders(THIRD))
     assert dbt("run", "--select", f"tag:{ORDERS}").succeeded
     before = seen()
     assert dbt("run", "--select", "int_order_days").succeeded  # another build begins
     result = dbt("test", "--select", f"tag:{ORDERS}")
-    assert "stays as it was" in result.output
+    assert f"{ORDERS} is not published" in result.output
     assert seen() == before
     assert pending() == [f"orders {THIRD}"]
 
 
-def test_a_build_that_is_overtaken_on_its_way_is_not_published(dbt: Dbt, published: Loads) -> None:
+def test_a_build_that_is_replaced_while_running_is_not_published(dbt: Dbt, published: Loads) -> None:
     published.admit("orders", THIRD, orders(THIRD))
     before = seen()
 
@@ -138,7 +138,7 @@ def test_a_build_that_is_overtaken_on_its_way_is_not_published(dbt: Dbt, publish
                 time.sleep(0.005)
 
     failures: list[BaseException] = []
-    other = threading.Thread(target=_keeping(overtake, failures))
+    other = threading.Thread(target=_collect_failures(overtake, failures))
     other.start()
     dbt("build", "--select", f"tag:{ORDERS}")
     other.join()
@@ -147,7 +147,7 @@ def test_a_build_that_is_overtaken_on_its_way_is_not_published(dbt: Dbt, publish
     assert pending() == [f"orders {THIRD}"]
 
 
-def test_a_model_that_is_older_than_its_parent_is_not_published(dbt: Dbt, published: Loads) -> None:
+def test_a_model_older_than_its_parent_blocks_the_publish(dbt: Dbt, published: Loads) -> None:
     published.admit("orders", THIRD, orders(THIRD))
     without_publishing = ("--vars", "{publish: false}")
     assert dbt("build", "--select", f"tag:{ORDERS}", *without_publishing).succeeded
@@ -157,7 +157,7 @@ def test_a_model_that_is_older_than_its_parent_is_not_published(dbt: Dbt, publis
     assert pending() == [f"orders {THIRD}"]
 
 
-def test_health_waits_for_what_its_build_counted_on(dbt: Dbt, loads: Loads) -> None:
+def test_health_publishes_after_the_builds_it_counts_on(dbt: Dbt, loads: Loads) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     loads.admit("reviews", FIRST, reviews(FIRST))
     dbt_runner.build([ORDERS, REVIEWS, HEALTH])
@@ -169,7 +169,7 @@ def test_health_waits_for_what_its_build_counted_on(dbt: Dbt, loads: Loads) -> N
 
 
 @pytest.mark.fault(24)
-def test_a_reader_idle_in_transaction_holds_nobody_up(published: Loads) -> None:
+def test_a_reader_idle_in_transaction_blocks_no_publish(published: Loads) -> None:
     with connect() as reader:
         before = reader.execute("select count(*) as n from marts.fct_orders").fetchone()
         reader.execute("lock table marts.fct_orders, marts.daily_sales in access share mode")
@@ -182,7 +182,7 @@ def test_a_reader_idle_in_transaction_holds_nobody_up(published: Loads) -> None:
 
 
 @pytest.mark.fault(24)
-def test_a_conflicting_lock_is_not_waited_for_for_ever(dbt: Dbt, published: Loads) -> None:
+def test_a_publish_times_out_on_a_conflicting_lock(dbt: Dbt, published: Loads) -> None:
     published.admit("orders", THIRD, orders(THIRD))
     dbt_runner.build([ORDERS])
     before = seen()
@@ -192,7 +192,7 @@ def test_a_conflicting_lock_is_not_waited_for_for_ever(dbt: Dbt, published: Load
         arguments = ("--args", f"{{names: [{ORDERS}]}}", "--vars", "{lock_timeout: 500ms}")
         result = dbt("run-operation", "publish", *arguments)
         waited = time.monotonic() - started
-        assert seen() == before  # readers do not queue behind us either
+        assert seen() == before  # readers do not queue behind the publish
         other.rollback()
     assert not result.succeeded
     assert "lock timeout" in result.output
@@ -203,7 +203,7 @@ def test_a_conflicting_lock_is_not_waited_for_for_ever(dbt: Dbt, published: Load
 
 
 @pytest.mark.fault(24)
-def test_a_locked_mart_does_not_stop_the_build_for_ever(dbt: Dbt, published: Loads) -> None:
+def test_a_build_times_out_on_a_locked_mart(dbt: Dbt, published: Loads) -> None:
     published.admit("orders", THIRD, [order(THIRD, 1)])
     with connect() as other:
         other.execute("lock table marts.daily_sales in exclusive mode")

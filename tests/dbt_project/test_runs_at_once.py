@@ -1,4 +1,4 @@
-"""Runs at the same time: of one day one works and the other is told; days and pipelines do not disturb each other."""
+"""Concurrent runs: of the same day one is refused; different days and pipelines do not interfere."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ ORDERS, REVIEWS = "ecommerce_order_pipeline", "customer_feedback_pipeline"
 
 @pytest.fixture
 def here(world: Callable[[ListedShop], World]) -> World:
-    """A shop with two days that nobody has loaded."""
+    """A shop with two days that are not loaded yet."""
     days = (FIRST, SECOND)
     return world(
         ListedShop({("orders", day): orders(day) for day in days} | {("reviews", day): reviews(day) for day in days})
@@ -29,7 +29,7 @@ def here(world: Callable[[ListedShop], World]) -> World:
 
 
 def at_once(*commands: tuple[str, ...]) -> list[tuple[int, str]]:
-    """Start `daybreak` commands together; returns their exit codes and what they said on standard error."""
+    """Run `daybreak` commands concurrently. Return their exit codes and standard errors."""
     program = Path(sys.executable).parent / "daybreak"
     processes = [
         subprocess.Popen(
@@ -37,8 +37,8 @@ def at_once(*commands: tuple[str, ...]) -> list[tuple[int, str]]:
         )
         for command in commands
     ]
-    said = [process.communicate(timeout=120)[1] for process in processes]
-    return [(process.returncode, errors) for process, errors in zip(processes, said, strict=True)]
+    errors_of_each = [process.communicate(timeout=120)[1] for process in processes]
+    return [(process.returncode, errors) for process, errors in zip(processes, errors_of_each, strict=True)]
 
 
 def assert_all_is_right(here: World, *days: date) -> None:
@@ -48,7 +48,7 @@ def assert_all_is_right(here: World, *days: date) -> None:
 
 
 @pytest.mark.fault(34)
-def test_the_same_day_twice_at_once(here: World) -> None:
+def test_of_two_concurrent_runs_of_a_day_one_is_refused(here: World) -> None:
     ended = at_once(("run", str(FIRST)), ("run", str(FIRST)))
     assert sorted(code for code, _ in ended) == [0, 6], ended
     assert "is being worked on by another run" in "".join(errors for _, errors in ended)
@@ -57,7 +57,7 @@ def test_the_same_day_twice_at_once(here: World) -> None:
 
 @pytest.mark.slow
 @pytest.mark.fault(34)
-def test_two_days_at_once(here: World) -> None:
+def test_two_days_run_concurrently(here: World) -> None:
     ended = at_once(("run", str(FIRST)), ("run", str(SECOND)))
     assert [code for code, _ in ended] == [0, 0], ended
     assert_all_is_right(here, FIRST, SECOND)
@@ -65,7 +65,7 @@ def test_two_days_at_once(here: World) -> None:
 
 @pytest.mark.slow
 @pytest.mark.fault(34)
-def test_both_pipelines_at_once(here: World) -> None:
+def test_two_pipelines_run_concurrently(here: World) -> None:
     ended = at_once(("run", str(FIRST), "--pipeline", ORDERS), ("run", str(FIRST), "--pipeline", REVIEWS))
     assert [code for code, _ in ended] == [0, 0], ended
     assert sorted(publications()) == [REVIEWS, ORDERS]

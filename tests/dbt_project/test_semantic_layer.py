@@ -1,4 +1,4 @@
-"""The metrics of the semantic layer, asked for by mf, are what one counts by hand in the marts."""
+"""The metrics of the semantic layer, queried with mf, equal the counts from the marts' rows."""
 
 import csv
 import os
@@ -21,7 +21,7 @@ WEEK_LATER = FIRST + timedelta(7)
 
 
 @pytest.mark.slow
-def test_every_metric_is_what_one_counts_by_hand(
+def test_every_metric_equals_the_count_from_the_marts(
     dbt: Dbt, dbt_process: Dbt, project: Any, dbt_state: Path, loads: Loads, tmp_path: Path
 ) -> None:
     loads.admit("orders", FIRST, [*orders(FIRST), order(FIRST, 9, status="returned")])
@@ -30,15 +30,15 @@ def test_every_metric_is_what_one_counts_by_hand(
     assert dbt("build").succeeded
     assert dbt_process("parse").succeeded  # writes what mf reads
     metrics = sorted(metric.name for metric in project.metrics.values())
-    found = _asked(metrics, dbt_state, tmp_path)
+    found = _query(metrics, dbt_state, tmp_path)
     for day in (FIRST, WEEK_LATER):
-        assert found[day] == {name: _counted(name, day) for name in metrics}, day
+        assert found[day] == {name: _count(name, day) for name in metrics}, day
 
 
-def _asked(metrics: Sequence[str], state: Path, folder: Path) -> dict[date, dict[str, float | None]]:
-    """What mf says, by day."""
+def _query(metrics: Sequence[str], state: Path, folder: Path) -> dict[date, dict[str, float | None]]:
+    """Query metrics with mf. Return them by day."""
     answer = folder / "answer.csv"
-    project = folder / "dbt_project"  # mf reads the manifest that it finds in the project's `target`
+    project = folder / "dbt_project"  # mf reads the manifest in the project's `target`
     project.mkdir()
     for name in ("dbt_project.yml", "models", "macros", "seeds", "tests"):
         (project / name).symlink_to(PROJECT_ROOT / "dbt_project" / name)
@@ -61,14 +61,14 @@ def _asked(metrics: Sequence[str], state: Path, folder: Path) -> dict[date, dict
         }
 
 
-def _counted(metric: str, day: date) -> float | None:
-    """A metric of a day, from the marts' rows."""
+def _count(metric: str, day: date) -> float | None:
+    """Compute a metric of a day from the marts' rows."""
     revenue = [row for row in rows_of("fct_orders") if row["is_revenue"] and row["order_date"] == day]
     before = [row for row in rows_of("fct_orders") if row["is_revenue"] and row["order_date"] == day - timedelta(7)]
     customers = [row for row in rows_of("customer_ltv") if row["first_order_date"] == day]
     sold = [row for row in rows_of("fct_order_items") if row["is_revenue"] and row["order_date"] == day]
-    told = [row for row in rows_of("fct_reviews") if row["review_date"] == day]
-    active, positive = [row["is_active"] for row in customers], [row["sentiment"] == "positive" for row in told]
+    written = [row for row in rows_of("fct_reviews") if row["review_date"] == day]
+    active, positive = [row["is_active"] for row in customers], [row["sentiment"] == "positive" for row in written]
     value: dict[str, Any] = {
         "revenue": _sum(revenue, "total_amount"),
         "orders": len(revenue) or None,
@@ -84,10 +84,10 @@ def _counted(metric: str, day: date) -> float | None:
         "active_customers": sum(active) if customers else None,
         "active_share": _ratio(sum(active), len(customers)),
         "average_lifetime_value": _ratio(_sum(customers, "lifetime_value"), len(customers)),
-        "reviews": len(told) or None,
-        "positive_reviews": sum(positive) if told else None,
-        "positive_share": _ratio(sum(positive), len(told)),
-        "average_rating": _ratio(_sum(told, "rating"), len(told)),
+        "reviews": len(written) or None,
+        "positive_reviews": sum(positive) if written else None,
+        "positive_share": _ratio(sum(positive), len(written)),
+        "average_rating": _ratio(_sum(written, "rating"), len(written)),
     }
     return None if value[metric] is None else round(float(value[metric]), 6)
 

@@ -128,7 +128,7 @@ def test_a_job_that_takes_too_long_is_reported(admitted: World, monkeypatch: pyt
     job = engine_steps.submit(ORDERS.name, FIRST, RUN)
     monkeypatch.setenv("STEP_TIMEOUT_MINUTES", "0.02")  # more than a second and less than a start of dbt
     settings.cache_clear()
-    with pytest.raises(WarehouseError, match="has not ended in time"):
+    with pytest.raises(WarehouseError, match="did not finish in time"):
         raise_if_failed(computed(job))
 
 

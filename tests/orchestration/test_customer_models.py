@@ -1,4 +1,4 @@
-"""The weekly fit and the dated history, from published orders to what readers see, and what becomes of a failure."""
+"""The weekly fit and the dated history, from published orders to the marts, and a fit that fails."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from modeling.customers import DAYS_PREDICTED
 from orchestration import customer_models
-from orchestration.customer_models import NAME, due, fit_now, follow
+from orchestration.customer_models import NAME, due, fit_if_due, fit_now
 from orchestration.outcome import RunOutcome, new_run_id
 from pipeline_errors import ConfigurationError
 from tests.dbt_project.conftest import Dbt, dbt, dbt_state, loads
@@ -26,7 +26,7 @@ HISTORY = """
 
 
 def orders_of(day: date, *customers: str) -> list[Row]:
-    """An order of each of these customers; what they spend differs."""
+    """Return an order of each of these customers, with different amounts."""
     return [
         order(day, n, order_id=f"{day}-{n}", customer_id=customer, total_amount=f"{3 + n * (1 + day.day % 5)}.50")
         for n, customer in enumerate(customers)
@@ -39,9 +39,9 @@ def read(query: str, *values: Any) -> list[dict[str, Any]]:
 
 
 def a_run() -> str | None:
-    """What a run of the command line says of the models after its publish."""
+    """Return the line about the models after a publish by the command line."""
     outcome = RunOutcome(new_run_id())
-    follow(outcome, [ORDERS.name, REVIEWS.name], lambda _: None)
+    fit_if_due(outcome, [ORDERS.name, REVIEWS.name], lambda _: None)
     assert outcome.exit_code == 0
     return outcome.models
 
@@ -103,7 +103,7 @@ def test_weeks_of_models_and_their_history(dbt: Dbt, loads: Loads) -> None:  # n
     assert all(0 < row["expected_orders_next_365_days"] < DAYS_PREDICTED for row in predicted)
     assert len({row["expected_revenue_next_365_days"] for row in predicted}) > 40
 
-    # on Monday: the scores follow, the predictions stay, and who is new has none
+    # Monday: scores are updated, predictions are not, and a new customer has none
     monday = SUNDAY + timedelta(days=1)
     loads.admit("orders", monday, orders_of(monday, "new", *regulars[:10]))
     build()
@@ -113,7 +113,7 @@ def test_weeks_of_models_and_their_history(dbt: Dbt, loads: Loads) -> None:  # n
         {"predicted_on": None, "probability_alive": None}
     ]
 
-    # by Wednesday of the week after: the models are Sunday's, however many days came at once
+    # Wednesday of the next week: the models are as of Sunday, even if several days came at once
     wednesday, sunday = SUNDAY + timedelta(days=10), SUNDAY + timedelta(days=7)
     loads.admit("orders", SUNDAY - timedelta(days=3), orders_of(SUNDAY - timedelta(days=3), *regulars[3::4]))
     loads.admit("orders", sunday, orders_of(sunday, "new", *regulars[20:40]))
@@ -130,7 +130,7 @@ def test_weeks_of_models_and_their_history(dbt: Dbt, loads: Loads) -> None:  # n
     assert product_metrics_on(SUNDAY) == first_products
     assert [row["review_count"] for row in product_metrics_on(wednesday)] == [3, 4]
 
-    # by hand, again: the same numbers, nothing new in the history, and no way back
+    # by hand, again: the same numbers, no new history, and no fit as of an earlier day
     before = read("select * from marts.customer_predictions order by customer_id"), segments_on(wednesday)
     rows = read("select count(*) as number from marts.customer_segments_history")
     assert fit_now(None).as_of_date == sunday
@@ -141,18 +141,18 @@ def test_weeks_of_models_and_their_history(dbt: Dbt, loads: Loads) -> None:  # n
     with pytest.raises(ConfigurationError, match=f"Orders are published up to {wednesday}"):
         fit_now(wednesday + timedelta(days=1))
 
-    # killed between the fit and the history: the next run does both again
+    # killed between the fit and the history: the next run does both
     with connect() as connection:
         connection.execute("update marts.customer_models set history_as_of_date = null where as_of_date = %s", [sunday])
     assert due() == sunday
 
 
-def test_a_fit_that_fails_is_told_as_its_own_failure_and_the_next_run_heals(loads: Loads) -> None:
+def test_a_failed_fit_is_reported_separately_and_retried_by_the_next_run(loads: Loads) -> None:
     loads.admit("orders", SUNDAY, orders_of(SUNDAY, *(f"c{n}" for n in range(9))))
     build_orders()
     with connect() as connection:
         connection.execute("alter table marts.customer_models rename customers to away")
-    assert a_run() == "customer models stay as they were: UndefinedColumn"
+    assert a_run() == "customer models are unchanged: UndefinedColumn"
     with connect() as connection:
         connection.execute("alter table marts.customer_models rename away to customers")
     (alert,) = read("select pipeline, logical_date, kind, step from ops.open_alerts")

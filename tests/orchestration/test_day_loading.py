@@ -1,4 +1,4 @@
-"""A range of days, landed some at a time: what one does to the others, and what the log of steps has of each."""
+"""Ranges of days that are landed in batches: the effect of one day on the others, and their rows in the step log."""
 
 import json
 from datetime import date, timedelta
@@ -22,8 +22,8 @@ DAYS = [FIRST + timedelta(number) for number in range(6)]
 
 
 @pytest.fixture
-def asked(warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> dict[date, int]:
-    """How often a shop was asked for each day; it fails for a day whose number here is below zero."""
+def requests(warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> dict[date, int]:
+    """The shop's requests per day. The shop fails for a day whose count is negative."""
     counted = dict.fromkeys(DAYS, 0)
 
     def answer(request: Request) -> Response:
@@ -44,9 +44,9 @@ def asked(warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.Monke
 
 def load() -> tuple[RunOutcome, list[tuple[date, str]]]:
     outcome = RunOutcome("run")
-    said: list[str] = []
-    load_days("orders", DAYS, outcome, said.append, 0)
-    assert f"{DAYS[0]} orders: gate" in said
+    progress: list[str] = []
+    load_days("orders", DAYS, outcome, progress.append, 0)
+    assert f"{DAYS[0]} orders: gate" in progress
     return outcome, [(day.day, day.state) for day in outcome.days]
 
 
@@ -60,25 +60,25 @@ def landings() -> list[dict[str, Any]]:
         ).fetchall()
 
 
-def test_a_refused_and_a_busy_day_keep_no_other_from_being_loaded(asked: dict[date, int]) -> None:
+def test_a_refused_or_busy_day_does_not_stop_the_others(requests: dict[date, int]) -> None:
     with day_lock("orders", DAYS[3]):
         outcome, states = load()
     wanted = ["admitted", "refused", "admitted", "failed", "admitted", "admitted"]
     assert states == list(zip(DAYS, wanted, strict=True))
     assert [type(error).__name__ for error in outcome.errors] == ["GateRefusedError", "DayBusyError"]
-    assert list(asked.values()) == [1, 1, 1, 0, 1, 1]
+    assert list(requests.values()) == [1, 1, 1, 0, 1, 1]
     log = landings()
     assert [row["logical_date"] for row in log] == [*DAYS[:3], *DAYS[4:]]
     assert {(row["status"], row["records"], row["took"]) for row in log} == {("success", 10, True)}
 
 
-def test_a_shop_that_fails_ends_the_loading_and_leaves_what_came_before(asked: dict[date, int]) -> None:
-    asked[DAYS[4]] = -9
+def test_a_failing_shop_ends_the_loading_and_keeps_the_days_before(requests: dict[date, int]) -> None:
+    requests[DAYS[4]] = -9
     outcome, states = load()
     assert states == list(zip(DAYS, ["admitted", "refused", "admitted", "admitted", "failed"], strict=False))
     assert isinstance(outcome.errors[-1], ShopError)
     assert str(outcome.errors[-1]).startswith(f"{DAYS[4]} extract_load: ")
-    assert asked[DAYS[5]] == 0
+    assert requests[DAYS[5]] == 0
     log = landings()
     assert [(row["logical_date"], row["status"]) for row in log] == [
         *((day, "success") for day in DAYS[:4]),
@@ -86,8 +86,8 @@ def test_a_shop_that_fails_ends_the_loading_and_leaves_what_came_before(asked: d
     ]
 
 
-def test_a_day_that_is_taken_over_is_left_to_the_other_run(
-    asked: dict[date, int], monkeypatch: pytest.MonkeyPatch
+def test_a_day_taken_over_by_another_run_is_left_to_it(
+    requests: dict[date, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gate(dataset: str, day: date, *rest: str) -> object:
         if day == DAYS[2]:
@@ -99,7 +99,7 @@ def test_a_day_that_is_taken_over_is_left_to_the_other_run(
     _, states = load()
     wanted = ["admitted", "refused", "failed", "admitted", "admitted", "admitted"]
     assert states == list(zip(DAYS, wanted, strict=True))
-    assert set(asked.values()) == {1}
+    assert set(requests.values()) == {1}
     with connect() as connection:
         admitted = connection.execute("select day from ops.day_ledger where admitted_load_id is not null").fetchall()
     assert {row["day"] for row in admitted} == {DAYS[0], *DAYS[3:]}

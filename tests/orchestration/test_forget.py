@@ -1,4 +1,4 @@
-"""A forgotten customer is gone from everything that a run leaves behind, and stays away."""
+"""Erasure of a customer from the database, files and Redis, and from later loads."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -37,7 +37,7 @@ def review(number: int, customer: str, day: date) -> dict[str, Any]:
 
 @pytest.fixture
 def shop(warehouse: Settings, cache: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListedShop]:
-    """Two customers on the first and the third day, one on the second; a rejected row of the one to forget."""
+    """Two customers on the first and third day, one on the second; one rejected row of the customer to forget."""
     listed: dict[tuple[str, date], list[Any]] = {}
     for day in DAYS:
         customers = [KEPT] if day == DAYS[1] else [KEPT, GONE]
@@ -53,7 +53,7 @@ def shop(warehouse: Settings, cache: redis.Redis, monkeypatch: pytest.MonkeyPatc
 
 
 def tables_with(text: str) -> dict[str, int]:
-    """Rows that hold the text anywhere, by table or view of the whole database."""
+    """Count the rows that contain the text, per table or view of the whole database."""
     found = {}
     with connect() as connection:
         tables = connection.execute(
@@ -71,7 +71,7 @@ def tables_with(text: str) -> dict[str, int]:
 
 
 def files_with(text: str) -> list[str]:
-    """Files of the state directory that hold the text; the servers' own data are searched as tables."""
+    """Return the files below DAYBREAK_HOME that contain the text, except the servers' data files."""
     home = settings().daybreak_home
     files = [file for file in home.rglob("*") if file.is_file() and "servers" not in file.relative_to(home).parts]
     return [str(file) for file in files if text.encode() in file.read_bytes()]
@@ -79,11 +79,11 @@ def files_with(text: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.fault(51)
-def test_a_forgotten_customer_is_nowhere_and_stays_away(shop: ListedShop, cache: redis.Redis) -> None:
+def test_a_forgotten_customer_is_erased_and_stays_out_of_later_loads(shop: ListedShop, cache: redis.Redis) -> None:
     assert run_days(DAYS, list(BY_NAME)).exit_code == 0
     kept_before = [row for row in rows_of("fct_orders") if row["customer_id"] == KEPT]
     assert fit_now(None).customers == 2
-    with connect() as connection:  # too few customers for a prediction of theirs
+    with connect() as connection:  # there are too few customers for a real prediction
         connection.execute("insert into marts.customer_predictions values (%s, %s, 1, 1, 1)", [GONE, DAYS[0]])
     assert {
         "raw.orders", "raw.reviews", "quarantine.orders", "marts.fct_orders", "marts.customer_months",
@@ -113,7 +113,7 @@ def test_a_forgotten_customer_is_nowhere_and_stays_away(shop: ListedShop, cache:
     assert forget_customer(GONE).rows == {"orders": 0, "reviews": 0}
 
 
-def test_it_asks_before_it_deletes(home: Path) -> None:
+def test_forget_asks_for_confirmation(home: Path) -> None:
     result = CliRunner().invoke(app, ["forget", GONE], input="n\n")
     assert result.exit_code == 1
-    assert "deleted for good" in result.output
+    assert "permanently" in result.output

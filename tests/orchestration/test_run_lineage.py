@@ -1,4 +1,4 @@
-"""The lineage of a whole run: one unbroken way from the shop's API to Redis, in events as the specification wants them.
+"""The lineage of a whole run: connected from the shop's API to Redis, in events that match the specification.
 
 openlineage.schema.json is spec/OpenLineage.json 2-0-2 of the OpenLineage project (Apache License 2.0).
 """
@@ -29,7 +29,7 @@ SCHEMA = json.loads(Path(__file__).with_name("openlineage.schema.json").read_tex
 def events(
     world: Callable[[Shop], World], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[[ListedShop, list[date]], list[dict[str, Any]]]:
-    """The events of a run of these days."""
+    """Run these days and return the events."""
     file = tmp_path / "events.jsonl"
 
     def run(shop: ListedShop, days: list[date]) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ def events(
 
 
 def upstream(events: list[dict[str, Any]], dataset: str) -> set[str]:
-    """All datasets from which this one came."""
+    """Return all upstream datasets."""
     parents: dict[str, set[str]] = {}
     for event in events:
         for output in event.get("outputs", []):
@@ -60,37 +60,37 @@ def ended(events: list[dict[str, Any]], job: str) -> list[dict[str, Any]]:
     return [event for event in events if event["job"]["name"] == job and event.get("eventType") not in (None, "START")]
 
 
-def test_a_run_is_told_from_the_shop_to_redis(
+def test_lineage_reaches_from_the_shop_to_redis(
     events: Callable[[ListedShop, list[date]], list[dict[str, Any]]],
 ) -> None:
     refused = [row | {"total_amount": "-1"} for row in orders(SECOND)]
     shop = ListedShop(
         {("orders", FIRST): orders(FIRST), ("reviews", FIRST): reviews(FIRST), ("orders", SECOND): refused}
     )
-    told = events(shop, [FIRST, SECOND])
+    sent = events(shop, [FIRST, SECOND])
 
     validator = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
-    assert [error.message for event in told for error in validator.iter_errors(event)] == []
+    assert [error.message for event in sent for error in validator.iter_errors(event)] == []
 
     database = "daybreak_test"
-    assert "api/v1/orders" in upstream(told, f"{database}.marts.customer_ltv")
-    assert {"api/v1/orders", "api/v1/reviews"} <= upstream(told, f"{database}.marts.customer_health")
-    assert f"{database}.raw.reviews" in upstream(told, "product:{product_id}:metrics")
+    assert "api/v1/orders" in upstream(sent, f"{database}.marts.customer_ltv")
+    assert {"api/v1/orders", "api/v1/reviews"} <= upstream(sent, f"{database}.marts.customer_health")
+    assert f"{database}.raw.reviews" in upstream(sent, "product:{product_id}:metrics")
 
-    (published,) = ended(told, "daybreak.ecommerce_order_pipeline.publish")
+    (published,) = ended(sent, "daybreak.ecommerce_order_pipeline.publish")
     facets = {output["name"]: output["outputFacets"] for output in published["outputs"]}
     assert facets[f"{database}.marts.fct_orders"]["outputStatistics"]["rowCount"] == 6
 
-    good, bad = ended(told, "daybreak.ecommerce_order_pipeline.gate")
+    good, bad = ended(sent, "daybreak.ecommerce_order_pipeline.gate")
     assert (good["eventType"], bad["eventType"]) == ("COMPLETE", "FAIL")
     checks = bad["inputs"][0]["inputFacets"]["dataQualityAssertions"]["assertions"]
     assert {check["assertion"]: check["actual"] for check in checks if not check["success"]} == {
         "amount_negative": "6",
         "bad_rate": "1.000000",
     }
-    (run,) = ended(told, "daybreak.backfill")
+    (run,) = ended(sent, "daybreak.backfill")
     assert run["eventType"] == "FAIL"
-    built = ended(told, f"{database}.build.daybreak.fct_orders__changes.build.run")
+    built = ended(sent, f"{database}.build.daybreak.fct_orders__changes.build.run")
     parents = [event["run"]["facets"]["parent"]["job"]["name"] for event in built]
     assert parents == ["daybreak.ecommerce_order_pipeline.transform"]
-    assert "Fine." not in json.dumps(told)  # the text of every review
+    assert "Fine." not in json.dumps(sent)  # the text of every review

@@ -1,4 +1,4 @@
-"""What people are told of runs of the command line: one message per event, and few for many days."""
+"""Messages about runs of the command line: one per event, and few for many days."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -21,7 +21,7 @@ FIRST = date(2026, 3, 1)
 SECOND, THIRD = FIRST + timedelta(1), FIRST + timedelta(2)
 ALL = [pipeline.name for pipeline in PIPELINES]
 
-Told = tuple[str, str, date | None]
+Alert = tuple[str, str, date | None]
 
 
 def orders(day: date, bad: int = 0) -> list[dict[str, object]]:
@@ -54,12 +54,12 @@ def shop(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Liste
 
 
 @pytest.fixture
-def told(warehouse: Settings) -> "News":
-    return News()
+def new_alerts(warehouse: Settings) -> "NewAlerts":
+    return NewAlerts()
 
 
-class News:
-    """What was told since it was asked last."""
+class NewAlerts:
+    """The alerts since the last call."""
 
     def __init__(self) -> None:
         self.read_to = 0
@@ -71,18 +71,18 @@ class News:
         self.read_to = found[-1]["alert_id"] if found else self.read_to
         return found
 
-    def __call__(self) -> set[Told]:
+    def __call__(self) -> set[Alert]:
         rows = self.rows()
-        told = {(row["pipeline"], row["kind"], row["logical_date"]) for row in rows}
-        assert len(told) == len(rows)
-        return told
+        new_alerts = {(row["pipeline"], row["kind"], row["logical_date"]) for row in rows}
+        assert len(new_alerts) == len(rows)
+        return new_alerts
 
 
 @pytest.mark.slow
-def test_a_backfill_is_one_success_a_pipeline_and_one_refusal_a_refused_day(shop: ListedShop, told: News) -> None:
+def test_a_backfill_sends_one_success_and_a_refusal_per_refused_day(shop: ListedShop, new_alerts: NewAlerts) -> None:
     shop.put("orders", SECOND, orders(SECOND, bad=3))
     run_days(days_between(FIRST, THIRD), ALL)
-    rows = {(row["pipeline"], row["kind"]): row for row in told.rows()}
+    rows = {(row["pipeline"], row["kind"]): row for row in new_alerts.rows()}
     assert {key: row["logical_date"] for key, row in rows.items()} == {
         (ORDERS.name, "refusal"): SECOND,
         (ORDERS.name, "success"): THIRD,
@@ -99,38 +99,38 @@ def test_a_backfill_is_one_success_a_pipeline_and_one_refusal_a_refused_day(shop
 
     shop.put("orders", SECOND, orders(SECOND))
     run_days([SECOND], [ORDERS.name])
-    assert told() == {(ORDERS.name, "recovery", SECOND)}
+    assert new_alerts() == {(ORDERS.name, "recovery", SECOND)}
     run_days([SECOND], [ORDERS.name])  # nothing is new, and all is well
-    assert told() == {(ORDERS.name, "success", SECOND)}
+    assert new_alerts() == {(ORDERS.name, "success", SECOND)}
 
 
 @pytest.mark.slow
-def test_a_day_that_went_back_to_what_readers_see_has_recovered(shop: ListedShop, told: News) -> None:
+def test_a_day_with_its_published_rows_again_has_recovered(shop: ListedShop, new_alerts: NewAlerts) -> None:
     run_days([FIRST], [ORDERS.name])
     shop.put("orders", FIRST, orders(FIRST, bad=3))
     run_days([FIRST], [ORDERS.name])
     shop.put("orders", FIRST, orders(FIRST))
     run_days([FIRST], [ORDERS.name])
-    assert [row["kind"] for row in told.rows()] == ["success", "refusal", "recovery"]
+    assert [row["kind"] for row in new_alerts.rows()] == ["success", "refusal", "recovery"]
 
 
-def test_a_shop_that_is_down_is_a_failure_of_the_day_and_the_others_go_on(
-    shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch
+def test_a_shop_that_is_down_fails_the_first_day_of_each_dataset(
+    shop: ListedShop, new_alerts: NewAlerts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
         broken.setenv("SHOP_API_URL", "http://127.0.0.1:9")
         settings.cache_clear()
         run_days([FIRST, SECOND], [ORDERS.name, REVIEWS.name])
     settings.cache_clear()
-    assert told() == {(ORDERS.name, "failure", FIRST), (REVIEWS.name, "failure", FIRST)}
+    assert new_alerts() == {(ORDERS.name, "failure", FIRST), (REVIEWS.name, "failure", FIRST)}
     run_days([FIRST, SECOND], [ORDERS.name, REVIEWS.name])
-    assert told() == {(name, kind, day) for name in (ORDERS.name, REVIEWS.name)
+    assert new_alerts() == {(name, kind, day) for name in (ORDERS.name, REVIEWS.name)
                       for kind, day in (("recovery", FIRST), ("success", SECOND))}  # fmt: skip
 
 
 @pytest.mark.slow
-def test_a_red_model_is_a_failure_of_its_own_pipeline(
-    shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch
+def test_a_red_model_fails_only_its_pipeline(
+    shop: ListedShop, new_alerts: NewAlerts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judge = steps.gate
 
@@ -149,7 +149,7 @@ def test_a_red_model_is_a_failure_of_its_own_pipeline(
     with monkeypatch.context() as broken:
         broken.setattr(steps, "gate", miscount)
         run_days([FIRST], ALL)
-    (failure,) = [row for row in told.rows() if row["kind"] != "success"]
+    (failure,) = [row for row in new_alerts.rows() if row["kind"] != "success"]
     assert (failure["pipeline"], failure["logical_date"], failure["step"]) == (ORDERS.name, FIRST, "transform")
     assert "int_orders_accepted_matches_gate_results" in failure["cause"]
     with connect() as connection:
@@ -163,36 +163,36 @@ def test_a_red_model_is_a_failure_of_its_own_pipeline(
             """
         )
     run_days([SECOND], ALL)  # the next night publishes both days
-    assert told() >= {(ORDERS.name, "recovery", FIRST), (ORDERS.name, "success", SECOND)}
+    assert new_alerts() >= {(ORDERS.name, "recovery", FIRST), (ORDERS.name, "success", SECOND)}
 
 
 @pytest.mark.slow
-def test_customer_health_is_told_if_it_failed_by_itself(
-    shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch
+def test_customer_health_is_reported_if_only_it_failed(
+    shop: ListedShop, new_alerts: NewAlerts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def red(*_: object, **__: object) -> None:
         raise ModelError("customer_health failed")
 
     run_days([FIRST], [ORDERS.name, REVIEWS.name])
-    told()
+    new_alerts()
     with monkeypatch.context() as broken:
         broken.setattr(steps, "transform", red)
         run_days([FIRST], ALL)
-    assert told() == {
+    assert new_alerts() == {
         (HEALTH.name, "failure", FIRST), (ORDERS.name, "success", FIRST), (REVIEWS.name, "success", FIRST)
     }  # fmt: skip
     run_days([FIRST], ALL)
-    assert (HEALTH.name, "recovery", FIRST) in told()
+    assert (HEALTH.name, "recovery", FIRST) in new_alerts()
 
 
 @pytest.mark.slow
-def test_a_replay_tells_refusals_recoveries_and_red_builds(
-    shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch
+def test_a_replay_reports_refusals_recoveries_and_red_builds(
+    shop: ListedShop, new_alerts: NewAlerts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_days([FIRST, SECOND], [ORDERS.name])
-    told()
+    new_alerts()
     replay_days([FIRST, SECOND], [ORDERS.name])
-    assert told() == {(ORDERS.name, "success", SECOND)}
+    assert new_alerts() == {(ORDERS.name, "success", SECOND)}
 
     def red(*_: object, **__: object) -> None:
         raise ModelError("fct_orders failed")
@@ -201,23 +201,23 @@ def test_a_replay_tells_refusals_recoveries_and_red_builds(
         broken.setattr(steps, "transform", red)
         broken.setattr(steps, "publish", red)
         replay_days([FIRST, SECOND], [ORDERS.name])
-    assert told() == {(ORDERS.name, "failure", SECOND)}
+    assert new_alerts() == {(ORDERS.name, "failure", SECOND)}
     replay_days([FIRST, SECOND], [ORDERS.name])
-    assert told() == {(ORDERS.name, "recovery", SECOND)}
+    assert new_alerts() == {(ORDERS.name, "recovery", SECOND)}
 
 
-def test_a_day_that_another_run_holds_is_not_told(shop: ListedShop, told: News) -> None:
+def test_a_day_that_another_run_holds_is_not_reported(shop: ListedShop, new_alerts: NewAlerts) -> None:
     with day_lock("orders", FIRST):
         run_days([FIRST], [ORDERS.name])
-        assert told() == set()
+        assert new_alerts() == set()
         run_days([FIRST, SECOND], [ORDERS.name])
-    assert told() == {(ORDERS.name, "success", SECOND)}
+    assert new_alerts() == {(ORDERS.name, "success", SECOND)}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("error", [WarehouseError("Postgres gave up on us"), ZeroDivisionError("by zero")])
-def test_a_run_that_ends_with_an_exception_is_a_failure_of_its_pipelines(
-    shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch, error: Exception
+def test_an_exception_is_reported_as_a_failure_of_each_pipeline(
+    shop: ListedShop, new_alerts: NewAlerts, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail() -> None:
         raise error
@@ -226,22 +226,22 @@ def test_a_run_that_ends_with_an_exception_is_a_failure_of_its_pipelines(
         broken.setattr(steps, "prepare", fail)
         with pytest.raises(type(error)):
             run_days([FIRST, SECOND], [ORDERS.name])
-    assert told() == {(ORDERS.name, "failure", None)}
+    assert new_alerts() == {(ORDERS.name, "failure", None)}
     run_days([FIRST, SECOND], [ORDERS.name])
-    assert told() == {(ORDERS.name, "recovery", SECOND)}
+    assert new_alerts() == {(ORDERS.name, "recovery", SECOND)}
 
 
-def test_an_interrupt_is_not_told(shop: ListedShop, told: News, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_is_not_reported(shop: ListedShop, new_alerts: NewAlerts, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(steps, "prepare", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_days([FIRST], [ORDERS.name])
-    assert told() == set()
+    assert new_alerts() == set()
 
 
-def test_a_run_is_as_good_without_its_messages(shop: ListedShop, warehouse: Settings) -> None:
+def test_a_run_succeeds_without_its_messages(shop: ListedShop, warehouse: Settings) -> None:
     with connect() as connection:
         connection.execute("drop view ops.open_alerts; create view ops.open_alerts as select 1 as nothing")
     outcome = run_days([FIRST], ALL)
@@ -263,7 +263,7 @@ def test_days_are_measured_whatever_stops_their_build(shop: ListedShop, monkeypa
 
 
 @pytest.mark.slow
-def test_a_ledger_that_cannot_be_read_for_messages_breaks_nothing(
+def test_a_run_survives_an_unreadable_ledger_in_its_report(
     shop: ListedShop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -273,13 +273,13 @@ def test_a_ledger_that_cannot_be_read_for_messages_breaks_nothing(
     monkeypatch.setattr(steps, "transform", fail)
     outcome = run_days([FIRST], [ORDERS.name])
     assert outcome.exit_code == 4
-    assert "Nobody was told" in caplog.text
+    assert "were not reported" in caplog.text
 
 
 def test_a_run_sends_its_messages_and_writes_the_metrics_file(
     shop: ListedShop, warehouse: Settings, monkeypatch: pytest.MonkeyPatch, httpserver: HTTPServer
 ) -> None:
-    """Down first: the run is as good without its receivers, and the next one brings them what they lack."""
+    """The receivers are down for the first run, which succeeds. The next run sends them its messages too."""
     monkeypatch.setenv("ALERT_URLS", f"json://127.0.0.1:{httpserver.port}/chat")
     monkeypatch.setenv("METRICS_URL", httpserver.url_for("/metrics"))
     settings.cache_clear()

@@ -1,4 +1,4 @@
-"""What a step makes of what another run has done meanwhile."""
+"""Steps of two concurrent runs of a day."""
 
 from datetime import date
 

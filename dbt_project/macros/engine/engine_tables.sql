@@ -1,8 +1,8 @@
 {#
-    Tables of a build on an engine (decision 0010). Models with the tag `on_engine` are computed there, as Parquet in the folder
-    that the var `engine_folder` names. Postgres is given the results as `<model>__made`; where the var `engine_build` names that build
-    it takes those rows for the model instead of its SQL, and everything else goes its usual way. Without a row there is no
-    such table.
+    Tables of a build on an engine (decision 0010). The engine computes the models with the tag `on_engine` and writes them
+    as Parquet to the folder in the var `engine_folder`. The results are then loaded into Postgres as `<model>__made`. If the
+    var `engine_build` is set, Postgres takes the rows of `<model>__made` instead of running the model's SQL. A result
+    without rows has no such table.
 #}
 {% macro postgres__create_table_as(temporary, relation, sql) -%}
 {%- set rows = sql -%}

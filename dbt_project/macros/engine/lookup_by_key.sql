@@ -1,12 +1,12 @@
 {#
-    The rows of `relation` that have a key of `keys`, both named as in a `from`; `key` is the column of both. A part of the
-    SQL that Postgres and Spark write differently: see decision 0010.
+    Selects the rows of `relation` whose `key` is in `keys`. Both are names or subqueries as in a `from` clause. The SQL
+    differs between Postgres and Spark: see decision 0010.
 #}
 {% macro lookup_by_key(keys, relation, key) -%}
 {{ return(adapter.dispatch('lookup_by_key')(keys, relation, key)) }}
 {%- endmacro %}
 
-{# Offset 0 makes it one look-up per key: a join would be planned without statistics, and read the whole history. #}
+{# Offset 0 forces one index lookup per key. Postgres would plan a join without statistics and read the whole history. #}
 {% macro postgres__lookup_by_key(keys, relation, key) -%}
 select found.*
     from {{ keys }} as keys
@@ -19,7 +19,7 @@ select found.*
         ) as found
 {%- endmacro %}
 
-{# It is given only what may be looked up. #}
+{# The engine gets only the rows that can match, so a join is fine. #}
 {% macro spark__lookup_by_key(keys, relation, key) -%}
 select found.*
     from {{ keys }} as keys

@@ -1,4 +1,4 @@
-{# The first day of a date's month. By way of a timestamp without a zone: date_trunc of a date would go through the session's. #}
+{# The first day of a date's month. The cast to timestamp avoids the session's time zone, which date_trunc of a date uses. #}
 {% macro first_of_month(date) -%}
 date_trunc('month', {{ date }}::timestamp)::date
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#
-    What a customer spends in a year at the pace seen so far: total_spent × 365 / days since the first order, rounded half
-    up once, at the end (dividing first loses cents). On the day of the first order: total_spent.
+    Yearly spend at the customer's pace so far: total_spent × 365 / days since the first order, rounded half up once, at
+    the end (dividing first loses cents). On the day of the first order: total_spent.
 #}
 {% macro lifetime_value(total_spent, first_order_date, as_of_date) -%}
 (

@@ -7,8 +7,8 @@
 cast(round({{ amount }} / {{ number }}, 2) as numeric(38, 2))
 {%- endmacro %}
 
-{# A quotient of long decimals has six digits in Spark, rounded: a second rounding would lose cents. The remainder is small
-   enough for eighteen. #}
+{# Spark rounds a quotient of long decimals to six digits, so rounding it again would lose cents. The quotient of the
+   remainder has eighteen digits. #}
 {% macro spark__money_average(amount, number) -%}
 {%- set remainder -%}
 ({{ amount }}) % cast({{ number }} as decimal(20, 0))

@@ -1,6 +1,6 @@
 {#
-    The average rating of a product that begins with `bayesian_prior_weight` imagined reviews of `bayesian_prior_mean`, so
-    that one review of five stars does not lead the list.
+    The average rating, with `bayesian_prior_weight` additional reviews of `bayesian_prior_mean` stars, so that a product
+    with a single five-star review does not lead the list.
 #}
 {% macro bayesian_rating(rating_sum, review_count) -%}
 round(
@@ -11,7 +11,7 @@ round(
 
 {#
     The lower bound of Wilson's score interval (Wilson 1927) for the share of positive reviews, with the normal quantile
-    `wilson_z`. Multiplied out, so that only one division and one root are taken.
+    `wilson_z`. Expanded to one division and one square root.
 #}
 {% macro wilson_lower_bound(positive_count, review_count) -%}
 round(
@@ -26,9 +26,9 @@ round(
 {%- endmacro %}
 
 {#
-    How the ratings of a product's windows move, in stars per 30 days: the slope of the least-squares line through ratings
-    over days. From whole sums and with one division, so that it is the same in whatever order rows are read. Null with
-    fewer than `rating_trend_minimum` reviews, or if all are of one day.
+    The trend of a product's ratings in both windows, in stars per 30 days: the slope of the least-squares line. Computed
+    from integer sums with one division, so that the row order does not matter. Null with fewer than
+    `rating_trend_minimum` reviews, or if all are of the same day.
 #}
 {% macro rating_trend(windows) -%}
 case

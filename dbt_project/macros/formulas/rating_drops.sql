@@ -12,9 +12,8 @@ end
 {%- endmacro %}
 
 {#
-    How likely chance alone makes a product's recent ratings so much worse than those before: Welch's statistic (Welch 1947)
-    against the normal distribution, one-sided. It is rounded before and after the one function that is computed in
-    floating point. Windows without any variance are certain. Null where `standard_error` is.
+    The one-sided p-value of a rating drop: Welch's statistic (Welch 1947) against the normal distribution. Rounded before
+    and after erfc, the only floating-point function. Without variance it is 0 or 1. Null if `standard_error` is null.
 #}
 {% macro drop_p_value(windows) -%}
 case
@@ -31,8 +30,8 @@ end::numeric(7, 6)
 {%- endmacro %}
 
 {#
-    Whether a product's recent ratings are worse than those before: a difference that matters, and one that chance does not
-    explain, although many products are looked at.
+    Whether a product's recent ratings are worse than the prior ones: the difference is large enough, and it is significant
+    after the correction for the number of products.
 #}
 {% macro is_rating_drop(windows) -%}
 coalesce(

@@ -1,4 +1,4 @@
-{# What an order sells of each product, of its items as staging writes them. Lines without a product are left out. #}
+{# Units and revenue per product of an order, from its items in staging's format. Lines without a product are excluded. #}
 {% macro sold_products(items) -%}
 select
         item.value ->> 'product_id' as product_id,

@@ -1,4 +1,4 @@
-{# A fresh table has no statistics, and the next model would be planned without. #}
+{# A new table has no statistics, which the planner needs for the next model. #}
 {% macro analyze_built_table() -%}
 {%- if model.config.materialized == 'table' and target.type == 'postgres' -%}analyze {{ this }}{%- endif -%}
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#
-    Which nodes of a build are green. Recorded per node and build, because a build may take several invocations: a retry,
-    a selection, or one process per node under Airflow.
+    The results of a build's nodes, recorded per node and build, because a build can take several invocations: a retry or
+    a selection, for example.
 #}
 
 {# Whether this invocation ran any node of the pipeline. #}
@@ -9,10 +9,10 @@
 {{ return((results | map(attribute='node.unique_id') | select('in', ids) | list | length) > 0) }}
 {%- endmacro %}
 
-{# The id of the build whose days are frozen in the pipeline's worklist, or none if it has no work or is published. #}
+{# The id of the build in the pipeline's worklist, or none if there is no work or it is published. #}
 {% macro build_of(pipeline) -%}
 {%- set worklist = relation_of(pipeline.worklist) -%}
-{#- asked of Postgres: dbt remembers a table whose session ended before its commit -#}
+{#- query Postgres: dbt's cache has a table even if its session ended before the commit -#}
 {%- set known = run_query("select to_regclass('" ~ worklist.include(database=false) ~ "')::text as name") -%}
 {%- if known.rows[0]['name'] is none -%}{{ return(none) }}{%- endif -%}
 {%- set found = run_query(
@@ -22,11 +22,11 @@
 {{ return(found.rows[0]['build_id'] if found.rows | length > 0 else none) }}
 {%- endmacro %}
 
-{# Write down how each node of the pipeline fared; what earlier builds wrote about the pipeline goes. #}
+{# Record the result of each node of the pipeline, and delete the results of its earlier builds. #}
 {% macro record_results(pipeline, results) -%}
 {%- set build_id = build_of(pipeline) -%}
 {%- if build_id is none -%}{{ return(none) }}{%- endif -%}
-{#- we froze a worklist and find another one: what we built since belongs to nobody -#}
+{#- another build has replaced the worklist that this invocation froze: its results are obsolete -#}
 {%- set froze_it_here = results | selectattr('node.name', 'equalto', pipeline.worklist)
     | selectattr('status', 'equalto', 'success') | list -%}
 {%- if froze_it_here and build_id != invocation_id -%}{{ return(none) }}{%- endif -%}

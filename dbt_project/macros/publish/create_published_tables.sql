@@ -1,6 +1,6 @@
 {#
-    Create the published tables, or columns of theirs, that are missing: at the start of each run of dbt, since the models
-    read them as sources. A query where nothing is missing. In the target `dev` they are empty, and made anew.
+    Creates missing published tables and columns at the start of each dbt run, because the models read them as sources. If
+    nothing is missing, it costs one query. In the target `dev` the tables are recreated empty.
 #}
 {% macro create_published_tables() %}
     {%- if execute and target.type == 'postgres' -%}
@@ -25,7 +25,7 @@ select pg_advisory_xact_lock(hashtextextended('create published tables', 0));
     {%- endif -%}
 {% endmacro %}
 
-{# The columns that published tables lack, by mart; all of them in the target `dev`. #}
+{# The missing columns of published tables, by mart; all columns in the target `dev`. #}
 {% macro missing_columns(marts) -%}
 {%- set expected, missing = [], {} -%}
 {%- for mart in marts -%}
@@ -44,7 +44,7 @@ select pg_advisory_xact_lock(hashtextextended('create published tables', 0));
 {{ return(missing) }}
 {%- endmacro %}
 
-{# The table of a mart that `source('published', …)` names. #}
+{# The table of a mart that `source('published', …)` reads. #}
 {% macro before_this_build(mart) -%}
 {{ return(api.Relation.create(
     database=mart.database,
@@ -53,7 +53,7 @@ select pg_advisory_xact_lock(hashtextextended('create published tables', 0));
 )) }}
 {%- endmacro %}
 
-{# Looked at once more: another run may have created it while this one waited for the lock. #}
+{# Checks again whether it exists: another run may have created it while this one waited for the lock. #}
 {% macro create_published_table(mart, missing) -%}
 {%- set relation = before_this_build(mart) -%}
 {%- set definition = adapter.render_raw_columns_constraints(raw_columns=mart.columns)

@@ -1,13 +1,13 @@
 {#
-    A mart takes over what a build computed, row by row, in two statements: affected rows that are no longer there go, and
-    the changes are merged. A row whose contents differ is changed in place, and one that is as it was is not written. In
-    place means that it stays on its page, if that has room (`fillfactor`), and that no index is written (decision 0011).
+    Applies the changes of a build to a mart in two statements: delete affected rows that are not in the changes, then merge
+    the changes. A row is updated only if its contents differ. The update stays on the row's page if that has room
+    (`fillfactor`), and writes no index then (decision 0011).
 
-    A row is told by the primary key of its contract. `key` may be less: an order is superseded on several days.
-    A full refresh touches every row.
+    The primary key of the contract identifies a row. `key` can have fewer columns: an order can be superseded on several
+    days. In a full refresh all rows are affected.
 #}
 {% macro delete_vanished_rows(mart) %}
-    {#- of a key that is the primary key it is told without the mart, so that of the mart only what goes is read -#}
+    {#- if the key is the primary key, compare the affected keys with the changes: only the deleted rows of the mart are read -#}
     {%- set is_identified_by_affected = key_of(mart) | sort == primary_key_of(mart) | sort %}
     if frozen.is_full then
         delete from {{ relation_of(mart.name) }} as mart
@@ -42,14 +42,14 @@
         insert ({{ columns | join(', ') }}) values (changes.{{ columns | join(', changes.') }});
 {% endmacro %}
 
-{# Whether a row, of the mart if not of another alias, and one of `changes` are the same, before and after. #}
+{# The join condition between `changes` and the mart, or another alias, by primary key. #}
 {% macro is_same_row(mart, alias='mart') -%}
 {%- for column in primary_key_of(mart) -%}
 {{ alias }}.{{ column }} = changes.{{ column }}{{ ' and ' if not loop.last }}
 {%- endfor -%}
 {%- endmacro %}
 
-{# The columns that tell which rows are affected: one name, or a list of them. #}
+{# The columns that the mart shares with its affected keys, as a list; meta.key can be a single name. #}
 {% macro key_of(mart) -%}
 {%- set key = mart.config.meta.key -%}
 {{ return([key] if key is string else key) }}

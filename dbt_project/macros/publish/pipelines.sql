@@ -1,9 +1,10 @@
 {#
-    The pipelines in the order in which they publish. `worklist` is the model with the days of a build, `dataset` the
-    one whose days its publish marks in the ledger, `customers` the model with the customers whose health may change.
-    `counts_on` are pipelines whose changes of the same build it counts as published, each with the worklist's column that
-    holds that build.
-    Which nodes belong to a pipeline is told by their tag (dbt_project.yml).
+    The pipelines in publish order.
+    worklist   the model with the days of a build
+    dataset    the dataset whose days the publish marks in the ledger
+    customers  the model with the customers whose health may change
+    counts_on  pipelines whose changes of the same build count as published, with the worklist's column of their build id
+    The tag of a node names its pipeline (dbt_project.yml).
 #}
 {% macro pipelines() -%}
 {{ return([

@@ -1,8 +1,8 @@
 {#
-    Publishing: the changes that a green build made ready are merged into every mart of the pipeline, in one transaction,
-    and the ledger with them. Runs at the end of every `dbt build`, `run`, `test` and `retry`; `--vars
-    '{publish: false}'` leaves it to `dbt run-operation publish --args '{names: [ecommerce_order_pipeline]}'`.
-    A pipeline that is not green is left as it is, and the log says why.
+    Publishing merges the changes of a green build into every mart of the pipeline, and updates the ledger, in one
+    transaction. It runs at the end of every `dbt build`, `run`, `test` and `retry`. With `--vars '{publish: false}'`, run
+    `dbt run-operation publish --args '{names: [ecommerce_order_pipeline]}'` instead. A pipeline that is not green is not
+    published, and the log gives the reason.
 #}
 {% macro publish_green_pipelines(results) %}
     {%- if execute and results and target.type == 'postgres' and not is_dev() -%}
@@ -13,7 +13,7 @@
                 {%- do ran.append(pipeline.name) -%}
                 {%- do record_results(pipeline, results) -%}
             {%- endif -%}
-            {#- a retry that heals one pipeline also frees the one that waited for its publish -#}
+            {#- a retry that fixes one pipeline also unblocks the pipeline that counts on it -#}
             {%- if var('publish', true) and ([pipeline.name] + pipeline.counts_on.keys() | list) | select('in', ran) | list -%}
                 {%- do publish_if_green(pipeline) -%}
             {%- elif pipeline.name in ran -%}
@@ -23,7 +23,7 @@
     {%- endif -%}
 {% endmacro %}
 
-{# Publish these pipelines, or fail naming what is not green. #}
+{# Publish these pipelines. Fails with the reason if one is not green. #}
 {% macro publish(names) %}
     {%- if is_dev() -%}{{ exceptions.raise_compiler_error('the target dev publishes nothing') }}{%- endif -%}
     {%- do run_query(take_role()) -%}
@@ -33,7 +33,7 @@
     {%- endfor -%}
 {% endmacro %}
 
-{# Publish a pipeline whose build has work and is green. Returns why not, or none if it was published or had no work. #}
+{# Publish a pipeline if its build has work and is green. Returns the blocker, or none if published or without work. #}
 {% macro publish_if_green(pipeline) %}
     {%- do define_publish(pipeline) -%}
     {%- call statement('publish', fetch_result=true, auto_begin=true) -%}
@@ -43,7 +43,7 @@ select blocker, day_count, last_day from {{ publish_function_of(pipeline) }}
     {%- do adapter.commit() -%}
     {%- set published = load_result('publish').table.rows[0] -%}
     {%- if published['blocker'] -%}
-        {%- do log('publish: ' ~ pipeline.name ~ ' stays as it was: ' ~ published['blocker'], info=true) -%}
+        {%- do log('publish: ' ~ pipeline.name ~ ' is not published: ' ~ published['blocker'], info=true) -%}
         {{ return(published['blocker']) }}
     {%- elif published['day_count'] -%}
         {%- do log(

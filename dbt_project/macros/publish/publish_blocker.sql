@@ -1,6 +1,6 @@
 {#
-    The first reason why the build that is `frozen` must not be published, or null: every node green, no model older than its
-    parents, and what the build counted as published is published. SQL of publish_body().
+    SQL for the first reason that blocks publishing the build in `frozen`, or null: a node is not green, a model is older
+    than its parent, or a build that it counts on is not published. Part of publish_body().
 #}
 {% macro publish_blocker(pipeline) -%}
 (

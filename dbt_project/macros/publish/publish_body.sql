@@ -1,6 +1,6 @@
 {#
-    One call, so one transaction: it sees the marts that the build was based on, or raises and changes nothing. Its result
-    is the reason why nothing was published, or what was; null is both if the build had no work.
+    The body of the publish function: one call, one transaction. It raises if the marts changed after the build began.
+    Result: the blocker, or the number of days and the last day; all null if the build has no work.
 #}
 {% macro publish_body(pipeline) %}
 #variable_conflict use_column
@@ -32,7 +32,7 @@ begin
     if coalesce({{ newest_publication(pipeline.name) }}, 0) <> frozen.based_on then
         raise exception '{{ pipeline.name }} was published by another build meanwhile; run dbt build again';
     end if;
-    -- reading the worklist also keeps another build from replacing it, and thus all that follows, before we are done
+    -- reading the worklist locks it: another build cannot replace it, or the tables after it, before this one commits
     if not exists (select from {{ relation_of(pipeline.worklist) }} where build_id = frozen.build_id) then
         raise exception '{{ pipeline.name }} is being built by another run; run dbt build again';
     end if;
@@ -41,7 +41,7 @@ begin
     get diagnostics rows_deleted = row_count;
     {{ merge_changes(mart) }}
     get diagnostics rows_merged = row_count;
-    -- a first backfill multiplies a mart: the next build must not be planned with the statistics of an empty one
+    -- a first backfill multiplies a mart: do not plan the next build with the statistics of an empty table
     if rows_merged > 0.2 * (select greatest(reltuples, 0) from pg_class where oid = '{{ relation_of(mart.name) }}'::regclass) then
         analyze {{ relation_of(mart.name) }};
     end if;

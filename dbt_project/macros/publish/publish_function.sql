@@ -1,13 +1,13 @@
 {#
-    A pipeline publishes by a function of its own in the schema of the build. Whoever publishes calls it: the end of a
-    `dbt build`, `dbt run-operation publish`, the step of a run, which has no need to start dbt for it (decision 0018). It is
-    defined anew when the project asks for another one, and reads from the worklist which build it is to publish.
+    Each pipeline has a publish function in the schema of the build. `dbt build`, `dbt run-operation publish` and the publish
+    step call it; the step need not start dbt (decision 0018). The function is replaced if its definition changed, and
+    reads the build to publish from the worklist.
 #}
 {% macro publish_function_of(pipeline) -%}
 {{ relation_of(pipeline.worklist).schema }}.publish_{{ pipeline.name }}()
 {%- endmacro %}
 
-{# One definition at a time, or Postgres refuses the second: two builds may end at once. #}
+{# The lock serializes definitions: two builds may end at once, and Postgres would reject the second. #}
 {% macro define_publish(pipeline) %}
 {%- set body = publish_body(pipeline) -%}
 {%- set known = run_query(
@@ -24,7 +24,7 @@ language plpgsql as $publish${{ body }}$publish$
 {%- endif -%}
 {% endmacro %}
 
-{# What was published, for the ledger: the publication, and its days with their loads. A part of publish_body(). #}
+{# Record the publication, and its days with their loads. Part of publish_body(). #}
 {% macro record_publication(pipeline) %}
     insert into {{ source('ops', 'publications') }} (pipeline, build_id, as_of_date, day_count, rows_published)
     values (

@@ -1,13 +1,13 @@
 {#
-    Marts are published, not built: a model `x` with materialized='published' is the table that readers see, and its
-    SQL is the change to it (`select * from {{ ref('x__changes') }}`). Its contents change only in publish
-    (macros/publish/publish.sql), all marts of a pipeline in one transaction. So `ref('x')` means the published table to everybody,
-    `source('published', 'x')` is the same table before this build, and the table is never dropped. It is created, with
-    the columns of its contract, before the first model runs; running the model checks the contract.
+    A model `x` with materialized='published' is a table that readers see. Its SQL selects the changes
+    (`select * from {{ ref('x__changes') }}`), and only publish (macros/publish/publish.sql) applies them, to all marts of a
+    pipeline in one transaction. `ref('x')` is the published table; `source('published', 'x')` is the same table before this
+    build. The table is never dropped. It is created from the contract before the first model runs, and running the model
+    checks the contract.
 
-    Config, in meta: `affected` names the model with the keys that this build may change, `key` the column of both
-    (or a list of them). `fillfactor` leaves room on each page for rows that change while their key stays; a table that was
-    made without it gets it, too. A new column of the contract is added, empty; a changed type is refused.
+    Config, in meta: `affected` is the model with the keys that this build may change; `key` is their shared column, or a
+    list. `fillfactor` leaves room on each page for updates that keep the key; existing tables get it too. A new column of
+    the contract is added with nulls; a changed type is an error.
 #}
 {% materialization published, adapter='postgres' %}
     {%- if is_dev() -%}{{ return(materialization_table_default()) }}{%- endif -%}
@@ -28,7 +28,7 @@
     {{ return({'relations': [mart]}) }}
 {% endmaterialization %}
 
-{# Only if it differs: changing it waits for a vacuum of the table. What is on the pages by then stays there. #}
+{# Only if it differs, because the change waits for a running vacuum. Existing pages are not rewritten. #}
 {% macro leave_room_on_pages(relation, fillfactor) %}
 do $set$
 begin
@@ -42,7 +42,7 @@ end
 $set$
 {% endmacro %}
 
-{# For the rest of a transaction that touches marts: whoever holds a lock on them stops it with an error, not for ever. #}
+{# For the rest of a transaction on marts: fail after a timeout if another session holds a lock, instead of waiting. #}
 {% macro wait_briefly_for_locks() -%}
 set local lock_timeout = '{{ var("lock_timeout", "30s") }}';
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#
-    A view that readers see: replaced in place, and only if its definition changed, so that grants and readers' own
-    views on it survive and no reader is waited for.
+    A view that readers see. It is replaced in place, and only if its definition changed: grants and dependent views survive,
+    and no reader blocks the build.
 #}
 {% materialization published_view, adapter='postgres' %}
     {%- if is_dev() -%}{{ return(materialization_view_default()) }}{%- endif -%}

@@ -1,6 +1,6 @@
 {#
-    The present of a snapshot: the newest published day of the pipeline that its meta names, not the clock's, for new rows
-    and for those that have ended. A snapshot without it has dbt's own.
+    The time of a snapshot: the newest published day of the pipeline in its meta, instead of the current time. A snapshot
+    without a pipeline uses dbt's default.
 #}
 {% macro postgres__snapshot_get_time() -%}
 {%- set pipeline = model.config.meta.pipeline -%}

@@ -1,8 +1,7 @@
 {#
-    The transformer's role, for whatever makes or changes a relation: all of them belong to it, whoever runs dbt, and the
-    next run may replace them. Runs before each model and seed and before what is published; changes nothing where the
-    warehouse has no roles (warehouse/roles.sql). A step's connection has the role already; an engine knows none. In the target `dev`, what
-    is made is the developer's own.
+    Sets the transformer's role before each model, seed and publish, so that it owns all relations, and the next run can
+    replace them whatever the login. Without roles in the warehouse (warehouse/roles.sql) it does nothing. A step's
+    connection has the role already; engines have no roles. In the target `dev` the developer owns the relations.
 #}
 {% macro take_role() -%}
 {%- if target.type == 'postgres' and not is_dev() -%}

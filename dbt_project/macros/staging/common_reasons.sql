@@ -1,4 +1,4 @@
-{# The rules that are those of every dataset: what no row may have, whatever it tells. #}
+{# The rules that apply to every dataset. #}
 
 {% macro longest_text_bytes(relation, row_alias) -%}
 greatest(
@@ -9,12 +9,12 @@ greatest(
 )
 {%- endmacro %}
 
-{# True for an id that no index could hold: its limit is 2,704 bytes, of two ids where they are a key together. #}
+{# True for an id that is too long for an index: the limit is 2,704 bytes, shared by two ids in a composite key. #}
 {% macro is_too_long(id) -%}
 coalesce(octet_length({{ id }}) > 1000, false)
 {%- endmacro %}
 
-{# Reasons that every dataset shares, as elements of the array of reasons. The first of the ids is that of the row. #}
+{# The common rejection reasons, as elements of the array. The first of `ids` identifies the row. #}
 {% macro common_reasons(relation, ids) -%}
 case when is_item_no_object then 'not_an_object' end,
             {%- for field in declared_fields(relation) %}

@@ -1,4 +1,4 @@
-{# The declared fields of a raw table: all of its columns but our own, which begin with an underscore. #}
+{# The declared fields of a raw table: all columns except ours, which begin with an underscore. #}
 {% macro declared_fields(relation) -%}
 {%- set fields = [] -%}
 {%- for column in (adapter.get_columns_in_relation(relation) if execute else []) if not column.name.startswith('_') -%}
@@ -8,10 +8,10 @@
 {%- endmacro %}
 
 {#
-    The rows of a raw table with three marks that depend on other rows of the same load:
-    is_identical_copy  the same row stands later in the load; the last one counts
+    The rows of a raw table, with two flags that depend on other rows of the same load:
+    is_identical_copy  the same row comes again later in the load; the last one counts
     is_last_of_id      no later row has this id
-    Every window is partitioned by load and day, so that a filter on them reaches the index of the raw table.
+    Every window is partitioned by load and day, so that a filter on them uses the index of the raw table.
 #}
 {% macro with_duplicates_marked(relation, id) -%}
 select

@@ -1,5 +1,5 @@
-{# False for JSON that may nest so deep that Postgres gives up on the query instead of calling it invalid. Many brackets are
-   fine if few are left of them without texts, and then, three times, without what holds no other bracket. #}
+{# False for JSON that may be nested so deeply that Postgres fails the query instead of reporting invalid JSON. Many
+   brackets are fine if few remain after removing strings, and then, three times, the innermost brackets. #}
 {% macro is_flat_enough(text) -%}
 {%- set skeleton = namespace(text=without(text, '"([^"\\\\]|\\\\.)*"')) -%}
 {%- for _ in range(3) -%}{%- set skeleton.text = without(skeleton.text, '[{[][^][{}]*[]}]') -%}{%- endfor -%}

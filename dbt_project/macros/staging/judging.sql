@@ -1,18 +1,18 @@
-{# How staging reads the exact text of raw. Each macro is one rule, written once for all datasets. #}
+{# Parsing of raw's text in staging. Each macro is one rule for all datasets. #}
 
-{# Text without white space at its ends: what Unicode calls white space, whatever the database's locale says. #}
+{# Text without leading and trailing white space by Unicode's definition, independent of the database's locale. #}
 {% macro trimmed(text) -%}
 btrim({{ text }}, e' \t\n\x0B\f\r\u001C\u001D\u001E\u001F\u0085\u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u2028\u2029\u202F\u205F\u3000')
 {%- endmacro %}
 
-{# True where a field says nothing: absent, null, or only white space. The first branch is the fast one: most text
-   begins with a printable ASCII character. #}
+{# True for a missing field: absent, null, or only white space. The first branch is the fast path: most text begins with a
+   printable ASCII character. #}
 {% macro is_missing(text) -%}
 case when {{ text }} collate "C" between '!' and '~' then false else coalesce({{ trimmed(text) }} = '', true) end
 {%- endmacro %}
 
-{# The value of a plain decimal literal, else null. Postgres alone would also take `1_000`, `0x1F`, `NaN` and `Infinity`.
-   The first branch is the fast one: the usual amount. #}
+{# The value of a plain decimal literal, else null. Postgres also accepts `1_000`, `0x1F`, `NaN` and `Infinity`. The first
+   branch is the fast path for ordinary amounts. #}
 {% macro decimal_value(text) -%}
 case
     when {{ text }} ~ '^[0-9]+([.][0-9]+)?$' and octet_length({{ text }}) < 100 then {{ text }}::numeric
@@ -24,10 +24,10 @@ end
 {%- endmacro %}
 
 {#
-    The date of an ISO date or timestamp, else null. A timestamp with an offset is moved to `time_zone`; one without is
-    in it already. Fractions of a second are cut before the cast, which would round 23:59:59.9999999 into the next day.
-    `likely_date` is the date that most rows have: as a date, or as a timestamp without an offset, they are not parsed at all.
-    A timestamp of whole seconds with an offset is parsed as it stands.
+    The date of an ISO date or timestamp, else null. A timestamp with an offset is converted to `time_zone`; one without is
+    in that zone already. Fractions of a second are cut before the cast, which would round 23:59:59.9999999 up to the next
+    day. Fast paths: a date, or a timestamp without an offset, equal to `likely_date` (the date of most rows) is not parsed,
+    and a timestamp of whole seconds with an offset is cast directly.
 #}
 {% macro date_value(text, time_zone, likely_date) -%}
 {%- set value = trimmed(text) -%}

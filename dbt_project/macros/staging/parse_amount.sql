@@ -1,7 +1,7 @@
 {#
-    The value of an amount as the shop writes it (`amount_format` in shop.toml), else null. Reads a row of ops.dataset_settings as
-    `settings`: the pattern's groups are a sign, which may stand on either side of a currency, and the digits. Without a pattern
-    amounts are decimal literals. ingestion/values/amounts.py reads alike.
+    The value of an amount in the shop's format (`amount_format` in shop.toml), else null. Needs a row of
+    ops.dataset_settings as `settings`. The pattern's groups are the digits and a sign on either side of the currency. Without
+    a pattern, amounts are decimal literals. Keep it in step with ingestion/values/amounts.py.
 #}
 {% macro parse_amount(text) -%}
 {%- set value = trimmed(text) -%}

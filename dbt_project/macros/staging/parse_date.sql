@@ -1,6 +1,7 @@
 {#
-    The date of a field as the shop writes it (`date_format` in shop.toml), in the dataset's time zone; else null. Reads a row
-    of ops.dataset_settings as `settings`. Most shops write ISO 8601, which comes first. ingestion/values/dates.py reads alike.
+    The date of a field in the shop's format (`date_format` in shop.toml) and the dataset's time zone, else null. Needs a row
+    of ops.dataset_settings as `settings`. ISO 8601, the most common, comes first. Keep it in step with
+    ingestion/values/dates.py.
 #}
 {% macro parse_date(text, likely_date) -%}
 case settings.date_format
@@ -12,8 +13,8 @@ case settings.date_format
 {%- endmacro %}
 
 {#
-    The date of a Unix time, of which `per_second` make a second: what a date can hold, the years 1 to 9999. Fractions are cut
-    first: a quotient may be rounded up.
+    The date of a Unix time with `per_second` units per second, for the years 1 to 9999. Fractions are cut first, because
+    the division could round up.
 #}
 {% macro epoch_date(text, per_second) -%}
 case
@@ -22,7 +23,7 @@ case
                     end
 {%- endmacro %}
 
-{# The date of a text that the shop's pattern makes an ISO date of, or a timestamp with an offset. #}
+{# The date of a text that the shop's pattern rewrites to an ISO date or a timestamp with an offset. #}
 {% macro rewritten_date(text) -%}
 {%- set value = trimmed(text) -%}
 {%- set rewritten = "regexp_replace(" ~ value ~ ", settings.date_pattern, settings.date_rewritten)" -%}

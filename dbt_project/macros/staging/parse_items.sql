@@ -1,7 +1,7 @@
 {#
-    The items of an order, of the text in which the shop tells them, as JSON: a list of {product_id, quantity, amount}, or
-    where they cannot be read the reason for a rejection. Null without items. Needs a row of ops.dataset_settings, as
-    `settings`. The amount is that of the whole line, rounded half up: a price of one may have more than two decimals.
+    The items of an order as a JSON list of {product_id, quantity, amount}, or the rejection reason as a JSON string if they
+    are unreadable. Null without items. Needs a row of ops.dataset_settings as `settings`. The amount is that of the whole
+    line, rounded half up, because a unit price can have more than two decimals.
 #}
 {% macro parse_items(text) -%}
 case
@@ -23,7 +23,7 @@ case
 end
 {%- endmacro %}
 
-{# Each item of the list. One without a product is readable: a gift card, a line that somebody typed. #}
+{# Each item of the list. An item without a product is readable: a gift card or a free-text line, for example. #}
 {% macro read_items(text) -%}
 select
     item_number,
@@ -42,7 +42,7 @@ from (
         {{ quantity_value('quantity_as_sent') }} as quantity,
         case
             when settings.item_total is not null then {{ parse_amount('reported_total') }}
-            -- the product of two huge numbers is more than any numeric can hold
+            -- the product of two huge numbers would overflow numeric
             when abs({{ quantity_value('quantity_as_sent') }}) < 1e9
                 then {{ parse_amount('price_as_sent') }} * {{ quantity_value('quantity_as_sent') }}
         end * settings.amount_unit as amount
@@ -60,7 +60,7 @@ from (
 ) as typed_items
 {%- endmacro %}
 
-{# How many of the product: 1 where the shop does not tell. #}
+{# The quantity; 1 if the shop sends none. #}
 {% macro quantity_value(text) -%}
 case when {{ text }} is null then 1 else {{ decimal_value(text) }} end
 {%- endmacro %}

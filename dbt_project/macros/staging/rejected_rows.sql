@@ -1,4 +1,4 @@
-{# The rows of a dataset's raw table that staging rejects, of the newest load of each day, whether it was admitted or not. #}
+{# The raw rows that staging rejects, of the newest load of each day, admitted or not. #}
 {% macro rejected_rows(dataset, staging_model) -%}
 select
     source_rows.*,

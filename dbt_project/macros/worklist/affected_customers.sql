@@ -1,14 +1,14 @@
 {#
-    Whose health may have changed is noted by each publish of orders or reviews, and crossed off by that of health. The
-    first build of health takes everybody: what was published before it begins is not noted, so a shop without reviews
-    notes nobody. No publish may be under way at that moment, unaware of it: hence the lock, which each of them shares,
-    or notes its customers in any case if health is about to begin.
+    Each publish of orders or reviews records its customers in ops.customer_changes; each publish of customer_health deletes
+    the ones it has processed. The first build of customer_health takes all customers, so publishes before it record
+    nothing (and a shop without reviews never does). A publish must not miss the start of that build: it holds the shared
+    lock, or, if it cannot get it because the build is starting, records its customers anyway.
 #}
 {% macro note_affected_customers(pipeline) %}
     is_noted :=
         not pg_try_advisory_xact_lock_shared({{ start_of_health() }})
         or {{ newest_publication('customer_health_pipeline') }} is not null;
-    -- apart from the line above, as the worklist need not be there
+    -- separate from the line above, because the worklist may not exist
     if not is_noted and to_regclass('{{ relation_of('int_health_days') }}') is not null then
         is_noted := exists (select from {{ relation_of('int_health_days') }});
     end if;
@@ -25,7 +25,7 @@
     where changes.customer_id = seen.customer_id and changes.build_id = any(seen.build_ids);
 {% endmacro %}
 
-{# Before the worklist of health's first build is frozen: waits for publishes that are under way. #}
+{# Wait for running publishes before the first build of customer_health freezes its worklist. #}
 {% macro let_unnoted_publishes_end() -%}
 select pg_advisory_xact_lock({{ start_of_health() }})
 where {{ newest_publication('customer_health_pipeline') }} is null

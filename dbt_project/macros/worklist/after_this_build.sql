@@ -1,8 +1,8 @@
 {#
-    The published rows of a fact as they will be once this build has published them, for the customers in the CTE
-    `customers`: in a build that changes the fact too, its affected rows give way to its changes.
-    `published`, `affected`, `changes` are models, `key` the fact's id, `build_id` the column of int_health_days that tells
-    whether the fact is part of this build.
+    The rows of a fact after this build, for the customers in the CTE `customers`. If the fact is part of this build, its
+    changes replace the published rows of its affected keys.
+    `published`, `affected` and `changes` are models; `key` is the fact's id; `build_id` is the column of int_health_days that
+    is not null if the fact is part of this build.
 #}
 {% macro after_this_build(customers, published, affected, changes, key, build_id, columns) -%}
 select published.{{ columns | join(', published.') }}

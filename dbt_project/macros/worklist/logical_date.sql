@@ -1,6 +1,4 @@
-{# How orders are found by logical date. #}
-
-{# Orders on another logical date than their order_date; where the two are always one, the index has no entries. #}
+{# A partial index of orders whose logical_date is not their order_date. It is empty if the two are always equal. #}
 {% macro index_updated_orders() %}
 do $index$
 begin

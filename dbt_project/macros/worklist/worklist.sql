@@ -1,11 +1,13 @@
 {#
-    The worklist of a build: which days, from which loads. It is frozen in a table by the first model of a pipeline, and
-    every model, test and publish of that build reads it there, so that a day admitted meanwhile waits for the next build.
+    The worklist of a build: its days and their loads. The first model of a pipeline freezes it in a table, and every model,
+    test and publish of that build reads the table. A day admitted in the meantime waits for the next build.
 
-    Pending is what is admitted and not published; with `needs_scores`, what is also scored for sentiment. `--vars '{from: 2026-01-01, to: 2026-01-31}'` builds those days again,
-    published or not; `--full-refresh` builds every admitted day, and its publish replaces all contents.
-    In the target `dev` it is what readers see: every published day with its published load, or those between the vars.
-    build_id and based_on let the publish refuse what is half-built or based on marts that have changed since.
+    Default: the pending days, admitted but not published; with `needs_scores`, only those with scored texts.
+    --vars '{from: 2026-01-01, to: 2026-01-31}': the admitted days in that range, published or not.
+    --full-refresh: all admitted days; the publish replaces all contents.
+    Target `dev`: all published days with their published loads, or those in the range.
+
+    With build_id and based_on, publish refuses an incomplete build, or one whose marts changed in the meantime.
 #}
 {% macro worklist(dataset, pipeline, needs_scores=false) %}
 {%- set is_of_published = is_dev() and is_full_refresh() == 'true' -%}
@@ -35,7 +37,7 @@ where
     {%- endif %}
 {% endmacro %}
 
-{# Whether this is a `--full-refresh`, as SQL: a macro, so that a unit test can say that it is none. What `dev` has is whole. #}
+{# Whether this is a `--full-refresh`, as SQL. A macro, so that unit tests can override it. Always true in `dev`. #}
 {% macro is_full_refresh() -%}
 {{ return('true' if flags.FULL_REFRESH or is_dev() else 'false') }}
 {%- endmacro %}

@@ -1,3 +1,3 @@
--- One row per rejected review record in each day's newest load, as sent, with the reasons. No identical copies.
+-- One row per rejected review record of each day's newest load, as sent, with reasons. Without identical copies.
 {{ config(alias='reviews') }}
 {{ rejected_rows('reviews', 'stg_shop__reviews') }}

@@ -1,4 +1,4 @@
--- One row per order record in a load: cast to types, judged, with the reasons for any rejection.
+-- One row per order record of a load: typed and judged, with its rejection reasons.
 {% set raw_orders = source('raw', 'orders') %}
 
 with
@@ -21,7 +21,7 @@ parsed as (
         typed.*
     from source
     cross join settings
-    -- offset 0 keeps Postgres from pasting these expressions into every rule below
+    -- offset 0 keeps Postgres from inlining these expressions into every rule below
     cross join lateral (  -- noqa: ST05
         select
             {{ parse_amount('source.total_amount') }} * settings.amount_unit as amount,

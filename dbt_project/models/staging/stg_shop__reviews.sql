@@ -1,4 +1,4 @@
--- One row per review record in a load: cast to types, judged, with the reasons for any rejection.
+-- One row per review record of a load: typed and judged, with its rejection reasons.
 {% set raw_reviews = source('raw', 'reviews') %}
 
 with
@@ -21,7 +21,7 @@ parsed as (
         typed.*
     from source
     cross join settings
-    -- offset 0 keeps Postgres from pasting these expressions into every rule below
+    -- offset 0 keeps Postgres from inlining these expressions into every rule below
     cross join lateral (  -- noqa: ST05
         select
             {{ decimal_value('source.rating') }} as rating_value,

@@ -1,8 +1,7 @@
 {#
-    Fails with each day whose accepted rows are not as many as the gate accepted of its load: rows were lost or invented
-    after the gate, or are judged by other settings now. A load that the gate has not judged fails too.
-    `worklist` is the relation with the days and loads of this build, `day_column` the column of the model that says on
-    which day a row is accepted.
+    Returns each day with another number of accepted rows than the gate accepted: rows were lost or duplicated after the
+    gate, or the settings changed. A load that the gate has not judged fails too.
+    `worklist`: the relation with the days and loads of this build; `day_column`: the model's column with the day.
 #}
 {% test matches_gate_results(model, worklist, day_column) %}
 with

@@ -61,7 +61,7 @@ def test_ctrl_c_while_the_shop_is_read(
     assert shop.is_asked.wait(60)
     code, output = interrupt(run, signal.SIGINT)
     assert code == INTERRUPTED, output
-    assert "interrupted. Run the same command again: it goes on from here." in output
+    assert "interrupted. Run the same command again to continue." in output
     assert publications() == []
 
 

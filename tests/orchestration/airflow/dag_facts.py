@@ -1,4 +1,4 @@
-"""Says what the DAG files declare, as JSON. A process of its own: Airflow's import changes logging and warnings."""
+"""Print the facts of the DAG files as JSON. A separate program: Airflow's import changes logging and warnings."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ opened: set[str] = set()
 
 
 def note(event: str, arguments: tuple[Any, ...]) -> None:
-    """An audit hook: what is opened or connected to while the DAG files are parsed."""
+    """Record opened files, connections and processes: an audit hook for the parsing of the DAG files."""
     if event == "open" and isinstance(arguments[0], str):
         opened.add(arguments[0])
     if event in ("socket.connect", "subprocess.Popen"):
@@ -25,7 +25,7 @@ def note(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def ask(connection_id: str) -> None:
-    """In the place of Airflow's own way to a connection."""
+    """Record a request for an Airflow connection, in place of Connection.get."""
     opened.add(f"connection {connection_id}")
 
 
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def facts(dag: Any) -> dict[str, Any]:
-    """What a test asks of a DAG."""
+    """Return the facts that the tests check."""
     return {
         "file": Path(dag.fileloc).name,
         "catchup": dag.catchup,
@@ -67,7 +67,7 @@ def facts(dag: Any) -> dict[str, Any]:
                 "pool": task.pool,
                 "owner": task.owner,
                 "outlets": [asset.name for asset in task.outlets],
-                "tells_failure": bool(task.on_failure_callback),
+                "reports_failure": bool(task.on_failure_callback),
                 "trigger": asdict(task.start_trigger_args) if task.start_trigger_args else None,
                 "mode": getattr(task, "mode", None),
                 "poke_interval": getattr(task, "poke_interval", None),
@@ -79,7 +79,7 @@ def facts(dag: Any) -> dict[str, Any]:
 
 
 def first_run(timetable: Any) -> str | None:
-    """Which tick the first run has that nobody asks for, an hour after the last tick."""
+    """Return the tick of the first scheduled run, if the DAG is unpaused an hour after the last tick."""
     if not hasattr(timetable, "run_immediately"):
         return None
     from airflow.serialization.decoders import decode_timetable

@@ -1,4 +1,4 @@
-"""What a build under Airflow records of its nodes: how each ended, once, with the message and no row."""
+"""The results of nodes that a build under Airflow records: one per node, with its message, without data."""
 
 import os
 import subprocess
@@ -50,7 +50,7 @@ def test_each_node_of_a_build_is_recorded(loads: Loads, tmp_path: Path) -> None:
     assert {result.status for result in progress.nodes.values()} == {"success", "pass"}
 
 
-def test_a_red_node_fails_the_task_and_those_behind_it_are_skipped(loads: Loads, tmp_path: Path) -> None:
+def test_a_red_node_fails_the_task_without_a_retry(loads: Loads, tmp_path: Path) -> None:
     loads.admit("orders", FIRST, orders(FIRST))
     steps.transform([ORDERS], [FIRST], "before")
     steps.publish([ORDERS], [FIRST], "before")
@@ -84,7 +84,7 @@ print(recorded)
 """
 
 
-def test_what_postgres_did_to_a_node_makes_no_task_red_for_good(tmp_path: Path) -> None:
+def test_an_error_of_postgres_turns_no_node_task_red_for_good(tmp_path: Path) -> None:
     environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT_ROOT)}
     shown = run([sys.executable, "-W", "ignore", "-c", RECORD], env=environment, cwd=tmp_path)
     assert shown.splitlines()[-1] == repr([("a", "error"), ("b", "success"), ("f", "success")])

@@ -1,4 +1,4 @@
-"""What a task takes from Airflow's connections, and what from the environment. Airflow runs in a process of its own."""
+"""Settings from Airflow's connections and from the environment. Airflow runs in a separate process."""
 
 import json
 import os
@@ -24,7 +24,7 @@ ORDERS = "ecommerce_order_pipeline"
 WAREHOUSE, SHOP, REDIS, ALERTS, METRICS = (
     f"AIRFLOW_CONN_DAYBREAK_{name}" for name in ("WAREHOUSE", "SHOP", "REDIS", "ALERTS", "METRICS")
 )
-# In a process of its own for all cases: each with the variables that it has, and what the settings are then.
+# One process for all cases. It prints the settings that result from each case's variables.
 TAKE = """
 import json, logging, os, sys
 from airflow.sdk import Connection
@@ -32,12 +32,12 @@ from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
 from orchestration.airflow.connections import take_connections
 from pipeline_settings import settings
 
-asked, said, get = [], [], Connection.get
+requested, logged, get = [], [], Connection.get
 logging.getLogger("orchestration.airflow.connections").setLevel(logging.INFO)
-logging.getLogger("orchestration").addHandler(logging.StreamHandler(type("Lines", (), {"write": said.append})()))
+logging.getLogger("orchestration").addHandler(logging.StreamHandler(type("Lines", (), {"write": logged.append})()))
 
 def ask(connection_id):
-    asked.append(connection_id)
+    requested.append(connection_id)
     if os.environ.get("DENIED") == connection_id:
         raise AirflowSecretsBackendAccessDenied("not for you")
     return get(connection_id)
@@ -47,7 +47,7 @@ results, before = {}, dict(os.environ)
 for name, variables in json.loads(sys.stdin.read()).items():
     os.environ.clear()
     os.environ.update(before | variables)
-    for cleared in (asked, said):
+    for cleared in (requested, logged):
         cleared.clear()
     settings.cache_clear()
     take_connections.cache_clear()
@@ -60,7 +60,7 @@ for name, variables in json.loads(sys.stdin.read()).items():
         values |= {key: getattr(settings(), key).get_secret_value() for key in secrets}
     except Exception as error:
         values = {"error": str(error)}
-    results[name] = {"values": values, "asked": [*asked], "said": "".join(said), "given": given}
+    results[name] = {"values": values, "requested": [*requested], "logged": "".join(logged), "given": given}
 print(json.dumps(results))
 """
 URIS = {
@@ -95,7 +95,7 @@ CASES: dict[str, dict[str, str]] = {
 
 
 def run(code: str, folder: Path, stdin: str = "", **variables: str) -> str:
-    """What a process with Airflow prints, having these variables besides its own."""
+    """Run code in a process with Airflow and these additional variables. Return its output."""
     settings = {
         "AIRFLOW_HOME": str(folder),
         "PYTHONPATH": str(PROJECT_ROOT),
@@ -133,7 +133,7 @@ def test_each_connection_fills_what_the_environment_leaves_unset(taken: Any) -> 
     assert values(case, "alert_urls") == ["json://one.example json://two.example"]
     assert values(case, "metrics_url") == ["https://metrics.example/in?key=k"]
     assert case["given"] == {"PGHOST": "db.example", "PGPASSWORD": "p@ss"}, "for dbt's profile"
-    assert case["said"] == ""
+    assert case["logged"] == ""
 
 
 def test_a_shop_may_be_a_whole_url_and_redis_may_speak_tls(taken: Any) -> None:
@@ -141,18 +141,18 @@ def test_a_shop_may_be_a_whole_url_and_redis_may_speak_tls(taken: Any) -> None:
     assert values(taken["by json"], "redis_url") == ["rediss://me@cache:6379/2"]
 
 
-def test_no_connection_is_no_news_and_each_is_asked_for_once(taken: Any) -> None:
+def test_a_missing_connection_is_requested_once_and_logs_nothing(taken: Any) -> None:
     case = taken["none"]
     assert values(case, "pghost", "shop_api_url", "redis_url", "alert_urls") == [None, None, None, None]
-    assert case["asked"] == [
+    assert case["requested"] == [
         "daybreak_warehouse", "daybreak_shop", "daybreak_redis", "daybreak_alerts", "daybreak_metrics"
     ]  # fmt: skip
-    assert case["said"] == ""
+    assert case["logged"] == ""
 
 
-def test_what_the_environment_has_is_not_asked_for(taken: Any) -> None:
+def test_a_connection_is_not_requested_if_the_environment_sets_all(taken: Any) -> None:
     case = taken["environment"]
-    assert case["asked"] == []
+    assert case["requested"] == []
     assert values(case, "pghost", "pgpassword", "shop_api_token", "redis_url") == [
         "here",
         "mine",
@@ -161,11 +161,11 @@ def test_what_the_environment_has_is_not_asked_for(taken: Any) -> None:
     ]
 
 
-def test_a_connection_to_another_server_than_the_environments_is_left_alone(taken: Any) -> None:
+def test_a_connection_to_another_server_than_the_environments_is_ignored(taken: Any) -> None:
     case = taken["another host"]
     assert values(case, *SERVER) == ["here", 5432, "postgres", None, "daybreak", "prefer"]
     assert values(case, "shop_api_url", "shop_api_token") == ["https://here", None]
-    assert "PGHOST is set: Airflow's connection daybreak_warehouse is not used" in case["said"]
+    assert "PGHOST is set, so Airflow's connection daybreak_warehouse is not used" in case["logged"]
 
 
 def test_a_connection_without_a_host_adds_its_password(taken: Any) -> None:
@@ -174,19 +174,19 @@ def test_a_connection_without_a_host_adds_its_password(taken: Any) -> None:
     assert values(case, "shop_api_url", "shop_api_token") == ["https://here", "given"]
 
 
-def test_a_file_of_the_environment_wins_too(taken: Any) -> None:
+def test_a_secret_file_takes_precedence_over_a_connection(taken: Any) -> None:
     assert values(taken["file"], "pghost", "pgpassword") == ["db.example", "of the file"]
 
 
-def test_a_connection_that_is_denied_is_told_and_the_others_are_taken(taken: Any) -> None:
+def test_a_denied_connection_is_logged_and_the_others_are_used(taken: Any) -> None:
     case = taken["denied"]
     assert values(case, "redis_url", "shop_api_token") == [None, "t0ken"]
-    assert "daybreak_redis is not used: not for you" in case["said"]
+    assert "daybreak_redis is not used: not for you" in case["logged"]
 
 
-def test_a_wrong_setting_is_left_to_the_step(taken: Any) -> None:
+def test_an_invalid_setting_is_left_to_the_step(taken: Any) -> None:
     assert "PGPORT" in taken["wrong setting"]["values"]["error"]
-    assert taken["wrong setting"]["asked"] == []
+    assert taken["wrong setting"]["requested"] == []
 
 
 # ---- in tasks --------------------------------------------------------------------------------------------------------
@@ -213,29 +213,29 @@ with set_current_context(context):
     if os.environ["CALL"] == "failure":
         task = SimpleNamespace(dag_id="ecommerce_order_pipeline", run_id="night", task_id="publish", log_url=None)
         FailureNotifier().notify({"ti": task, "exception": ValueError("x"), **context})
-        print("told")
+        print("reported")
 """
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize(
-    ("call", "printed"), [("branch", "standard"), ("deliver", "1"), ("dbt", "built"), ("failure", "told")]
+    ("call", "printed"), [("branch", "standard"), ("deliver", "1"), ("dbt", "built"), ("failure", "reported")]
 )
-def test_tasks_and_callbacks_need_no_variable_for_what_connections_tell(
+def test_tasks_and_callbacks_work_with_connections_alone(
     warehouse: Settings, tmp_path: Path, httpserver: HTTPServer, call: str, printed: str
 ) -> None:
     httpserver.expect_request("/").respond_with_data()
     if call == "deliver":
-        report_failure(ORDERS, date(2026, 3, 1), "earlier", None)  # when nobody was to be told
+        report_failure(ORDERS, date(2026, 3, 1), "earlier", None)  # without a receiver
     uri = warehouse.postgres_uri().replace("postgresql://", "postgres://")
     variables = {name: "" for name in os.environ if name.startswith("PG") or name == "DAYBREAK_EMBEDDED"}
     alerts = json.dumps({"conn_type": "generic", "password": f"json://127.0.0.1:{httpserver.port}/"})
-    said = run(TASKS, tmp_path, **variables | {WAREHOUSE: uri, ALERTS: alerts, "CALL": call})
-    assert said.splitlines()[-1] == printed
+    logged = run(TASKS, tmp_path, **variables | {WAREHOUSE: uri, ALERTS: alerts, "CALL": call})
+    assert logged.splitlines()[-1] == printed
     with connect() as connection:
-        told = connection.execute("select pipeline, kind from ops.alerts").fetchall()
-    assert told == ([{"pipeline": ORDERS, "kind": "failure"}] if call in ("failure", "deliver") else [])
-    assert len(httpserver.log) == len(told)
+        rows = connection.execute("select pipeline, kind from ops.alerts").fetchall()
+    assert rows == ([{"pipeline": ORDERS, "kind": "failure"}] if call in ("failure", "deliver") else [])
+    assert len(httpserver.log) == len(rows)
 
 
 # ---- in Airflow itself -----------------------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ with DAG("asks", schedule=None, catchup=False):
 
 @pytest.mark.slow
 @pytest.mark.integration
-def test_a_task_takes_what_people_entered_in_airflow(warehouse: Settings, tmp_path: Path) -> None:
+def test_a_task_reads_a_connection_entered_in_airflow(warehouse: Settings, tmp_path: Path) -> None:
     token = "T".join(("people", "entered"))
     (tmp_path / "asks.py").write_text(ASKS_DAG)
     with running_airflow({"AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path)}) as airflow:

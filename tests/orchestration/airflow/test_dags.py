@@ -1,4 +1,4 @@
-"""What holds for every DAG file, and the shape of each of the five."""
+"""Rules for every DAG file, and the tasks of each of the five DAGs."""
 
 import ast
 import json
@@ -23,7 +23,7 @@ MODELS, MESSAGES = "customer_models", "deliver_messages"
 
 
 def parse(directory: Path, **variables: str) -> Any:
-    """The facts of all DAG files, parsed with these variables set."""
+    """Return the facts of all DAG files, parsed with these variables set."""
     settings = {
         "AIRFLOW_HOME": str(directory / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -51,16 +51,16 @@ def dag(request: pytest.FixtureRequest, facts: Any) -> Any:
 
 
 def own_tasks(dag: Any) -> dict[str, Any]:
-    """The tasks that do something: all but those that show a dbt node."""
+    """Return the tasks that do work: all but the node tasks."""
     return {name: task for name, task in dag["tasks"].items() if "." not in name}
 
 
 def behind(tasks: dict[str, Any], name: str) -> list[str]:
-    """What hangs on a task, nodes left out."""
+    """Return a task's downstream tasks, without node tasks."""
     return [task for task in tasks[name]["downstream"] if "." not in task]
 
 
-def test_all_of_them_parse(facts: Any) -> None:
+def test_all_dag_files_parse(facts: Any) -> None:
     assert facts["errors"] == {}
     assert sorted(facts["dags"]) == sorted([ORDERS, REVIEWS, HEALTH, MODELS, MESSAGES])
 
@@ -106,7 +106,7 @@ def test_every_task_has_retries_a_timeout_a_pool_and_an_owner(dag: Any) -> None:
         assert task["execution_timeout"], name
         assert task["pool"] in pools, name
         assert task["owner"] == "daybreak", name
-        assert task["tells_failure"], name
+        assert task["reports_failure"], name
 
 
 def test_the_health_sensor_holds_no_worker(facts: Any) -> None:
@@ -126,35 +126,35 @@ def test_schedules(facts: Any) -> None:
     }
 
 
-def test_a_shop_without_reviews_has_no_nights_of_them(facts: Any, tmp_path: Path) -> None:
+def test_a_shop_without_reviews_has_no_schedule_for_them(facts: Any, tmp_path: Path) -> None:
     shop = PROJECT_ROOT / "ingestion" / "shops" / "shopify.toml"
     timetables = {name: dag["timetable"] for name, dag in parse(tmp_path, SHOP_CONFIG=str(shop))["dags"].items()}
     assert (timetables[ORDERS], timetables[REVIEWS]) == ("CronPartitionTimetable", "NullTimetable")
 
 
-def test_delivery_runs_by_itself_waits_for_no_build_and_tells_nobody_of_itself(facts: Any) -> None:
+def test_the_delivery_dag_is_unpaused_and_has_neither_retries_nor_failure_messages(facts: Any) -> None:
     dag = facts["dags"][MESSAGES]
     assert (dag["catchup"], dag["max_active_runs"], dag["params"]) == (False, 1, [])
     assert dag["is_paused_upon_creation"] is False
     assert {"daybreak", "messages"} <= set(dag["tags"])
     assert dag["doc"]
     (task,) = dag["tasks"].values()
-    assert (task["owner"], task["pool"], task["retries"], task["tells_failure"]) == ("daybreak", "messages", 0, False)
+    assert (task["owner"], task["pool"], task["retries"], task["reports_failure"]) == ("daybreak", "messages", 0, False)
     assert task["execution_timeout"]
     assert "messages" in json.loads((PROJECT_ROOT / "orchestration" / "airflow" / "pools.json").read_text())
 
 
-def test_what_asks_no_shop_is_not_paused_at_first(facts: Any) -> None:
-    """A publish made while a DAG that follows it is paused would never reach it."""
+def test_dags_that_send_no_request_to_the_shop_start_unpaused(facts: Any) -> None:
+    """A paused DAG would miss the publications that trigger it."""
     unpaused = {name for name, dag in facts["dags"].items() if dag["is_paused_upon_creation"] is False}
     assert unpaused == {HEALTH, MODELS, MESSAGES}
 
 
-def test_without_a_first_day_the_first_run_is_the_coming_nights(facts: Any) -> None:
+def test_without_a_first_day_the_first_run_is_at_the_next_tick(facts: Any) -> None:
     assert {facts["dags"][name]["first_run_by_itself"] for name in (ORDERS, REVIEWS)} == {"the next tick"}
 
 
-def test_the_way_of_orders(facts: Any) -> None:
+def test_the_tasks_of_orders(facts: Any) -> None:
     tasks = facts["dags"][ORDERS]["tasks"]
     assert list(own_tasks(facts["dags"][ORDERS])) == [
         "check_api_health", "extract_orders", "validate_orders", "decide_processing_path", "standard_processing",
@@ -180,7 +180,7 @@ def test_the_way_of_orders(facts: Any) -> None:
     assert tasks["high_volume_processing"]["operator"] == "LargeBuild"
 
 
-def test_the_way_of_reviews(facts: Any) -> None:
+def test_the_tasks_of_reviews(facts: Any) -> None:
     tasks = facts["dags"][REVIEWS]["tasks"]
     assert list(own_tasks(facts["dags"][REVIEWS])) == [
         "check_api_health", "extract_reviews", "validate_reviews", "score_sentiment", "calculate_product_metrics",
@@ -192,7 +192,7 @@ def test_the_way_of_reviews(facts: Any) -> None:
     assert tasks["update_cache"]["downstream"] == ["monitor_and_alert"]
 
 
-def test_the_way_of_customer_health(facts: Any) -> None:
+def test_the_tasks_of_customer_health(facts: Any) -> None:
     tasks = facts["dags"][HEALTH]["tasks"]
     assert list(own_tasks(facts["dags"][HEALTH])) == [
         "calculate_customer_health", "publish", "generate_metrics", "success_notification",
@@ -202,7 +202,7 @@ def test_the_way_of_customer_health(facts: Any) -> None:
     assert tasks["generate_metrics"]["downstream"] == ["success_notification"]
 
 
-def test_the_way_of_customer_models(facts: Any) -> None:
+def test_the_tasks_of_customer_models(facts: Any) -> None:
     tasks = facts["dags"][MODELS]["tasks"]
     assert list(tasks) == ["fit_customer_models", "keep_history"]
     assert tasks["fit_customer_models"]["downstream"] == ["keep_history"]
@@ -216,7 +216,7 @@ BUILDS = {
 
 
 @pytest.mark.parametrize("pipeline", BUILDS)
-def test_each_model_and_test_is_shown_once_by_a_task_that_takes_no_worker(facts: Any, pipeline: str) -> None:
+def test_each_model_and_test_has_one_task_that_starts_in_the_triggerer(facts: Any, pipeline: str) -> None:
     tasks = facts["dags"][pipeline]["tasks"]
     nodes = {name: task for name, task in tasks.items() if name.startswith("models.")}
     assert {task["operator"] for task in nodes.values()} == {"NodeTask"}
@@ -244,14 +244,14 @@ def test_nodes_wait_from_the_start_and_are_cleared_with_their_build(facts: Any, 
     for name in nodes:
         task = tasks[name]
         assert task["trigger_rule"] == "always"
-        assert (task["retries"], task["execution_timeout"], task["tells_failure"]) == (0, None, False)
-        assert set(task["downstream"]) <= nodes, "nothing waits for a node"
+        assert (task["retries"], task["execution_timeout"], task["reports_failure"]) == (0, None, False)
+        assert set(task["downstream"]) <= nodes, "no task waits for a node task"
     for build in BUILDS[pipeline]:
         assert nodes <= set(walk(tasks, build))
 
 
 def walk(tasks: dict[str, Any], start: str) -> Iterator[str]:
-    """The tasks downstream of one, each once."""
+    """Yield all downstream tasks, each once."""
     seen, todo = {start}, [start]
     while todo:
         for name in tasks[todo.pop()]["downstream"]:

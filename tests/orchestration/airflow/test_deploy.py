@@ -1,4 +1,4 @@
-"""What a deployment does before Airflow starts, and what it says when it cannot."""
+"""The deploy job: its parts and its errors."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ def test_pools_have_slots_and_say_what_they_are_for() -> None:
 
 
 def test_a_failed_part_is_named_and_the_error_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
+    lines: list[str] = []
 
     def broken() -> str:
         raise ConfigurationError("It is wrong", "Correct it.")
@@ -31,37 +31,35 @@ def test_a_failed_part_is_named_and_the_error_is_one_line(monkeypatch: pytest.Mo
     monkeypatch.setattr(deploy, "prepare_warehouse", lambda: "prepared")
     monkeypatch.setattr(deploy, "migrate_metadata", broken)
     with pytest.raises(ConfigurationError) as caught:
-        deploy.deploy(said.append)
+        deploy.deploy(lines.append)
     assert str(caught.value) == "broken: It is wrong. Correct it."
-    assert said == ["checked", "written", "prepared"]
+    assert lines == ["checked", "written", "prepared"]
 
 
-def test_the_nights_of_another_time_zone_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert deploy.check_time_zone() == "Nights are those of UTC"
+def test_another_time_zone_than_the_shops_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert deploy.check_time_zone() == "The time zone is UTC"
     monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TIMEZONE", "Europe/Berlin")
     with pytest.raises(ConfigurationError, match=r"Europe/Berlin, the shop's is UTC. Set .*DEFAULT_TIMEZONE=UTC"):
         deploy.check_time_zone()
 
 
 @pytest.mark.airflow
-def test_a_database_that_is_not_there_is_named_and_its_password_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_database_is_reported_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg://u:hidden@127.0.0.1:1/nowhere")
-    with pytest.raises(ConfigurationError, match="airflow db migrate ended with 1") as caught:
+    with pytest.raises(ConfigurationError, match="airflow db migrate exited with 1") as caught:
         deploy.migrate_metadata()
     assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" in str(caught.value)
     assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.integration  # parses the project
-def test_the_manifest_needs_no_warehouse_and_a_broken_project_leaves_the_old_one(tmp_path: Path) -> None:
+def test_the_manifest_needs_no_warehouse_and_a_broken_project_keeps_the_old_one(tmp_path: Path) -> None:
     project = tmp_path / "dbt_project"
     ignored = shutil.ignore_patterns("target", "logs")
     shutil.copytree(PROJECT_ROOT / "dbt_project", project, ignore=ignored)
     manifest = project / "target" / "manifest.json"
-    assert deploy.write_manifest(project, manifest) == "dbt_project/target/manifest.json is written"
+    assert deploy.write_manifest(project, manifest) == "Wrote dbt_project/target/manifest.json"
     assert "model.daybreak.fct_orders" in json.loads(manifest.read_text())["nodes"]
     before = manifest.read_bytes()
     (project / "models" / "broken.sql").write_text("select * from {{ ref('nothing') }}")

@@ -1,4 +1,4 @@
-"""What Airflow's callback makes of the ways in which a task can fail. Airflow is imported in a process of its own."""
+"""Airflow's callbacks, for each way in which a task can fail. Airflow runs in a separate process."""
 
 import os
 import sys
@@ -70,7 +70,7 @@ def test_each_failure_is_one_message_with_its_own_cause(
     shown = run([sys.executable, "-W", "ignore", "-c", FAIL], env=environment, cwd=tmp_path, timeout=120)
     refusal = "Too many are bad. Correct them."
     assert shown.splitlines()[-1] == repr(
-        [refusal, refusal, "Postgres gave up on us. Run it again. Airflow tries again by itself."]
+        [refusal, refusal, "Postgres gave up on us. Run it again. Airflow retries it."]
     )
     with connect() as connection:
         alerts = {row["run_id"]: row for row in connection.execute("select * from ops.alerts")}

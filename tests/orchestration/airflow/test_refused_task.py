@@ -1,4 +1,4 @@
-"""A day that the gate refuses under Airflow is measured, though its run never reaches the task that measures."""
+"""Metrics of a refused day under Airflow, whose run never reaches the task that measures."""
 
 import os
 import subprocess

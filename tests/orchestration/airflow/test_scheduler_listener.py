@@ -1,4 +1,4 @@
-"""The scheduler's listener: what it imports for all tasks. The nights of tests/laws show its days and notes."""
+"""The scheduler listener: preloading. tests/laws/test_nights.py covers its partition keys and notes."""
 
 import os
 import subprocess

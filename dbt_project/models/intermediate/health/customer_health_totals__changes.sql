@@ -1,4 +1,13 @@
--- One row per affected customer who has a revenue order up to the day that both pipelines have published.
+-- One row per affected customer with a revenue order up to the common day, the newest day that both orders and reviews
+-- have published. Later orders and reviews do not count yet. Example with the common day 01-03:
+--
+--   customer   revenue orders on      reviews on   result
+--   buys       01-01, 01-03, 01-04    01-02        2 orders, 1 review: its orders are counted one by one (`ahead`)
+--   up_to_day  01-02, 01-03           none         2 orders, 0 reviews: taken from customer_order_totals as they are
+--   later      01-04                  01-02        no row: no revenue order up to 01-03
+--
+-- If orders or reviews are part of this build, their changes replace the published rows of their affected keys. For
+-- example, if order o1 of `buys` is affected and changes from 10.00 to 99.00, 99.00 counts.
 with
 
 days as (
@@ -9,6 +18,7 @@ affected as (
     select customer_id from {{ ref('int_health_customers_affected') }}
 ),
 
+-- customer_order_totals as it will be: published rows of customers that this build does not change, and the changes
 order_totals_after_this_build as (
     select totals.*
     from affected
@@ -32,13 +42,14 @@ order_totals_after_this_build as (
     )
 ),
 
--- orders may have been published further than reviews: who has one from then on is counted from single orders
+-- orders can be published further than reviews: totals of these customers contain orders after the common day
 ahead as (
     select totals.customer_id
     from order_totals_after_this_build as totals
     inner join days on totals.first_order_date <= days.day and totals.last_order_date > days.day
 ),
 
+-- the single orders of those customers, and the reviews of all affected customers, after this build
 orders as (
     {{ after_this_build(
         'ahead', 'fct_orders', 'int_orders_affected', 'fct_orders__changes', 'order_id', 'orders_build_id',
@@ -53,6 +64,7 @@ reviews as (
     ) }}
 ),
 
+-- whole totals if the last order is not after the common day, otherwise the sum of the orders up to it
 order_totals as (
     select
         totals.customer_id,
@@ -87,7 +99,7 @@ review_totals as (
     group by reviews.customer_id
 ),
 
--- together by a group, not a join: one planned for a few rows would compare every customer with every other
+-- union and group instead of a join: planned for few rows, a join would compare every customer with every other
 both_totals as (
     select
         customer_id,

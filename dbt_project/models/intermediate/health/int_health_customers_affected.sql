@@ -1,5 +1,5 @@
--- One row per customer whose health this build computes: changed by a publish since the last time, changed by this
--- build, or with an order or review on a day that both pipelines have reached only now.
+-- One row per customer whose health this build computes: changed by a publish since the last build, changed by this
+-- build, or with an order or review on a day that both pipelines have now reached.
 {{ config(indexes=[{'columns': ['customer_id'], 'unique': true}]) }}
 
 with
@@ -41,7 +41,7 @@ changed_here as (
     inner join days on days.reviews_build_id is not null
 ),
 
-everybody as (
+all_customers as (
     select orders.customer_id
     from {{ ref('fct_orders') }} as orders
     inner join days on days.is_full or days.former_day is null
@@ -66,7 +66,7 @@ affected as (
     select
         customer_id,
         null as build_id
-    from everybody
+    from all_customers
 )
 
 select

@@ -1,5 +1,5 @@
--- One row, or none: the newest day that both pipelines have published, if customer_health is behind it.
--- In a build that publishes orders or reviews too, their days count as published: health then waits for their publish.
+-- One row or none: the newest day that both pipelines have published, if customer_health is behind it. The days of
+-- orders and reviews in the same build count as published; customer_health then publishes after them.
 {{ config(pre_hook='{{ let_unnoted_publishes_end() }}') }}
 
 with

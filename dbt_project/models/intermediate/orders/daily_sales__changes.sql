@@ -1,4 +1,4 @@
--- One row per affected date that has a revenue order after this build.
+-- One row per affected date with a revenue order after this build.
 {{ config(tags=['on_engine']) }}
 
 with
@@ -44,7 +44,7 @@ orders as (
     from {{ ref('fct_orders__changes') }}
 ),
 
--- customers first: counting distinct ones in one go would sort all orders
+-- group by customer first: count(distinct) would sort all orders
 customers as (
     select
         order_date,

@@ -1,4 +1,4 @@
--- One row per affected order, as readers will see it.
+-- One row per affected order after this build.
 {{ config(materialized='view', tags=['on_engine']) }}
 
 select

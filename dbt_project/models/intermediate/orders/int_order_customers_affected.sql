@@ -1,4 +1,4 @@
--- One row per customer who has, had or gets a affected order.
+-- One row per customer with an affected order, before or after this build.
 {{ config(tags=['on_engine']) }}
 
 select former_customer_id as customer_id

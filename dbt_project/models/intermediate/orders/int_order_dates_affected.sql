@@ -1,4 +1,4 @@
--- One row per date that has, had or gets a affected order.
+-- One row per date with an affected order, before or after this build, and each day of the build.
 {{ config(tags=['on_engine']) }}
 
 select day as order_date from {{ ref('int_order_days') }}

@@ -1,2 +1,2 @@
--- One row per day that this build of ecommerce_order_pipeline publishes: frozen first, read by all that follows.
+-- One row per day of this build of ecommerce_order_pipeline. Frozen first; all other models of the build read it.
 {{ worklist('orders', 'ecommerce_order_pipeline') }}

@@ -1,4 +1,4 @@
--- One row per order that the gate accepted on a day of this build: an order may stand on several days.
+-- One row per accepted order and day of this build. An order can be on several days.
 with
 
 days as (
@@ -28,7 +28,7 @@ accepted as (
     from orders
     where
         is_valid
-        -- arrays, not a join: they reach the index below the view's windows, so that only these loads are read
+        -- arrays instead of a join: Postgres can push them below the view's windows and read only these loads by index
         and _day = any(array(select days.day from days))
         and _load_id = any(array(select days.load_id from days))
 )

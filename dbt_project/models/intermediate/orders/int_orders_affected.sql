@@ -1,5 +1,12 @@
--- One row per order that this build may change: published on one of its days before, or accepted on one now.
--- With what readers see of it so far, so that its customer and day follow when it moves away or vanishes.
+-- One row per order that this build may change: accepted, published or superseded on one of its days. The former_*
+-- columns are its published contents, wherever they are, so that its former customer and date are updated as well.
+-- Example, a build of day 01-02:
+--
+--   order      accepted on 01-02   published on   former_order_date   consequence
+--   new        yes                 no day         null                inserted on 01-02
+--   moves      yes                 01-01          01-01               01-01 loses it, 01-02 gains it
+--   vanishes   no                  01-02          01-02               deleted, or its superseded row returns
+--   other      no                  01-01          not affected
 {{ config(indexes=[{'columns': ['order_id'], 'unique': true}]) }}
 
 with
@@ -8,7 +15,7 @@ days as (
     select * from {{ ref('int_order_days') }}
 ),
 
--- used twice: as a whole it would be all of the history
+-- not materialized: it is used several times, and Postgres would otherwise read the whole history into a CTE
 published as not materialized (
     select * from {{ source('published', 'fct_orders') }}
 ),
@@ -25,7 +32,7 @@ affected as (
         published.order_date = any(array(select days.day from days))
         and (published.logical_date <> published.order_date) is not true
     union
-    -- of other dates: none where the day is the order_date, and the partial index of the mart then has no entries
+    -- by a partial index, which is empty if the logical date of every order is its order_date
     select published.order_id from published
     where
         published.logical_date = any(array(select days.day from days))
@@ -47,7 +54,7 @@ with_former_place as (
         former.logical_date as former_logical_date,
         former.items as former_items
     from affected
-    -- offset 0 makes it one look-up per order: a join would be planned without statistics, and read the whole history
+    -- offset 0 forces one index lookup per order: Postgres would plan a join without statistics, and read all history
     left join lateral (
         select
             published.customer_id,

@@ -1,5 +1,12 @@
--- One row per affected order and day on which it is accepted. An order that stands on several days belongs to the
--- latest; the others are kept as superseded, and return when that day drops it.
+-- One row per affected order and day on which it is accepted, with its contents on that day. Readers see the latest day
+-- (is_current); the earlier ones are superseded. If the latest day drops the order, the next one becomes current again.
+-- Example, a build of day 01-03:
+--
+--   order     before: current, superseded   accepted on 01-03   after: current, superseded
+--   moves     01-01                         yes                 01-03, 01-01
+--   stays     01-04, 01-03                  yes                 01-04, 01-03 with the new contents
+--   returns   01-03, 01-02                  no                  01-02
+--   vanishes  01-03                         no                  no row
 {{ config(tags=['on_engine']) }}
 
 with
@@ -22,6 +29,7 @@ superseded as (
     select {{ columns }} from {{ source('superseded', 'int_orders_superseded') }}
 ),
 
+-- the affected orders on all days before this build: the published row, and the superseded ones
 accepted_before as (
     select
         order_id,

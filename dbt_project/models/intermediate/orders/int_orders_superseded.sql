@@ -1,4 +1,4 @@
--- One row per order and day on which it is accepted although it belongs to a later one: published with fct_orders.
+-- One row per order and earlier day on which it is accepted too. Published together with fct_orders.
 {{ config(
     materialized='published',
     schema='ops',

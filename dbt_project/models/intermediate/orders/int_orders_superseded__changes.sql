@@ -1,4 +1,4 @@
--- One row per affected order and day on which it is accepted although it belongs to a later one.
+-- One row per affected order and earlier day on which it is accepted too.
 {{ config(materialized='view') }}
 
 select

@@ -1,4 +1,4 @@
--- One row per affected review, as readers will see it.
+-- One row per affected review after this build.
 {{ config(materialized='view') }}
 
 select

@@ -1,4 +1,4 @@
--- One row per product that has, had or gets a affected review.
+-- One row per product with an affected review, before or after this build.
 select former_product_id as product_id
 from {{ ref('int_reviews_affected') }}
 where former_product_id is not null

@@ -1,4 +1,4 @@
--- One row per customer who has, had or gets a affected review.
+-- One row per customer with an affected review, before or after this build.
 select former_customer_id as customer_id
 from {{ ref('int_reviews_affected') }}
 where former_customer_id is not null

@@ -1,4 +1,4 @@
--- One row per review that the gate accepted on a day of this build: a review may stand on several days.
+-- One row per accepted review and day of this build. A review can be on several days.
 with
 
 days as (
@@ -9,7 +9,7 @@ reviews as (
     select * from {{ ref('stg_shop__reviews') }}
     where
         is_valid
-        -- arrays, not a join: they reach the index below the view's windows, so that only these loads are read
+        -- arrays instead of a join: Postgres can push them below the view's windows and read only these loads by index
         and _day = any(array(select days.day from days))
         and _load_id = any(array(select days.load_id from days))
 ),

@@ -1,5 +1,5 @@
--- One row per review that this build may change: published on one of its days before, or accepted on one now.
--- With what readers see of it so far, so that customers and products follow when it moves away or vanishes.
+-- One row per review that this build may change: accepted, published or superseded on one of its days. The former_*
+-- columns are its published contents, so that its former customer and product are updated as well.
 {{ config(indexes=[{'columns': ['review_id'], 'unique': true}]) }}
 
 with
@@ -8,7 +8,7 @@ days as (
     select * from {{ ref('int_review_days') }}
 ),
 
--- used twice: as a whole it would be all of the history
+-- not materialized: it is used twice, and Postgres would otherwise read the whole history into a CTE
 published as not materialized (
     select * from {{ source('published', 'fct_reviews') }}
 ),
@@ -36,7 +36,7 @@ with_former_contents as (
         former.sentiment as former_sentiment,
         former.sentiment_method as former_sentiment_method
     from affected
-    -- offset 0 makes it one look-up per review: a join would be planned without statistics, and read the whole history
+    -- offset 0 forces one index lookup per review: Postgres would plan a join without statistics, and read all history
     left join lateral (
         select
             published.customer_id,

@@ -1,5 +1,5 @@
--- One row per affected review and day on which it is accepted. A review that stands on several days belongs to the
--- latest; the others are kept as superseded, and return when that day drops it.
+-- One row per affected review and day on which it is accepted. Readers see the latest day (is_current); the earlier
+-- ones are superseded. If the latest day drops the review, the next one becomes current. See int_orders_resolved.
 {% set columns = [
     'review_id', 'logical_date', 'product_id', 'customer_id', 'review_date', 'rating', 'review_text', 'sentiment',
     'sentiment_method',

@@ -1,4 +1,4 @@
--- One row per review and day on which it is accepted although it belongs to a later one: published with fct_reviews.
+-- One row per review and earlier day on which it is accepted too. Published together with fct_reviews.
 {{ config(
     materialized='published',
     schema='ops',

@@ -1,5 +1,5 @@
--- One row per affected product that has a review after this build: its totals before, less what its affected reviews
--- counted so far, plus what they count now. So a product with a long history costs no more than a new one.
+-- One row per affected product with a review after this build: the published totals, minus the affected reviews as
+-- published, plus the same reviews as changed. So a product with a long history costs no more than a new one.
 with
 
 before_this_build as (

@@ -1,4 +1,4 @@
--- One row per customer with a revenue order. A view: lifetime_value ages with as_of_date without rewriting anybody.
+-- One row per customer with a revenue order. A view: lifetime_value ages with as_of_date without rewriting rows.
 {{ config(materialized='published_view') }}
 
 with

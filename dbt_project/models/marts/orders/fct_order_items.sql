@@ -1,4 +1,4 @@
--- One row per item of an accepted order. A view: the items stand in fct_orders, and are published with it.
+-- One row per item of an accepted order. A view of the items column of fct_orders.
 {{ config(materialized='published_view') }}
 
 with

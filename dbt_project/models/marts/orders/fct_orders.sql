@@ -1,4 +1,4 @@
--- One row per accepted order: published.
+-- One row per accepted order. Published.
 {{ config(
     materialized='published',
     meta={'key': 'order_id', 'affected': 'int_orders_affected'},

@@ -1,4 +1,4 @@
--- One row per product and month with a revenue order: published.
+-- One row per product and month with a revenue order. Published.
 {{ config(
     materialized='published',
     meta={

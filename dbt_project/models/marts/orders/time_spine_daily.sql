@@ -1,4 +1,4 @@
--- One row per date from the first published day to the last: a view, so that no build writes dates.
+-- One row per date from the first to the last published day. A view, so that builds need not write dates.
 {{ config(materialized='published_view') }}
 
 with

@@ -1,4 +1,4 @@
--- One row per product that was sold or reviewed: what it brings beside how it is liked. A view over both as published.
+-- One row per product with a sale or a review: its sales and its ratings. A view over the published marts.
 {{ config(materialized='published_view') }}
 
 with

@@ -1,4 +1,4 @@
--- One row per accepted review: published.
+-- One row per accepted review. Published.
 {{ config(
     materialized='published',
     meta={'key': 'review_id', 'affected': 'int_reviews_affected'},

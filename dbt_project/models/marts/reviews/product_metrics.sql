@@ -1,4 +1,4 @@
--- One row per product with a review. A view: its windows move with as_of_date without rewriting any product.
+-- One row per product with a review. A view, so that the windows move with as_of_date without rewriting rows.
 {{ config(materialized='published_view') }}
 
 with

@@ -1,4 +1,4 @@
--- One row per product with a review: what product_metrics is computed from at read. Published.
+-- One row per product with a review: the counts that the view product_metrics reads. Published.
 {{ config(
     materialized='published',
     meta={'key': 'product_id', 'affected': 'int_products_affected', 'fillfactor': 90},

@@ -1,4 +1,4 @@
--- One row per product with a review in the recent or the prior window. A view: the windows move with as_of_date.
+-- One row per product with a review in the recent or prior window. A view, because the windows move with as_of_date.
 {{ config(materialized='published_view') }}
 
 with
@@ -38,7 +38,7 @@ windows as (
     group by product_id
 ),
 
--- only what has enough reviews in both windows is tested
+-- standard_error is null with too few reviews in a window; such a product is not tested
 compared as (
     select
         windows.*,
@@ -53,7 +53,7 @@ tested as (
     from compared
 ),
 
--- Benjamini & Hochberg (1995): by rank among all that are tested; those with the same p-value share the last rank
+-- Benjamini & Hochberg (1995): rank among all tested products; equal p-values share the highest rank
 ranked as (
     select
         *,

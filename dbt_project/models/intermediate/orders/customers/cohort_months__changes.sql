@@ -1,5 +1,5 @@
--- One row per affected cohort and month with an active customer after this build: the sums before, less what the
--- affected customers counted so far, plus what they count now.
+-- One row per affected cohort and month with an active customer after this build: the published sums, minus the
+-- affected customers' published months, plus their changed months.
 with
 
 summands as (

@@ -1,6 +1,18 @@
--- One row per affected customer who has a revenue order after this build: the totals before, less what the affected
--- orders counted so far, plus what they count now. So a customer with a long history costs no more than a new one.
--- Only whose first or last order goes, and no other one takes its place, is looked up in the history.
+-- One row per affected customer with a revenue order after this build. The totals are updated, not recomputed:
+-- published totals, minus the affected orders as published, plus the same orders as changed. So a customer with a long
+-- history costs no more than a new one. Example: customer c has orders on 01-01, 01-05 and 01-09, 1.00 each, and this
+-- build moves the last one to 01-03:
+--
+--   summands                       orders  amount  first_before  last_before  removed_on  added_on
+--   published totals of c               3    3.00  01-01         01-09
+--   affected order, as published       -1   -1.00                             01-09
+--   the same order, as changed          1    1.00                                         01-03
+--   --------------------------------------------------------------------------------------------
+--   result                              3    3.00  first 01-01, last 01-05
+--
+-- Sums add up. Dates do not: the last order left 01-09, and no added order is as late. Such a customer is `unsettled`:
+-- only for them the remaining orders (01-01 and 01-05) are looked up in the history. All other customers keep their
+-- published first and last date, or get an earlier or later added one.
 {{ config(tags=['on_engine']) }}
 
 with
@@ -43,7 +55,7 @@ summands as (
         former_customer_id as customer_id,
         -1 as orders,
         -1 as former_orders,
-        0 - former_total_amount as amount,  -- Sail 0.7.2 makes a zero of a negated decimal
+        0 - former_total_amount as amount,  -- Sail 0.7.2 negates a decimal to zero
         null as first_before,
         null as last_before,
         former_order_date as removed_on,
@@ -69,6 +81,7 @@ summands as (
     where is_revenue
 ),
 
+-- kept_orders: published orders that this build does not affect
 sums as (
     select
         customer_id,
@@ -86,6 +99,7 @@ sums as (
     having sum(orders) > 0
 ),
 
+-- unsettled: the first (or last) order is removed, and no added order is as early (or as late)
 judged as (
     select
         *,
@@ -103,7 +117,7 @@ of_unsettled as (
     {{ lookup_by_key('(select customer_id from judged where is_unsettled)', 'published', 'customer_id') }}
 ),
 
--- side by side and grouped: a join of the two would be planned without statistics, and compare each customer with each
+-- union and group instead of a join: planned without statistics, a join would compare every customer with every other
 ends as (
     select
         customer_id,
@@ -129,7 +143,7 @@ ends as (
     from of_unsettled
     where
         is_revenue
-        and not exists (  -- by the table's index: else all affected orders would be read for each customer
+        and not exists (  -- the table has an index; the CTE would be read as a whole for each customer
             select 1 from {{ ref('int_orders_affected') }} as affected
             where of_unsettled.order_id = affected.order_id
         )

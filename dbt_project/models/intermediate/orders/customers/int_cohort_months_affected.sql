@@ -1,4 +1,4 @@
--- One row per cohort and month that loses or gains a customer's month, or has one that changes.
+-- One row per cohort and month with an affected customer, before or after this build.
 select
     former_cohort_month as cohort_month,
     order_month

@@ -1,4 +1,4 @@
--- One row per affected customer who has a revenue order before or after this build: the cohort, then and now.
+-- One row per affected customer with a revenue order before or after this build: the former and the new cohort.
 with
 
 days as (

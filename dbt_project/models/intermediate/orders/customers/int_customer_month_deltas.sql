@@ -1,4 +1,4 @@
--- One row per customer and month in which this build changes what revenue orders come to: by how much.
+-- One row per customer and month whose number or sum of revenue orders this build changes: the differences.
 with
 
 days as (

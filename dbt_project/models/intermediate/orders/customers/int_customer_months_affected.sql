@@ -1,5 +1,5 @@
--- One row per customer and month that this build may change: what readers see of it so far, and what they will see.
--- Where orders move something; and all months of a customer whose cohort is another one now.
+-- One row per customer and month that this build may change, with the published and the new values: the months with
+-- deltas, and all months of customers whose cohort changes.
 with
 
 cohorts as (
@@ -45,7 +45,7 @@ summands as (
         former.orders as former_orders,
         former.revenue as former_revenue
     from months
-    -- offset 0 makes it one look-up per month: a join would be planned without statistics, and read the whole history
+    -- offset 0 forces one index lookup per month: Postgres would plan a join without statistics, and read all history
     cross join
         lateral (
             select

@@ -1,4 +1,4 @@
--- One row per product and month in which this build changes what revenue orders sell of it: by how much.
+-- One row per product and month whose sales in revenue orders this build changes: the differences.
 with
 
 days as (

@@ -1,4 +1,4 @@
--- One row per affected product and month with a revenue order after this build: what it was, and by how much it moves.
+-- One row per affected product and month with a revenue order after this build: the published values plus the deltas.
 with
 
 days as (

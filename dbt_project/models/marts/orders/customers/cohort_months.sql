@@ -1,4 +1,4 @@
--- One row per cohort and month with a revenue order of it: what customer_cohorts is computed from at read. Published.
+-- One row per cohort and month with a revenue order: the sums that the view customer_cohorts reads. Published.
 {{ config(
     materialized='published',
     meta={'key': ['cohort_month', 'order_month'], 'affected': 'int_cohort_months_affected', 'fillfactor': 90},

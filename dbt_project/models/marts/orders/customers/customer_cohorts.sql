@@ -1,4 +1,5 @@
--- One row per cohort and month since its first one, up to as_of_date's. A view: a month without orders needs no row.
+-- One row per cohort and month, from its first month to that of as_of_date. A view, so that months without orders need
+-- no stored row.
 {{ config(materialized='published_view') }}
 
 with

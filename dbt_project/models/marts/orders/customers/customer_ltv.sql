@@ -1,4 +1,4 @@
--- One row per customer with a revenue order. A view: what ages with as_of_date does so without rewriting anybody.
+-- One row per customer with a revenue order. A view, so that values age with as_of_date without rewriting rows.
 {{ config(materialized='published_view') }}
 
 with
@@ -51,7 +51,7 @@ scored as (
     left join model on true
 ),
 
--- joined by its primary key: a query that asks for no prediction is planned without the join
+-- joined by primary key: Postgres removes the join from queries that read no prediction
 predicted as (
     select
         scored.*,

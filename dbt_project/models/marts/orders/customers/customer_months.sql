@@ -1,4 +1,4 @@
--- One row per customer and month with a revenue order: published.
+-- One row per customer and month with a revenue order. Published.
 {{ config(
     materialized='published',
     meta={

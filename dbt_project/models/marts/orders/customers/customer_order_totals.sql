@@ -1,4 +1,4 @@
--- One row per customer with a revenue order: what customer_ltv is computed from at read. Published.
+-- One row per customer with a revenue order: the totals that the view customer_ltv reads. Published.
 {{ config(
     materialized='published',
     meta={'key': 'customer_id', 'affected': 'int_order_customers_affected', 'fillfactor': 90},
