@@ -26,17 +26,16 @@ AFFECTED_CUSTOMERS = """
     inner join ops.int_orders_superseded as superseded on affected.order_id = superseded.order_id
 """
 
-# Customers who may lose their first or last order.
-UNSETTLED_CUSTOMERS = """
-    select distinct affected.former_customer_id as customer_id
-    from build.int_orders_affected as affected
-    cross join lateral (
-        select * from marts.customer_order_totals as totals
-        where totals.customer_id = affected.former_customer_id
-        offset 0
-    ) as totals
-    where affected.former_is_revenue
-        and affected.former_order_date in (totals.first_order_date, totals.last_order_date)
+# Customers with an order that this build may remove or change: they are added up again from their orders.
+RECOUNTED_CUSTOMERS = """
+    select former_customer_id as customer_id from (
+        select order_id, former_customer_id, former_order_date, former_total_amount from build.int_orders_affected
+        where former_is_revenue
+        except
+        select order_id, customer_id, order_date, total_amount from build.int_orders_accepted
+        where is_revenue
+    ) as changed
+    group by former_customer_id
 """
 
 PARTIAL = "not exists (select from build.int_order_days as days where days.is_full)"
@@ -80,7 +79,7 @@ PUBLISHED = {
     "fct_orders": f"with dates as materialized ({AFFECTED_DATES}) "
     + _lookup_by_key("select day from dates", "marts.fct_orders", "order_date", "day", OF_PUBLISHED)
     + " union all "
-    + _lookup_by_key(UNSETTLED_CUSTOMERS, "marts.fct_orders", "customer_id", "customer_id", OF_PUBLISHED)
+    + _lookup_by_key(RECOUNTED_CUSTOMERS, "marts.fct_orders", "customer_id", "customer_id", OF_PUBLISHED)
     + " and matches.order_date <> all (array(select day from dates))",
 }
 

@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
     """The state directory of this run. Root's Postgres runs as another account, which must be able to enter it."""
-    path = Path(tempfile.mkdtemp(prefix="daybreak-"))
+    path = Path(tempfile.mkdtemp(prefix="daybreak-", dir=_memory()))
     path.chmod(0o711)
     yield path
     shutil.rmtree(path)
@@ -128,7 +128,8 @@ def warehouse(servers: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Se
     """A new warehouse with schemas and staging views, set for this test and the processes that it starts."""
     name = sql.Identifier(DATABASE)
     with _administrator(servers) as connection:
-        connection.execute(sql.SQL("create database {} template {}").format(name, sql.Identifier(TEMPLATE)))
+        create = sql.SQL("create database {} template {} strategy file_copy")  # half the time if files are in memory
+        connection.execute(create.format(name, sql.Identifier(TEMPLATE)))
     monkeypatch.setenv("PGDATABASE", DATABASE)
     local_servers.ensure()  # they are running: this sets the variables, which `environment` removes again
     yield settings()
@@ -155,6 +156,12 @@ def examples(request: pytest.FixtureRequest) -> Examples:
         return hypothesis_settings(hypothesis_settings.get_profile("of builds"), max_examples=count)
 
     return chosen
+
+
+def _memory() -> str | None:
+    """Return a file system in memory if it has room: creating and dropping databases is a fifth quicker there."""
+    path = Path("/dev/shm")  # noqa: S108, for this run only
+    return str(path) if path.is_dir() and shutil.disk_usage(path).free > 8 * 2**30 else None
 
 
 def _disposable(started: Settings) -> Settings:

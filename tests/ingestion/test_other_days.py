@@ -126,14 +126,14 @@ def test_the_doctor_reads_up_to_the_first_row_of_the_day(
     monkeypatch.setenv("COLUMNS", "200")
     doctor = ["doctor", "--day", str(undated.day)]
     output = CliRunner().invoke(app, doctor).output
-    assert "21 rows on the first 7 pages; 20 of them are of other days, and skipped; the first, as it came:" in output
+    assert "21 rows on the first 7 pages; 20 of other days are skipped. The first, as received:" in output
     assert "0 of 1 rows would be rejected" in output
     undated.configure(undated.config_file.read_text(), page_size=25)
     output = CliRunner().invoke(app, doctor).output
-    assert "25 rows on the first page; 21 of them are of other days, and skipped; the first, as it came:" in output
+    assert "25 rows on the first page; 21 of other days are skipped. The first, as received:" in output
     output = CliRunner().invoke(app, ["doctor", "--day", "2020-01-01"]).output
-    assert "40 rows on the first 2 pages; 40 of them are of other days, and skipped; the first" in output
-    assert "None is of the day." in output
+    assert "40 rows on the first 2 pages; 40 of other days are skipped. The first" in output
+    assert "No row belongs to the day." in output
 
 
 def test_without_the_setting_rows_of_other_days_land(undated: Shop, warehouse: Settings, tmp_path: Path) -> None:

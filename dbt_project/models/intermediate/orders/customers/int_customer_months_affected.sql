@@ -1,20 +1,25 @@
--- One row per customer and month that this build may change, with the published and the new values: the months with
--- deltas, and all months of customers whose cohort changes.
+-- One row per customer and month that this build may change, with the published and the new values: the months of added
+-- and removed orders, and all months of customers whose cohort changes.
 with
+
+movements as (
+    select
+        customer_id,
+        {{ first_of_month('order_date') }} as order_month,
+        direction as orders,
+        direction * total_amount as revenue
+    from {{ ref('int_order_movements') }}
+),
 
 cohorts as (
     select * from {{ ref('int_customer_cohorts_affected') }}
-),
-
-deltas as (
-    select * from {{ ref('int_customer_month_deltas') }}
 ),
 
 months as (
     select
         customer_id,
         order_month
-    from deltas
+    from movements
     union
     select
         cohorts.customer_id,
@@ -29,13 +34,10 @@ months as (
 
 summands as (
     select
-        customer_id,
-        order_month,
-        orders,
-        revenue,
+        movements.*,
         0 as former_orders,
         0 as former_revenue
-    from deltas
+    from movements
     union all
     select
         months.customer_id,
