@@ -106,7 +106,7 @@ def test_a_total_that_was_wrong_once(shop: Shop, warehouse: Settings) -> None:
     assert ids() == [f"o-{number}" for number in range(20)]
 
 
-@pytest.mark.parametrize("refused", [2, 19])
+@pytest.mark.parametrize("refused", [2, pytest.param(19, marks=pytest.mark.slow)])
 def test_rows_that_postgres_refuses(shop: Shop, warehouse: Settings, refused: int) -> None:
     with connect() as connection:
         connection.execute(f"alter table raw.orders add constraint no check (order_id <> 'o-{refused}')")

@@ -123,6 +123,7 @@ def test_a_restart_keeps_settings_data_port_and_password(home: Path) -> None:
     assert_settings_are_those_promised()
 
 
+@pytest.mark.slow
 def test_a_restart_restores_the_pages_in_memory(home: Path) -> None:
     servers.ensure()
     execute("create extension pg_buffercache")
@@ -173,6 +174,7 @@ def test_a_killed_valkey_starts_again(home: Path) -> None:
     assert all(status.running for status in servers.status())
 
 
+@pytest.mark.slow
 def test_a_reused_pid_is_detected(home: Path) -> None:
     servers.ensure()
     kill("postgres")
@@ -192,6 +194,7 @@ def test_a_reused_pid_is_detected(home: Path) -> None:
         bystander.kill()
 
 
+@pytest.mark.slow
 def test_damaged_pid_files_do_no_harm(home: Path) -> None:
     servers.ensure()
     for content in ("", "garbage\n", "99999999\n"):
@@ -214,6 +217,7 @@ def test_a_lost_password_is_replaced_and_the_data_stay(home: Path) -> None:
         assert execute("select answer from kept") == (42,)
 
 
+@pytest.mark.slow
 def test_an_interrupted_initialisation_is_repeated(home: Path) -> None:
     child = start_ensure(start_new_session=True)
     draft = home / "servers" / "postgres" / "data.draft"
@@ -230,6 +234,7 @@ def test_an_interrupted_initialisation_is_repeated(home: Path) -> None:
     assert not draft.exists()
 
 
+@pytest.mark.slow
 def test_two_homes_run_side_by_side(new_home: Callable[[], Path]) -> None:
     found: list[Settings] = []
     for number in range(2):
@@ -263,6 +268,7 @@ def test_servers_outlive_their_starter_and_hold_no_pipe(home: Path) -> None:
     assert all(status.running for status in servers.status())
 
 
+@pytest.mark.slow
 def test_another_port_is_used_if_the_port_was_taken(home: Path) -> None:
     before = servers.ensure()
     address = ("127.0.0.1", int(servers.status()[1].address.rpartition(":")[2]))
@@ -286,6 +292,7 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops its pr
 
 
 @root_only
+@pytest.mark.slow
 def test_root_in_a_closed_directory_keeps_its_data_elsewhere(
     tmp_path: Path, new_home: Callable[[], Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -310,6 +317,7 @@ def test_root_in_a_closed_directory_keeps_its_data_elsewhere(
 
 
 @root_only
+@pytest.mark.slow
 def test_root_copies_programs_for_an_account_without_access(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

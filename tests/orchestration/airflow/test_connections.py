@@ -219,7 +219,14 @@ with set_current_context(context):
 
 @pytest.mark.integration
 @pytest.mark.parametrize(
-    ("call", "printed"), [("branch", "standard"), ("deliver", "1"), ("dbt", "built"), ("failure", "reported")]
+    ("call", "printed"),
+    [
+        ("dbt", "built"),
+        *(
+            pytest.param(*call, marks=pytest.mark.slow)
+            for call in [("branch", "standard"), ("deliver", "1"), ("failure", "reported")]
+        ),
+    ],
 )
 def test_tasks_and_callbacks_work_with_connections_alone(
     warehouse: Settings, tmp_path: Path, httpserver: HTTPServer, call: str, printed: str

@@ -36,6 +36,7 @@ def test_airflow_finds_the_plugin() -> None:
     assert found["daybreak"] == "orchestration.airflow.plugin:DaybreakPlugin"
 
 
+@pytest.mark.slow
 def test_the_scheduler_imports_what_tasks_need_and_no_other_component_does(tmp_path: Path) -> None:
     assert imported_by("scheduler", tmp_path) == "['cosmos', 'dbt.cli.main', 'dlt', 'great_expectations']"
     assert "dbt.cli.main" not in imported_by("triggerer", tmp_path)
