@@ -1,6 +1,6 @@
 """The table of faults, from the marks of the tests.
 
-It parses the sources without importing tests, which would take longer. A mark must therefore be a decorator with literal
+It parses the sources without importing tests, which would take longer. So a mark must be a decorator with literal
 numbers.
 """
 
