@@ -46,23 +46,23 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     shop_api_url: str | None = Field(
-        None, description="The shop's API, as in `https://shop.example`. Unset: the first step fails and says so."
+        None, description="The shop's API, as in `https://shop.example`. Unset: the first step fails."
     )
     shop_api_user: str | None = Field(
-        None, description="User name or client id, where `auth` in `shop.toml` is `http_basic` or OAuth2."
+        None, description="User name or client id, if `auth` in `shop.toml` is `http_basic` or OAuth2."
     )
     shop_api_token: SecretStr | None = Field(
-        None, description="Token, key, password or client secret, as `auth` in `shop.toml` wants it."
+        None, description="Token, key, password or client secret, depending on `auth` in `shop.toml`."
     )
     shop_config: Path = Field(
         PROJECT_ROOT / "ingestion" / "shop.toml",
-        description="The shop's declaration. A file of your own must be in the image, or mounted.",
+        description="The path of `shop.toml`. Your file must be in the image, or mounted.",
     )
 
     pghost: str | None = Field(
         None,
-        description="The warehouse, PostgreSQL 16 or newer; a socket folder works. Unset: the embedded Postgres, and "
-        "under Airflow a task fails and says so.",
+        description="The warehouse, PostgreSQL 16 or newer; a socket folder works. Unset: the embedded Postgres; "
+        "under Airflow, tasks fail.",
     )
     pgport: Annotated[int, Field(ge=1, le=65535)] = Field(5432, description="Its port.")
     pguser: str = Field(
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         None,
         description="The cache, `redis://:password@host:6379/0`. Unset: the embedded Valkey; under Airflow the cache "
-        "is left out, with a warning.",
+        "is skipped with a warning.",
     )
 
     spark_remote: SecretStr | None = Field(
@@ -87,16 +87,17 @@ class Settings(BaseSettings):
     )
     spark_exchange: str | None = Field(
         None,
-        description="A folder or bucket that Daybreak and the engine both reach. It holds customers' orders while a "
+        description="A folder or bucket that Daybreak and the engine can access. It holds customers' orders while a "
         "build runs. Unset: `DAYBREAK_HOME/engine`.",
     )
 
     alert_urls: SecretStr | None = Field(
         None,
-        description="Receivers of alerts: apprise URLs, separated by white space or commas. Unset: messages are kept.",
+        description="Receivers of alerts: apprise URLs, separated by spaces or commas. Unset: messages are stored.",
     )
     metrics_url: SecretStr | None = Field(
-        None, description="Gets each run's metrics as JSON by `POST`, `http://` or `https://`. Unset: they are kept."
+        None,
+        description="Receives each run's metrics as JSON by `POST`, `http://` or `https://`. Unset: they are stored.",
     )
 
     log_format: Literal["logfmt", "json"] = Field(
@@ -108,12 +109,12 @@ class Settings(BaseSettings):
     )
 
     step_timeout_minutes: Annotated[float, Field(gt=0, le=10_000)] = Field(
-        60,  # much more than a step usually takes: a first backfill is one build
-        description="A step that takes longer is given up, and so is any SQL statement. Raise it for a first backfill "
-        "of years.",
+        60,  # much more than a step usually takes
+        description="Time limit of a step, and of each SQL statement. Raise it for a first backfill of years, which is "
+        "one build.",
     )
 
-    # The newest load is what replay judges, and always stays.
+    # The newest load always stays, because replay judges it.
     raw_loads_kept: Annotated[int, Field(ge=1)] = Field(
         2, description="Newest loads of a day that stay in raw, besides the admitted and the published one."
     )
@@ -126,13 +127,13 @@ class Settings(BaseSettings):
 
     first_day: date | None = Field(
         None,
-        description="Airflow loads this day and each one after it. Unset: from the coming night on; after a backfill, "
+        description="Airflow loads this day and all days after it. Unset: from the next night on; after a backfill, "
         "from the last night on.",
     )
 
-    # Where an engine came nearest to Postgres alone. A night stays below it, a first backfill of years may not.
+    # The size at which an engine came closest to Postgres alone. Only a first backfill of years may exceed it.
     high_volume_orders: Annotated[int, Field(ge=0)] = Field(
-        2_000_000, description="More orders than this in one build take Airflow's `high_volume_processing`."
+        2_000_000, description="Builds with more orders than this use Airflow's `high_volume_processing`."
     )
 
     @classmethod

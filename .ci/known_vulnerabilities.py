@@ -1,7 +1,7 @@
-"""Whether requirements.lock has known vulnerabilities: `python .ci/known_vulnerabilities.py`, a part of `make check`.
+"""Checks requirements.lock for known vulnerabilities: `python .ci/known_vulnerabilities.py`, a part of `make check`.
 
-Asks OSV, which takes up the Python Packaging Advisory Database and GitHub's advisories, through pip-audit. Where OSV
-cannot be reached one line says that nothing was looked for, which is no failure: a machine without network checks too.
+It runs pip-audit against OSV, which includes the Python Packaging Advisory Database and GitHub's advisories. If OSV
+cannot be reached, it prints one line and succeeds, so that `make check` works offline.
 """
 
 import subprocess
@@ -13,31 +13,28 @@ import requests
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements.lock"
 SERVICE = "https://api.osv.dev/v1/query"
-SECONDS = 5.0  # for the question whether it is there
+SECONDS = 5.0  # for the request that tests whether OSV can be reached
 
-# Identifier of a vulnerability that cannot be mended by another version: why it does us no harm.
+# Vulnerabilities that no other version fixes, by identifier, each with the reason why it does not affect Daybreak.
 ACCEPTED: dict[str, str] = {}
 
 
 def blocker(service: str) -> str | None:
-    """Why the service cannot be asked; None if it answers as OSV does. A proxy's page of its own is no answer."""
+    """Return why the service is unusable; None if it responds as OSV does, unlike a proxy's login page."""
     question: dict[str, Any] = {"package": {"name": "pip", "ecosystem": "PyPI"}, "version": "26.0"}
     try:
         answer = requests.post(service, json=question, timeout=SECONDS)
         if not answer.ok:
             return f"status {answer.status_code}"
-        return None if isinstance(answer.json(), dict) else "another answer than OSV's"
+        return None if isinstance(answer.json(), dict) else "not a response of OSV"
     except requests.RequestException as error:
         return type(error).__name__
 
 
 def audit(lock: Path = LOCK, service: str = SERVICE) -> int:
-    """Look for vulnerabilities of the locked packages; the exit code is 1 if there are any that are not accepted.
-
-    An answer that breaks off in between is a failure too: what was not looked for is not free of them.
-    """
+    """Check the locked packages. Return 1 if any vulnerability is not accepted, or if OSV fails in between."""
     if reason := blocker(service):
-        sys.stdout.write(f"Known vulnerabilities were NOT looked for: {service} cannot be reached ({reason}).\n")
+        sys.stdout.write(f"Known vulnerabilities were NOT checked: {service} cannot be reached ({reason}).\n")
         return 0
     accepted = [argument for identifier in ACCEPTED for argument in ("--ignore-vuln", identifier)]
     options = ["--disable-pip", "--strict", "--progress-spinner", "off", "--vulnerability-service", "osv"]

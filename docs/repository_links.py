@@ -1,7 +1,7 @@
-"""A hook of MkDocs: pages link to files of the repository that the site does not have.
+"""A hook of MkDocs for links to files of the repository, which the site does not contain.
 
-A hosting site follows such a link. In the built site the text stays, as code, without the link; where the target does
-not exist, the build warns, and `mkdocs build --strict` fails.
+These links work on a hosting site. In the built site their text becomes code without a link. If the target does not
+exist, the build warns, and `mkdocs build --strict` fails.
 """
 
 import logging
@@ -16,7 +16,7 @@ LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(((?:\.\./)+[^)#\s]+)(#[^)\s]*)?\)")
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
-    """The page's Markdown, with links out of the documentation folder replaced by their text."""
+    """Return the page's Markdown, with links out of the documentation folder replaced by their text."""
     folder = Path(config["docs_dir"]).name
     at = Path(folder, page.file.src_uri).parent
 

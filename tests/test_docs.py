@@ -15,7 +15,6 @@ from transformation.pipelines import PIPELINES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *pages()]
-GUIDES = [page for page in PAGES if "decisions" not in page.parts]  # a decision describes its day
 
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 PATH = re.compile(r"`((?:\w+/)+\w+\.(?:py|sql|toml|yml|json|csv|env))`")
@@ -47,7 +46,7 @@ def test_each_part_has_a_page() -> None:
 # ---- names -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", GUIDES, ids=page_id)
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_links_paths_and_targets_exist(page: Path) -> None:
     text = page.read_text()
     for link in LINK.findall(text):
@@ -60,7 +59,7 @@ def test_links_paths_and_targets_exist(page: Path) -> None:
     assert named <= targets
 
 
-@pytest.mark.parametrize("page", GUIDES, ids=page_id)
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_commands_and_their_options_exist(page: Path) -> None:
     known = commands()
     for line in COMMAND.findall(page.read_text()):

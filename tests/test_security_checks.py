@@ -139,7 +139,7 @@ def test_an_unreachable_service_is_reported_in_one_line(
     assert audit(lock, url) == 0
     output = capfd.readouterr()
     (line,) = output.out.splitlines()
-    assert line.startswith("Known vulnerabilities were NOT looked for")
+    assert line.startswith("Known vulnerabilities were NOT checked")
     assert output.err == ""
 
 

@@ -1,5 +1,5 @@
--- What the loader and the transformer may do: run where the login user is a member of all group roles. Idempotent.
--- docs/explanation/roles.md has it as a table; a test holds that against the database.
+-- The rights of the loader and the transformer. Runs if the login user is a member of all group roles. Idempotent.
+-- docs/explanation/roles.md has them as a table, which a test compares with the database.
 revoke all on
 raw.orders, raw.reviews, staging.review_sentiment,
 ops.dataset_settings, ops.loads, ops.fencing_tokens, ops.day_ledger, ops.gate_results,

@@ -1,10 +1,10 @@
-"""Connections that stay open between one use and the next, while much is asked of Postgres in short turns.
+"""Connections that are kept open and reused within a block, for many short uses of Postgres.
 
-A connection costs some milliseconds on both sides. Between two uses it is as good as new: what a session may hold
-(locks, settings, temporary tables, its role) is discarded.
+Connecting costs some milliseconds on both sides. Between two uses the state of the session (locks, settings, temporary
+tables, role) is discarded.
 
-No psycopg_pool, which connects and resets in threads of its own: a server that cannot be reached is a timeout there,
-without its cause; a lock outlives the block that took it; Ctrl-C while a connection is made loses it.
+This is not psycopg_pool, which connects and resets in other threads: an unreachable server is a timeout without its
+cause, a lock outlives the block that took it, and Ctrl-C during a connect loses the connection.
 """
 
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ import psycopg
 
 Connection = psycopg.Connection[dict[str, Any]]
 
-# `discard all` would take the prepared statements too, which psycopg believes to be there
+# `discard all` would also discard the prepared statements, which psycopg expects to exist
 AS_NEW = "reset role; reset all; discard temp; select pg_advisory_unlock_all()"
 
-# by what they were made with
+# by connection string and options
 _idle: "ContextVar[dict[str, list[Connection]] | None]" = ContextVar("idle", default=None)
 
 
 @contextmanager
 def kept_connections() -> Iterator[None]:
-    """Connections that end in this block are kept for the next that is made alike, until the end of the block."""
+    """Keep connections that close in this block, for reuse by the next one with the same parameters, until its end."""
     if _idle.get() is not None:
         yield
         return
@@ -41,7 +41,7 @@ def kept_connections() -> Iterator[None]:
 
 
 def take(made_with: str) -> Connection | None:
-    """A kept connection that still works, in autocommit mode; none if there is none."""
+    """Return a kept connection that still works, in autocommit mode; None if there is none."""
     waiting = (_idle.get() or {}).get(made_with)
     while waiting:
         connection = waiting.pop()
@@ -55,7 +55,7 @@ def take(made_with: str) -> Connection | None:
 
 
 def give_back(made_with: str, connection: Connection) -> None:
-    """Keep a connection whose transaction is over, if we are in a block that does; close it otherwise."""
+    """Keep a connection whose transaction has ended, if the current block keeps connections; otherwise close it."""
     kept = _idle.get()
     if kept is None or connection.closed:
         connection.close()

@@ -36,7 +36,7 @@ _tokens: ContextVar[Mapping[tuple[str, date], int] | None] = ContextVar("tokens"
 
 @contextmanager
 def day_lock(dataset: str, day: date) -> Iterator[None]:
-    """Hold a dataset's day; raise DayBusyError at once if another run holds it."""
+    """Hold a dataset's day; raise DayBusyError immediately if another run holds it."""
     with day_locks(dataset, [day]):
         yield
 
@@ -45,7 +45,7 @@ def day_lock(dataset: str, day: date) -> Iterator[None]:
 def day_locks(dataset: str, days: Sequence[date]) -> Iterator[Sequence[date]]:
     """Hold these days in order, up to the first one that another run holds; yield the held days.
 
-    Raises DayBusyError at once if another run holds the first day.
+    Raises DayBusyError immediately if another run holds the first day.
     """
     with connect(autocommit=True) as connection, ExitStack() as held:
         tokens = dict(_tokens.get() or {})
@@ -118,6 +118,6 @@ def _try_lock(connection: Connection, name: str) -> bool:
 
 
 def _unlock(connection: Connection, name: str) -> None:
-    """Unlock at once: Postgres may notice a closed connection late, and the next run would find the day busy."""
+    """Unlock explicitly: Postgres may notice a closed connection late, and the next run would find the day busy."""
     with suppress(psycopg.OperationalError):  # a lost connection holds no locks
         connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [name])

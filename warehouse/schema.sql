@@ -311,7 +311,7 @@ create table if not exists ops.build_progress (
     run_id text not null,
     nodes jsonb not null,  -- by node's unique id: {"status", "message"}
     is_over boolean not null,
-    seen_at timestamptz not null,  -- when the build last wrote; stands still once the build is killed
+    seen_at timestamptz not null,  -- when the build last wrote; a killed build no longer updates it
     primary key (pipeline, run_id)
 );
 
@@ -431,7 +431,7 @@ create table if not exists ops.outbox (
     outbox_id bigint generated always as identity primary key,
     channel text not null check (channel in ('alert', 'metrics')),
     idempotency_key text not null unique,  -- the same for every attempt and receiver
-    incident text,  -- pipeline/kind of a failure or refusal; at most one a day of each goes out
+    incident text,  -- pipeline/kind of a failure or refusal; at most one per day is sent
     payload jsonb not null,
     created_at timestamptz not null default clock_timestamp(),
     delivered_at timestamptz

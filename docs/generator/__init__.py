@@ -1,1 +1,1 @@
-"""The parts of the documentation that are made from code: `python -m docs.generator` writes them into their pages."""
+"""The parts of the documentation that come from code: `python -m docs.generator` writes them into the pages."""

@@ -1,4 +1,4 @@
-"""`python -m docs.generator`: write the generated parts of the documentation, and name the pages that changed."""
+"""`python -m docs.generator`: write the generated parts of the documentation, and print the changed pages."""
 
 from docs.generator.pages import DOCS, write
 

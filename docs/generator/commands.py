@@ -1,4 +1,4 @@
-"""The command line, from typer's own declarations."""
+"""The command line, from typer's declarations."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ EXAMPLE = re.compile(r"Example: (daybreak (?:\"[^\"]*\"|[^,;\"])+?)([,;].*|\. .*
 
 
 def commands() -> str:
-    """A section for each command: its line, its help, its arguments and options."""
+    """Return a section for each command: usage, help, arguments and options."""
     group: Any = typer.main.get_command(app)
     return "\n\n".join(_section(name, command) for name, command in sorted(group.commands.items()))
 

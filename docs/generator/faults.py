@@ -1,7 +1,7 @@
-"""The table of faults, made from the marks on the tests.
+"""The table of faults, from the marks of the tests.
 
-It reads the sources and imports no tests, so that the comparison costs a second. A mark is therefore a decorator with
-literal numbers.
+It parses the sources without importing tests, which would take longer. So a mark must be a decorator with literal
+numbers.
 """
 
 import ast
@@ -24,7 +24,7 @@ class MarkedTest:
     is_slow: bool
 
     def link(self) -> str:
-        """The test as a link from a page of the reference."""
+        """Return the test as a link from a page of the reference."""
         speed = " (slow)" if self.is_slow else ""
         return f"[{self.name.removeprefix('test_').replace('_', ' ')}]({FROM_REFERENCE}{self.file}){speed}"
 
@@ -35,7 +35,7 @@ def marked_tests() -> list[MarkedTest]:
 
 
 def faults() -> str:
-    """The table in Markdown, a part for each area."""
+    """Return the table in Markdown, with a part for each area."""
     tests = marked_tests()
     return "\n\n".join(_area(area, numbers, tests) for area, numbers in AREAS.items())
 

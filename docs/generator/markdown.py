@@ -1,14 +1,14 @@
-"""Tables of Markdown."""
+"""Markdown tables."""
 
 from collections.abc import Iterable, Sequence
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; bars and line breaks in cells are escaped."""
+    """Return a table; bars and line breaks in cells are escaped."""
     lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join("| " + " | ".join(cell(text) for text in line) + " |" for line in lines)
 
 
 def cell(text: str) -> str:
-    """A text that fits a cell."""
+    """Return the text of a cell, escaped."""
     return " ".join(text.split()).replace("|", "\\|")

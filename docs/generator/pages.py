@@ -1,4 +1,4 @@
-"""Pages with generated parts: what stands between `<!-- generated: name -->` and `<!-- end -->` comes from here."""
+"""Pages with generated parts, which are between `<!-- generated: name -->` and `<!-- end -->`."""
 
 import re
 from collections.abc import Callable
@@ -32,22 +32,22 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def generated(text: str) -> str:
-    """A page with its generated parts as they should be."""
+    """Return the page with its generated parts up to date."""
     return PART.sub(lambda match: f"{match[1]}\n{PARTS[match[2]]()}\n\n{match[3]}", text)
 
 
 def parts_of(text: str) -> list[str]:
-    """The names of the generated parts of a page."""
+    """Return the names of the generated parts of a page."""
     return [match[2] for match in PART.finditer(text)]
 
 
 def pages() -> list[Path]:
-    """Every page of the documentation."""
+    """Return every page of the documentation."""
     return sorted(DOCS.rglob("*.md"))
 
 
 def write() -> list[Path]:
-    """Write the generated parts of all pages; returns the pages that changed."""
+    """Write the generated parts of all pages. Return the changed pages."""
     changed = []
     for page in pages():
         before = page.read_text()

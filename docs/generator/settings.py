@@ -1,4 +1,4 @@
-"""Tables of settings, anomaly limits, exit codes and Airflow's pools, each from its one home in the code."""
+"""Tables of settings, anomaly limits, exit codes and Airflow's pools, from the code that defines them."""
 
 import json
 import typing
@@ -17,7 +17,7 @@ POOLS = PROJECT_ROOT / "orchestration" / "airflow" / "pools.json"
 
 
 def settings() -> str:
-    """Every variable of `Settings`, with its default."""
+    """Return every variable of `Settings`, with its default."""
     rows = [
         (f"`{name.upper()}`", _default(field.default), _description(name, field))
         for name, field in Settings.model_fields.items()
@@ -26,13 +26,13 @@ def settings() -> str:
 
 
 def secret_files() -> str:
-    """The variables that may be replaced by a file."""
+    """Return the variables that a file can replace."""
     names = [f"`{name.upper()}_FILE`" for name, field in Settings.model_fields.items() if _is_secret(field)]
     return f"{', '.join(names[:-1])} and {names[-1]}."
 
 
 def anomaly_limits() -> str:
-    """Every variable of `AnomalyLimits`, with its default and the reason for it."""
+    """Return every variable of `AnomalyLimits`, with its default and reason."""
     rows = [
         (f"`ANOMALY_{name.upper()}`", _default(field.default), _description(name, field))
         for name, field in AnomalyLimits.model_fields.items()
@@ -41,7 +41,7 @@ def anomaly_limits() -> str:
 
 
 def exit_codes() -> str:
-    """The exit codes of the errors, which are a family."""
+    """Return the exit codes, from the subclasses of DaybreakError."""
     rows = [("0", "–", "Done.")]
     for error in sorted(_family(DaybreakError), key=lambda error: error.exit_code):
         rows.append((str(error.exit_code), f"`{error.__name__}`", _first_line(error)))
@@ -49,7 +49,7 @@ def exit_codes() -> str:
 
 
 def pools() -> str:
-    """Airflow's pools."""
+    """Return Airflow's pools."""
     found: dict[str, dict[str, Any]] = json.loads(POOLS.read_text())
     rows = [(f"`{name}`", str(pool["slots"]), str(pool["description"])) for name, pool in found.items()]
     return table(("pool", "slots", "tasks"), rows)

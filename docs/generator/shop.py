@@ -1,4 +1,4 @@
-"""shop.toml: the file with its comments, its keys by the schema for editors, and the files for known shops."""
+"""shop.toml: the commented file, its keys from the JSON schema, and the files for known shops."""
 
 import json
 import re
@@ -15,12 +15,12 @@ Schema = dict[str, Any]
 
 
 def shop_file() -> str:
-    """The file for our own kind of shop: its comments explain every key."""
+    """Return the default file, whose comments explain every key."""
     return f"```toml\n{(INGESTION / 'shop.toml').read_text().rstrip()}\n```"
 
 
 def shop_keys() -> str:
-    """A table for each object of the schema: key, type, default."""
+    """Return a table for each object of the schema: key, type, default."""
     schema: Schema = json.loads((INGESTION / "shop.schema.json").read_text())
     objects: dict[str, Schema] = schema["$defs"]
     parts = [_section("Top level", schema), _section("`[datasets.NAME]`", objects["DatasetConfig"])]
@@ -32,7 +32,7 @@ def shop_keys() -> str:
 
 
 def shop_files() -> str:
-    """The files of ingestion/shops, with what each says of itself."""
+    """Return the files of ingestion/shops, with the comments at their start."""
     rows = []
     for file in sorted((INGESTION / "shops").glob("*.toml")):
         config, path = load_shop_config(file), file.relative_to(PROJECT_ROOT)

@@ -15,7 +15,7 @@ SCHEMAS = ("ops", "raw", "staging", "marts")
 
 
 def warehouse_tables() -> str:
-    """A section for each schema, and in it one for each relation."""
+    """Return a section for each schema, with one for each relation."""
     text = (PROJECT_ROOT / "warehouse" / "schema.sql").read_text()
     found = sorted(RELATION.findall(text), key=lambda match: match[3])
     parts = []
@@ -42,5 +42,5 @@ def _columns(body: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _type(declared: str) -> str:
-    """The type alone: constraints and defaults stand in the file."""
+    """Return the type without constraints and defaults, which are in the file."""
     return re.split(r" (?:not null|primary key|default|unique|generated|references|check)\b", declared)[0]

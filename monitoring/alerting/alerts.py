@@ -150,7 +150,7 @@ def store_kept() -> bool:
 
 
 def _report(alert: Alert) -> bool:
-    """Store an alert and log it. If it cannot be stored, log it, spool it, and send it at once if it is bad."""
+    """Store an alert and log it. If it cannot be stored, log it, spool it, and if it is bad, send it now."""
     alert = replace(
         alert,
         cause=alert.cause and without_secrets(alert.cause),

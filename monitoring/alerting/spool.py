@@ -1,4 +1,4 @@
-"""Spool of alerts that the warehouse cannot store: a file until it can. Failures are sent to people at once.
+"""Spool of alerts that the warehouse cannot store: a file until it can. Failures are sent immediately.
 
 DAYBREAK_HOME/messages/spool.json is a list of alerts, oldest first, each with the receivers that have it. An incident
 is sent once per QUIET_HOURS, with its later key in the outbox. Best effort: it never blocks a run.

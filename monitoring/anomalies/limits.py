@@ -16,16 +16,16 @@ Share = Annotated[Decimal, Field(ge=0, le=1)]
 
 
 class AnomalyLimits(BaseSettings):
-    """Shares are fractions 0–1. A value exactly at a limit is still good, except for `quality_critical`."""
+    """Shares are fractions 0–1. A value exactly at a limit is no anomaly, except for `quality_critical`."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_prefix="ANOMALY_", env_ignore_empty=True)
 
     history_weeks: Annotated[int, Field(ge=1, le=52)] = Field(
-        8, description="weeks of history: two months smooth a weekday's noise, and a season is longer than that"
+        8, description="weeks of history: two months smooth a weekday's noise, and are shorter than a season"
     )
     minimum_weeks: Annotated[int, Field(ge=1, le=52)] = Field(
         4,
-        description="weeks of these that must be usable: with four, one without any rows moves the mean by a quarter, "
+        description="weeks of these that must be usable: with four, one without any rows lowers the mean by a quarter, "
         "half of a drop; with fewer, by too much. A day with less history is not judged",
     )
     minimum_volume: Annotated[int, Field(ge=0)] = Field(
@@ -39,14 +39,15 @@ class AnomalyLimits(BaseSettings):
         Decimal(2), description="times the expected rows: a day sent twice under new ids, a loop, or a campaign"
     )
     quality_warning: Share = Field(
-        Decimal("0.95"), description="data quality score (1 − bad rate) below which the day needs a look"
+        Decimal("0.95"), description="data quality score (1 − bad rate) below which the day needs attention"
     )
     quality_critical: Share = Field(
-        Decimal("0.90"), description="score at or below which a tenth is lost: the figures of the day mislead"
+        Decimal("0.90"),
+        description="score at or below which a tenth of the rows is lost, and the day's figures mislead",
     )
     max_minutes: Annotated[Decimal, Field(gt=0)] = Field(
         Decimal(120),
-        description="minutes that the steps of a run may take together: begun at 02:00, it ends by daybreak",
+        description="minutes that the steps of a run may take together: started at 02:00, it ends by daybreak",
     )
 
     @field_validator("minimum_weeks")

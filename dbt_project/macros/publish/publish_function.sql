@@ -7,7 +7,7 @@
 {{ relation_of(pipeline.worklist).schema }}.publish_{{ pipeline.name }}()
 {%- endmacro %}
 
-{# The lock serializes definitions: two builds may end at once, and Postgres would reject the second. #}
+{# The lock serializes definitions: two builds may end at the same time, and Postgres would reject the second. #}
 {% macro define_publish(pipeline) %}
 {%- set body = publish_body(pipeline) -%}
 {%- set known = run_query(

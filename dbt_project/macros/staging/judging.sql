@@ -53,7 +53,7 @@ case
 end
 {%- endmacro %}
 
-{# True for a record that is not a JSON object: nothing of it could be a field, so all of it stands in _extra. #}
+{# True for a record that is not a JSON object: it has no fields, so all of it is in _extra. #}
 {% macro is_no_object(extra) -%}
 coalesce(left({{ extra }}, 1) <> '{', false)
 {%- endmacro %}

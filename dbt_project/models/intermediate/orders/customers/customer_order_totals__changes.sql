@@ -1,6 +1,6 @@
 -- One row per affected customer with a revenue order after this build. Added orders are added to the published totals,
 -- so a customer with a long history costs no more than a new one. Only a customer with a removed order is added up
--- again from all orders: totals do not tell which order would be the first or last one without it. Example, with orders
+-- again from all orders: totals do not contain the order that becomes the first or last. Example, with orders
 -- of 1.00 each:
 --
 --   customer   published orders   this build               computed from            total_orders, first, last
