@@ -167,4 +167,4 @@ def _tables() -> list[str]:
 
 def _made(name: str) -> sql.Identifier:
     """Return the table from which macros/engine/engine_tables.sql reads a model's rows."""
-    return sql.Identifier("build", f"{name}__made")
+    return sql.Identifier("build", f"{name}__from_engine")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from expectations.gx_import import import_gx
 from pipeline_errors import WarehouseError
 from pipeline_settings import settings
-from warehouse.connection import ALIVE, session_options
+from warehouse.connection import CLIENT_KEEPALIVES, session_options
 from warehouse.roles import LOADER, acting_as
 
 if TYPE_CHECKING:
@@ -55,7 +55,12 @@ class GxSession:
                 "pool_size": 1,
                 "max_overflow": 0,
                 "pool_timeout": 30,
-                "connect_args": {"options": options, "application_name": "daybreak", "connect_timeout": 10, **ALIVE},
+                "connect_args": {
+                    "options": options,
+                    "application_name": "daybreak",
+                    "connect_timeout": 10,
+                    **CLIENT_KEEPALIVES,
+                },
             },
         )
 

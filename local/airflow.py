@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from local import airflow_home, process, servers, state
-from local.airflow_home import STANDARD_PORT, USER, Say
+from local.airflow_home import STANDARD_PORT, USER, OnProgress
 from local.airflow_services import (
     ARGUMENTS,
     Service,
@@ -98,7 +98,7 @@ class Airflow:
         return [name for name, service in self.services.items() if service.is_dead()]
 
     def wait_until_healthy(
-        self, seconds: float = HEALTHY_SECONDS, since: datetime | None = None, progress: Say = lambda doing: None
+        self, seconds: float = HEALTHY_SECONDS, since: datetime | None = None, progress: OnProgress = lambda doing: None
     ) -> None:
         """Wait until all services report that they are healthy, now or with heartbeats after `since`.
 
@@ -132,7 +132,7 @@ class Airflow:
 
 @contextmanager
 def running_airflow(
-    variables: Mapping[str, str] | None = None, say: Say = lambda line: None, progress: Say = lambda doing: None
+    variables: Mapping[str, str] | None = None, say: OnProgress = lambda _: None, progress: OnProgress = lambda _: None
 ) -> Iterator[Airflow]:
     """Run a healthy Airflow with the current settings, and stop it at the end of the block.
 
@@ -155,7 +155,7 @@ def running_airflow(
             airflow.stop()
 
 
-def _started(home: Path, metadata_uri: str, variables: Mapping[str, str], progress: Say) -> Airflow:
+def _started(home: Path, metadata_uri: str, variables: Mapping[str, str], progress: OnProgress) -> Airflow:
     """Start the services and wait until they are healthy, on another port if the first one was taken meanwhile."""
     for attempt in range(1, ATTEMPTS + 1):
         port, since = airflow_home.choose_port(), datetime.now(UTC)

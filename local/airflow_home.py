@@ -32,7 +32,7 @@ DAGS_FOLDER = PROJECT_ROOT / "orchestration" / "dags"
 USER = "admin"
 STANDARD_PORT = 8080
 
-Say = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 def directory() -> Path:
@@ -74,7 +74,7 @@ def password(home: Path) -> str:
     return _kept(home / "passwords.json", lambda: {USER: secrets.token_urlsafe(18)})[USER]
 
 
-def ensure_metadata_database(say: Say) -> str:
+def ensure_metadata_database(say: OnProgress) -> str:
     """Create Airflow's metadata database on the warehouse's server unless it exists, and return its URI.
 
     Its name includes that of the warehouse, since a server may hold several warehouses and another database `airflow`.

@@ -21,7 +21,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 
 from local import process, state
-from local.airflow_home import Say, remembered
+from local.airflow_home import OnProgress, remembered
 from local.state import LOOPBACK
 from pipeline_errors import DaybreakError
 
@@ -152,7 +152,7 @@ def remember(home: Path, port: int, services: Iterable[Service]) -> None:
     state.write_private(home / "airflow.json", text)
 
 
-def end_leftovers(home: Path, say: Say) -> None:
+def end_leftovers(home: Path, say: OnProgress) -> None:
     """End the remaining services of a killed Airflow. The caller holds the lock."""
     for pid, started in remembered(home).get("services", {}).items():
         with suppress(psutil.Error):
@@ -162,7 +162,7 @@ def end_leftovers(home: Path, say: Say) -> None:
     (home / "airflow.json").unlink(missing_ok=True)
 
 
-def deploy(environment: Mapping[str, str], home: Path, say: Say) -> None:
+def deploy(environment: Mapping[str, str], home: Path, say: OnProgress) -> None:
     """Run orchestration.airflow.deploy and pass its lines on. Raises DaybreakError with its exit code if it fails."""
     command = [sys.executable, "-m", "orchestration.airflow.deploy"]
     output: list[str] = []

@@ -11,7 +11,7 @@ from pipeline_errors import DaybreakError, DayBusyError, GateRefusedError
 from transformation.pipelines import REVIEWS
 from warehouse import day_ledger
 from warehouse.connection import connect
-from warehouse.kept_connections import kept_connections
+from warehouse.connection_cache import cached_connections
 from warehouse.locks import day_lock, day_locks
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def load_days(
     """
     left = list(days)
     try:
-        with kept_connections():
+        with cached_connections():
             with outcome.timed("wait_for_shop"):
                 steps.wait_for_shop(dataset, days[0], outcome.run_id, wait_seconds)
             while left:
@@ -42,7 +42,7 @@ def load_days(
 
 def judge_again(dataset: str, days: Sequence[date], outcome: RunOutcome, on_progress: OnProgress) -> None:
     """Judge the newest load in raw of each of these days."""
-    with kept_connections():
+    with cached_connections():
         for day in days:
             on_progress(f"{day} {dataset}")
             with day_lock(dataset, day):

@@ -16,7 +16,7 @@ from pipeline_errors import DaybreakError, ModelError
 from transformation.pipelines import BY_DATASET, BY_NAME, HEALTH, POSTGRES, REVIEWS
 from warehouse import day_ledger
 from warehouse.connection import connect
-from warehouse.kept_connections import kept_connections
+from warehouse.connection_cache import cached_connections
 from warehouse.locks import day_lock, pipeline_lock
 
 logger = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ def _measure(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome
     """Write Data Docs and the metrics of each day, refused ones too. Without a dataset: of the last day only."""
     with outcome.timed("data_docs"):
         steps.write_data_docs()
-    with outcome.timed("measure"), kept_connections():
+    with outcome.timed("measure"), cached_connections():
         for result in outcome.days:
             result.anomalies = steps.measure(BY_DATASET[result.dataset].name, result.day, outcome.run_id)
         for name in pipelines:

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from pipeline_errors import LockedError, WarehouseError
 from pipeline_settings import Settings, settings
-from warehouse import kept_connections, roles
+from warehouse import connection_cache, roles
 
 MINIMUM_SERVER_VERSION = 160000  # pg_input_is_valid() came with PostgreSQL 16
 SCHEMA_FILE, ROLES_FILE, GRANTS_FILE = (
@@ -25,13 +25,13 @@ SCHEMA_LOCK = 4_021_000_001  # advisory lock: one process at a time creates the 
 Connection = psycopg.Connection[dict[str, Any]]
 
 # A dead peer is noticed within a minute, on our side (libpq's options) and by the server, whose session holds locks.
-ALIVE: dict[str, Any] = {
+CLIENT_KEEPALIVES: dict[str, Any] = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-HEARD = (
+SERVER_KEEPALIVES = (
     "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 -c tcp_user_timeout=60s"
     " -c client_connection_check_interval=5s"  # end the statement of a process that was killed
 )
@@ -49,8 +49,8 @@ def connect(*, autocommit: bool = False, using: Settings | None = None) -> Itera
     """
     where = using or settings()
     options = f"{bounded_waits(where)} {FORMATS}"
-    made_with = f"{where.postgres_uri()} {options}"
-    connection = kept_connections.take(made_with) or _opened(where, options)
+    parameters = f"{where.postgres_uri()} {options}"
+    connection = connection_cache.take(parameters) or _opened(where, options)
     try:
         with _closed_after_errors(connection):
             roles.take_role(connection)
@@ -58,7 +58,7 @@ def connect(*, autocommit: bool = False, using: Settings | None = None) -> Itera
             yield connection
             if not connection.closed:
                 connection.commit()
-        kept_connections.give_back(made_with, connection)
+        connection_cache.give_back(parameters, connection)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
         raise LockedError(f"Another session holds a lock: {error}", "Run the same command again.") from error
     except psycopg.OperationalError as error:
@@ -88,7 +88,7 @@ def _opened(where: Settings, options: str) -> Connection:
             application_name="daybreak",
             options=options,
             row_factory=dict_row,
-            **ALIVE,
+            **CLIENT_KEEPALIVES,
         )
     except psycopg.OperationalError as error:
         raise unreachable(where, error) from None
@@ -121,7 +121,8 @@ def role_option() -> str:
 def bounded_waits(using: Settings | None = None) -> str:
     """Return options that bound every wait: for locks, for dead peers and for the statement itself."""
     longest = round((using or settings()).step_timeout_minutes * 60_000)
-    return f"-c lock_timeout=30s -c idle_in_transaction_session_timeout=10min -c statement_timeout={longest} {HEARD}"
+    waits = f"-c lock_timeout=30s -c idle_in_transaction_session_timeout=10min -c statement_timeout={longest}"
+    return f"{waits} {SERVER_KEEPALIVES}"
 
 
 def session_options() -> str:

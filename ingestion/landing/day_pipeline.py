@@ -18,7 +18,7 @@ from ingestion.landing.day_file import CsvFile, DayFile
 from ingestion.landing.raw_tables import RAW
 from ingestion.readers.rows_of_day import RowsOfDay
 from pipeline_settings import Settings, settings
-from warehouse.connection import ALIVE, session_options
+from warehouse.connection import CLIENT_KEEPALIVES, session_options
 
 dlt_settings.apply()
 
@@ -39,7 +39,7 @@ def warehouse_destination(warehouse: Settings) -> CopyDestination:
                 "sslmode": warehouse.pgsslmode,
                 "application_name": "daybreak",
                 "options": session_options(),
-                **{name: str(value) for name, value in ALIVE.items()},
+                **{name: str(value) for name, value in CLIENT_KEEPALIVES.items()},
             },
         }
     )

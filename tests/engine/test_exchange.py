@@ -23,7 +23,7 @@ from pipeline_settings import Settings, settings
 from warehouse.connection import Connection, connect
 
 JOB, ATTEMPT, NAME = "job", "attempt", "rows"
-MADE = sql.Identifier("build", "rows__made")
+MADE = sql.Identifier("build", "rows__from_engine")
 TYPES = {
     "id": "int8", "note": "text", "remark": "text", "amount": "numeric(18, 2)", "total": "numeric(38, 2)",
     "day": "date", "is_large": "bool",
@@ -92,7 +92,7 @@ def test_rows_come_back_unchanged(folder: Folder, rows: list[tuple[Any, ...]]) -
         )
         types = connection.execute(
             "select format_type(atttypid, atttypmod) as type from pg_attribute"
-            " where attrelid = 'build.rows__made'::regclass and attnum > 0 order by attnum"
+            " where attrelid = 'build.rows__from_engine'::regclass and attnum > 0 order by attnum"
         ).fetchall()
     assert [row["type"] for row in types] == [
         "bigint",

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline_settings import Settings
 from warehouse.connection import connect
-from warehouse.kept_connections import kept_connections
+from warehouse.connection_cache import cached_connections
 from warehouse.roles import LOADER, acting_as
 
 LEFT_BEHIND = """
@@ -31,10 +31,10 @@ def found(role: str | None = None) -> dict[str, object]:
 
 
 def test_one_connection_serves_many_uses(warehouse: Settings) -> None:
-    with kept_connections():
+    with cached_connections():
         pids = {found()["pid"] for _ in range(20)}  # more than it takes for psycopg to prepare a statement
         assert len(pids) == 1
-        with kept_connections():
+        with cached_connections():
             assert found()["pid"] in pids
         assert found()["pid"] in pids
     assert found()["pid"] not in pids
@@ -44,7 +44,7 @@ def test_one_connection_serves_many_uses(warehouse: Settings) -> None:
 
 def test_a_kept_connection_is_as_good_as_new(warehouse: Settings) -> None:
     new = found()
-    with kept_connections():
+    with cached_connections():
         with acting_as(LOADER), connect(autocommit=True) as connection:
             pid = connection.info.backend_pid
             connection.execute(LEFT_BEHIND)
@@ -53,7 +53,7 @@ def test_a_kept_connection_is_as_good_as_new(warehouse: Settings) -> None:
 
 
 def test_what_was_done_before_an_error_is_rolled_back(warehouse: Settings) -> None:
-    with kept_connections():
+    with cached_connections():
         pid = found()["pid"]
         with pytest.raises(psycopg.errors.DivisionByZero), connect() as connection:
             connection.execute("create table half (a int)").connection.execute("select 1 / 0")
@@ -63,7 +63,7 @@ def test_what_was_done_before_an_error_is_rolled_back(warehouse: Settings) -> No
 
 
 def test_a_connection_that_died_meanwhile_is_replaced(warehouse: Settings) -> None:
-    with kept_connections():
+    with cached_connections():
         pid = found()["pid"]
         with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as other:
             other.execute("select pg_terminate_backend(%s, 5000)", [pid])

@@ -24,7 +24,7 @@ _idle: "ContextVar[dict[str, list[Connection]] | None]" = ContextVar("idle", def
 
 
 @contextmanager
-def kept_connections() -> Iterator[None]:
+def cached_connections() -> Iterator[None]:
     """Keep connections that close in this block, for reuse by the next one with the same parameters, until its end."""
     if _idle.get() is not None:
         yield
@@ -40,9 +40,9 @@ def kept_connections() -> Iterator[None]:
                 connection.close()
 
 
-def take(made_with: str) -> Connection | None:
+def take(parameters: str) -> Connection | None:
     """Return a kept connection that still works, in autocommit mode; None if there is none."""
-    waiting = (_idle.get() or {}).get(made_with)
+    waiting = (_idle.get() or {}).get(parameters)
     while waiting:
         connection = waiting.pop()
         try:
@@ -54,7 +54,7 @@ def take(made_with: str) -> Connection | None:
     return None
 
 
-def give_back(made_with: str, connection: Connection) -> None:
+def give_back(parameters: str, connection: Connection) -> None:
     """Keep a connection whose transaction has ended, if the current block keeps connections; otherwise close it."""
     kept = _idle.get()
     if kept is None or connection.closed:
@@ -66,4 +66,4 @@ def give_back(made_with: str, connection: Connection) -> None:
     except psycopg.Error:
         connection.close()
     else:
-        kept.setdefault(made_with, []).append(connection)
+        kept.setdefault(parameters, []).append(connection)
