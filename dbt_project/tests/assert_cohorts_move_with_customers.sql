@@ -3,54 +3,25 @@
 -- customers but no customer_months: orders older than these marts need a full refresh.
 with
 
-is_partial as (
-    select not coalesce(bool_or(is_full), false) as holds from {{ ref('int_order_days') }}
-),
-
 customers as (
-    select
-        -1 as direction,
-        published.total_orders,
-        published.total_spent
-    from {{ ref('int_order_customers_affected') }} as affected
-    inner join {{ ref('customer_order_totals') }} as published on affected.customer_id = published.customer_id
-    inner join is_partial on is_partial.holds
-    union all
-    select
-        1 as direction,
-        total_orders,
-        total_spent
-    from {{ ref('customer_order_totals__changes') }}
+    {{ changed_rows(
+        'customer_order_totals', 'int_order_customers_affected', ['customer_id'], 'int_order_days',
+        ['total_orders', 'total_spent']
+    ) }}
 ),
 
 months as (
-    select
-        -1 as direction,
-        published.*
-    from {{ ref('int_customer_months_affected') }} as affected
-    inner join {{ ref('customer_months') }} as published
-        on affected.order_month = published.order_month and affected.customer_id = published.customer_id
-    inner join is_partial on is_partial.holds
-    union all
-    select
-        1 as direction,
-        changes.*
-    from {{ ref('customer_months__changes') }} as changes
+    {{ changed_rows(
+        'customer_months', 'int_customer_months_affected', ['order_month', 'customer_id'], 'int_order_days',
+        ['cohort_month', 'order_month', 'orders', 'revenue']
+    ) }}
 ),
 
 cohorts as (
-    select
-        -1 as direction,
-        published.*
-    from {{ ref('int_cohort_months_affected') }} as affected
-    inner join {{ ref('cohort_months') }} as published
-        on affected.cohort_month = published.cohort_month and affected.order_month = published.order_month
-    inner join is_partial on is_partial.holds
-    union all
-    select
-        1 as direction,
-        changes.*
-    from {{ ref('cohort_months__changes') }} as changes
+    {{ changed_rows(
+        'cohort_months', 'int_cohort_months_affected', ['cohort_month', 'order_month'], 'int_order_days',
+        ['cohort_month', 'order_month', 'active_customers', 'orders', 'revenue']
+    ) }}
 ),
 
 of_customers as (
@@ -77,29 +48,27 @@ of_cohorts as (
         coalesce(sum(direction * orders), 0) as orders,
         coalesce(sum(direction * revenue), 0) as amount
     from cohorts
-),
-
-unbalanced as (
-    select 'customer_months' as total
-    from of_customers
-    cross join of_months
-    where
-        (of_customers.customers, of_customers.orders, of_customers.amount)
-        <> (of_months.customers, of_months.orders, of_months.amount)
-    union all
-    select 'cohort_months' as total
-    from of_months
-    cross join of_cohorts
-    where
-        (of_months.customers, of_months.months, of_months.orders, of_months.amount)
-        <> (of_cohorts.customers, of_cohorts.months, of_cohorts.orders, of_cohorts.amount)
-    union all
-    select 'customer_months is empty: dbt build --full-refresh' as total
-    from is_partial
-    where
-        is_partial.holds
-        and exists (select from {{ ref('customer_order_totals') }})
-        and not exists (select from {{ ref('customer_months') }})
 )
 
-select * from unbalanced
+select 'customer_months' as mart
+from of_months
+inner join of_customers
+    on
+        (of_months.customers, of_months.orders, of_months.amount)
+        <> (of_customers.customers, of_customers.orders, of_customers.amount)
+union all
+select 'cohort_months' as mart
+from of_cohorts
+inner join of_months
+    on
+        (of_cohorts.customers, of_cohorts.months, of_cohorts.orders, of_cohorts.amount)
+        <> (of_months.customers, of_months.months, of_months.orders, of_months.amount)
+union all
+select 'customer_months is empty: dbt build --full-refresh' as mart
+where
+    exists (select from {{ ref('customer_order_totals') }})
+    and not exists (select from {{ ref('customer_months') }})
+    and not exists (
+        select from {{ ref('int_order_days') }} as days
+        where days.is_full
+    )
