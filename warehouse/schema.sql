@@ -184,6 +184,28 @@ select
 from ops.day_ledger as ledger
 full join newest_results as results on ledger.dataset = results.dataset and ledger.day = results.day;
 
+-- What reads a relation: views, materialized views, functions and so on, with the kind and name that `drop` takes.
+create or replace function ops.dependents(relation oid) returns table (kind text, name text) language sql stable as $$
+    select distinct identified.type, identified.identity
+    from pg_class
+    inner join pg_type as row_type on pg_class.reltype = row_type.oid
+    inner join pg_depend
+        on
+            pg_depend.deptype = 'n'
+            and (pg_depend.refclassid, pg_depend.refobjid) in (
+                ('pg_class'::regclass, pg_class.oid),
+                ('pg_type'::regclass, row_type.oid),
+                ('pg_type'::regclass, row_type.typarray)
+            )
+    left join pg_rewrite on pg_depend.classid = 'pg_rewrite'::regclass and pg_depend.objid = pg_rewrite.oid
+    cross join lateral pg_identify_object(
+        case when pg_rewrite.oid is null then pg_depend.classid else 'pg_class'::regclass end,
+        coalesce(pg_rewrite.ev_class, pg_depend.objid),
+        0
+    ) as identified
+    where pg_class.oid = relation and pg_rewrite.ev_class is distinct from relation
+$$;
+
 -- Sentiment of review texts, scored once per load.
 create table if not exists staging.review_sentiment (
     _load_id text not null,
