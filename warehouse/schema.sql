@@ -284,8 +284,10 @@ create table if not exists marts.customer_models (
     revenue_log_likelihood double precision,
     no_revenue_because text,
     history_as_of_date date,  -- the day of the segments and metrics stored after the fit; null before
-    fitted_at timestamptz not null default clock_timestamp()
+    fitted_at timestamptz not null default clock_timestamp(),
+    publication_id bigint  -- the newest publication of orders that the fit has seen
 );
+alter table marts.customer_models add column if not exists publication_id bigint;
 
 -- The predictions of the newest fit, replaced as a whole: one row per customer with a revenue order by its day.
 create table if not exists marts.customer_predictions (
