@@ -122,7 +122,7 @@ create table if not exists ops.accepted_contracts (
     primary key (dataset, day)
 );
 
--- The load that counts for each day, and the load that readers see.
+-- The load that counts for each day, and the load that readers see. A day that was taken out has neither.
 create table if not exists ops.day_ledger (
     dataset text not null,
     day date not null,
@@ -130,8 +130,10 @@ create table if not exists ops.day_ledger (
     admitted_at timestamptz,
     published_load_id text references ops.loads (load_id),
     published_at timestamptz,
+    unpublished_at timestamptz,  -- when the day was taken out; null again once a load is admitted
     primary key (dataset, day)
 );
+alter table ops.day_ledger add column if not exists unpublished_at timestamptz;
 
 create index if not exists day_ledger_pending on ops.day_ledger (dataset, day)
 where admitted_load_id is distinct from published_load_id;
@@ -163,7 +165,8 @@ create table if not exists ops.gate_results (
 );
 create index if not exists gate_results_dataset_day on ops.gate_results (dataset, day, decided_at);
 
--- The state of each day, for people: the published load, and the gate's result on the newest load.
+-- The state of each day, for people: the published load, and the gate's result on the newest load. A day that was taken
+-- out is unpublished until a newer load is judged.
 create or replace view ops.day_states as
 with newest_results as (
     select distinct on (dataset, day) * from ops.gate_results order by dataset, day, decided_at desc
@@ -172,8 +175,9 @@ select
     coalesce(ledger.dataset, results.dataset) as dataset,
     coalesce(ledger.day, results.day) as day,
     case
-        when ledger.admitted_load_id is null then 'refused'
         when ledger.published_load_id is distinct from ledger.admitted_load_id then 'waiting'
+        when ledger.unpublished_at > coalesce(results.decided_at, '-infinity') then 'unpublished'
+        when ledger.admitted_load_id is null then 'refused'
         when results.decision = 'refused' then 'published, newer load refused'
         else 'published'
     end as state,
