@@ -77,8 +77,8 @@ def due() -> date | None:
         return None
     if newest is None or not _sunday(published) <= newest["as_of_date"] <= published:
         return _sunday(published)
-    kept_on = newest["history_as_of_date"]
-    return newest["as_of_date"] if kept_on is None or kept_on > published or newest["is_outdated"] else None
+    history_day = newest["history_as_of_date"]
+    return newest["as_of_date"] if history_day is None or history_day > published or newest["is_outdated"] else None
 
 
 def fit_customer_models(as_of_date: date, run_id: str) -> "Fit":
