@@ -15,6 +15,7 @@ from cli.terminal import errors_as_exit_codes, progress, running_servers
 
 if TYPE_CHECKING:
     from transformation.mart_diff import Diff
+    from transformation.new_columns import NewColumn
     from transformation.relation_diff import Comparison
 
 LONGEST_VALUE = 40  # characters of an example
@@ -83,25 +84,49 @@ def _print_mart(mart: "Comparison", console: Console) -> None:
     if mart.is_same:
         console.print(f"[bold]{mart.mart}[/bold]: no differences in {mart.built_rows:,} rows.")
         return
-    how = "its primary key" if mart.is_key_declared else "the first columns that are unique together"
     console.print(
         f"[bold]{mart.mart}[/bold]: {mart.counts['added']:,} rows added, {mart.counts['removed']:,} removed, "
-        f"{mart.counts['changed']:,} changed; {mart.published_rows:,} before, {mart.built_rows:,} after. "
-        f"Compared by {', '.join(mart.key)}, {how}.",
+        f"{mart.counts['changed']:,} changed; {mart.published_rows:,} before, {mart.built_rows:,} after. {_how(mart)}",
         soft_wrap=True,
     )
-    for name in mart.columns_added:
-        console.print(f"  column {name} is new")
+    for column in mart.columns_added:
+        console.print(f"  column {column.name} is new: {_contents(column)}", soft_wrap=True)
     for name in mart.columns_removed:
         console.print(f"  column {name} is gone")
     for name, (before, after) in mart.types_changed.items():
         console.print(f"  column {name} was {before}, is {after}")
+    if mart.readers_in_the_way:
+        console.print(
+            "  A view that loses or changes columns is created again, and others read it. Before you build, run: "
+            + escape(" ".join(mart.readers_in_the_way))
+            + " Then create them again.",
+            soft_wrap=True,
+        )
     if mart.columns:
         console.print(_columns_table(mart))
     if mart.is_key_personal and any(mart.counts.values()):
         console.print("  Keys are personal data; --personal-data shows them.")
     for kind, keys in mart.examples.items():
         console.print(f"  {kind}: " + escape(", ".join(" · ".join(key) for key in keys)), soft_wrap=True)
+
+
+def _how(mart: "Comparison") -> str:
+    key = ", ".join(mart.key)
+    if mart.is_key_new:
+        return f"Its key {key} is new, so rows cannot be compared one by one; --key takes columns that both have."
+    how = "its primary key" if mart.is_key_declared else "the first columns that are unique together"
+    return f"Compared by {key}, {how}."
+
+
+def _contents(column: "NewColumn") -> str:
+    """Format as `integer, 3 nulls, from 1 to 9, for example 1, 2`."""
+    parts = [column.type, f"{column.nulls:,} nulls"]
+    if column.is_personal:
+        parts.append("personal data")
+    elif column.lowest is not None:
+        parts.append(f"from {_shown(column.lowest)} to {_shown(column.highest)}")
+        parts += [f"for example {', '.join(map(_shown, column.examples))}"] if column.examples else []
+    return ", ".join(parts)
 
 
 def _columns_table(mart: "Comparison") -> Table:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Callable
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
@@ -15,6 +16,7 @@ from cli.drift.contract_command import contract
 from cli.init import init
 from cli.terminal import errors_as_exit_codes, finish, progress, running_servers
 from orchestration.garbage_collection import collect_rarely
+from orchestration.outcome import RunOutcome
 from pipeline_errors import ConfigurationError
 from transformation.pipelines import PIPELINES, names_of
 
@@ -59,13 +61,14 @@ def backfill(
 @app.command(epilog="Example: daybreak replay 2026-03-01 2026-03-31, after you changed shop.toml or a model")
 def replay(first: Day, last: Day, pipeline: Only = None, as_json: AsJson = False) -> None:
     """Gate, build and publish days again from the loads in raw, without a request to the shop."""
-    with errors_as_exit_codes(), running_servers(_names(pipeline)), progress(as_json) as say:
-        from orchestration.customer_models import fit_if_due
-        from orchestration.day_run import replay_days
+    days = first.date(), last.date()
+    _run(pipeline, as_json, lambda day_run, names, say: day_run.replay_days(_range(*days), names, say))
 
-        outcome = replay_days(_range(first.date(), last.date()), _names(pipeline), say)
-        fit_if_due(outcome, _names(pipeline), say)
-    finish(outcome, as_json)
+
+@app.command(epilog="Example: daybreak unpublish 2062-03-01, a day that was mistyped. A run of the day brings it back.")
+def unpublish(day: Day, pipeline: Only = None, as_json: AsJson = False) -> None:
+    """Take a published day out of the marts, as if it had never been loaded. Its loads stay in raw."""
+    _run(pipeline, as_json, lambda day_run, names, say: day_run.unpublish_day(day.date(), names, say))
 
 
 app.command(
@@ -219,11 +222,17 @@ def _print_status(day: datetime | None, pipeline: list[PipelineName] | None, as_
 def _run_range(
     first: date, last: date, pipeline: list[PipelineName] | None, wait: float, engine: str, as_json: bool
 ) -> None:
-    with errors_as_exit_codes(), running_servers(_names(pipeline)), progress(as_json) as say:
-        from orchestration.customer_models import fit_if_due
-        from orchestration.day_run import run_days
+    options = {"wait_seconds": wait, "engine": engine}
+    _run(pipeline, as_json, lambda day_run, names, say: day_run.run_days(_range(first, last), names, say, **options))
 
-        outcome = run_days(_range(first, last), _names(pipeline), say, wait_seconds=wait, engine=engine)
+
+def _run(pipeline: list[PipelineName] | None, as_json: bool, work: Callable[..., RunOutcome]) -> None:
+    """Call `work` with the module day_run, the pipelines and the progress; then fit if due, and print the outcome."""
+    with errors_as_exit_codes(), running_servers(_names(pipeline)), progress(as_json) as say:
+        from orchestration import day_run
+        from orchestration.customer_models import fit_if_due
+
+        outcome = work(day_run, _names(pipeline), say)
         fit_if_due(outcome, _names(pipeline), say)
     finish(outcome, as_json)
 

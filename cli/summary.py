@@ -14,7 +14,10 @@ MOST_ROWS = 31  # loads to list one by one; with more than a month, list only th
 PLAIN_STATES = ("admitted", "unchanged")
 NOT_JUDGED = "volume_history"
 SEVERITY_COLOURS = {"critical": "red", "warning": "yellow", "info": "dim"}
-COLOURS = {"admitted": "green", "unchanged": "dim", "empty": "yellow", "refused": "red", "failed": "red"}
+COLOURS = {
+    "admitted": "green", "unchanged": "dim", "empty": "yellow", "refused": "red", "failed": "red",
+    "unpublished": "yellow", "not published": "dim",
+}  # fmt: skip
 
 
 def as_data(outcome: RunOutcome) -> dict[str, Any]:

@@ -133,7 +133,8 @@ def save_decision(connection: Connection, decision: GateDecision) -> None:
             values (%(dataset)s, %(day)s, %(load_id)s, clock_timestamp())
             on conflict (dataset, day) do update set
                 admitted_load_id = excluded.admitted_load_id,
-                admitted_at = excluded.admitted_at
+                admitted_at = excluded.admitted_at,
+                unpublished_at = null
             """,
             values,
         )

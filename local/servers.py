@@ -18,7 +18,7 @@ from local.probe import postgres_version, redis_version
 from local.state import LOOPBACK, Endpoint
 from local.valkey import Valkey
 from pipeline_errors import ConfigurationError
-from pipeline_settings import Settings, settings
+from pipeline_settings import PROJECT_ROOT, Settings, settings
 
 EMBEDDED = "DAYBREAK_EMBEDDED"
 POSTGRES = "postgres"
@@ -97,6 +97,8 @@ def environment() -> dict[str, str]:
         "PGDATABASE": current.pgdatabase,
         "PGSSLMODE": current.pgsslmode,
         "REDIS_URL": current.redis_url.get_secret_value(),
+        "DBT_PROJECT_DIR": str(PROJECT_ROOT / "dbt_project"),
+        "DBT_PROFILES_DIR": str(PROJECT_ROOT),
     }
     variables |= {name: os.environ.get(name, "") for name in ("DAYBREAK_HOME", EMBEDDED)}
     if shutil.which("psql") is None and (programs := client_programs()):

@@ -1,7 +1,10 @@
 """The customer models, fitted weekly: limits of RFM scores, BG/NBD and gamma-gamma, and a prediction per customer.
 
-Reads all revenue orders up to a day. The customers stay in Postgres: only distinct histories, of which there are far
-fewer, are fitted and scored here, and their scores are joined to the customers there.
+Reads all revenue orders up to a day, each as that day or an earlier one sent it: what a later day changes belongs to
+the next fit. So a fit depends on the admitted loads up to its day, and not on the days loaded since.
+
+The customers stay in Postgres: only distinct histories, of which there are far fewer, are fitted and scored here, and
+their scores are joined to the customers there.
 """
 
 import io
@@ -26,10 +29,24 @@ HISTORIES_AT_ONCE = 200_000
 
 CUSTOMERS = """
     create temporary table customer_histories on commit drop as
-    with days as (
+    with superseded as (
+        select distinct on (order_id) * from ops.int_orders_superseded
+        where logical_date <= %(as_of)s::date
+        order by order_id, logical_date desc
+    ),
+    orders as (
+        select customer_id, order_date, total_amount, is_revenue from marts.fct_orders
+        where coalesce(logical_date, order_date) <= %(as_of)s::date
+        union all
+        select superseded.customer_id, superseded.order_date, superseded.total_amount, superseded.is_revenue
+        from superseded
+        inner join marts.fct_orders as newer on superseded.order_id = newer.order_id
+        where coalesce(newer.logical_date, newer.order_date) > %(as_of)s::date
+    ),
+    days as (
         select customer_id, order_date, count(*) as orders, sum(total_amount) as spent
-        from marts.fct_orders
-        where is_revenue and order_date <= %(as_of)s::date
+        from orders
+        where is_revenue
         group by customer_id, order_date
     )
     select
@@ -92,13 +109,15 @@ PREDICTIONS = """
 MODEL = """
     insert into marts.customer_models (
         as_of_date, model_version, customers, repeat_customers, recency_limits, frequency_limits, monetary_limits,
-        r, alpha, a, b, orders_log_likelihood, no_orders_because, p, q, v, revenue_log_likelihood, no_revenue_because
+        r, alpha, a, b, orders_log_likelihood, no_orders_because, p, q, v, revenue_log_likelihood, no_revenue_because,
+        publication_id
     )
     values (
         %(as_of)s, %(version)s, %(customers)s, %(repeat_customers)s,
         %(recency_limits)s, %(frequency_limits)s, %(monetary_limits)s,
         %(r)s, %(alpha)s, %(a)s, %(b)s, %(orders_log_likelihood)s, %(no_orders_because)s,
-        %(p)s, %(q)s, %(v)s, %(revenue_log_likelihood)s, %(no_revenue_because)s
+        %(p)s, %(q)s, %(v)s, %(revenue_log_likelihood)s, %(no_revenue_because)s,
+        %(publication_id)s
     )
 """
 
@@ -117,11 +136,12 @@ class Fit:
         return text + "".join(f"; no {what}: {reason}" for what, reason in self.without.items())
 
 
-def fit_customers(connection: Connection, as_of_date: date) -> Fit:
+def fit_customers(connection: Connection, as_of_date: date, publication_id: int | None = None) -> Fit:
     """Fit the models on the revenue orders up to a day and predict every customer, in the caller's transaction.
 
     Readers see all of the old predictions until it commits. Too little data is not an error: the row of
-    marts.customer_models gives the reason, and there are no predictions.
+    marts.customer_models gives the reason, and there are no predictions. `publication_id`: the newest publication of
+    orders, read earlier in the transaction.
     """
     connection.execute(CUSTOMERS.encode(), {"as_of": as_of_date})
     connection.execute("analyze customer_histories")
@@ -143,7 +163,11 @@ def fit_customers(connection: Connection, as_of_date: date) -> Fit:
         connection.execute(PREDICTIONS.encode(), {"as_of": as_of_date} | _spend_parameters(revenue))
         connection.execute("analyze marts.customer_predictions")
     connection.execute("delete from marts.customer_models where as_of_date = %s", [as_of_date])
-    row = {"as_of": as_of_date, "version": MODEL_VERSION} | _order_parameters(orders) | _spend_parameters(revenue)
+    row = (
+        {"as_of": as_of_date, "version": MODEL_VERSION, "publication_id": publication_id}
+        | _order_parameters(orders)
+        | _spend_parameters(revenue)
+    )
     row |= {"no_orders_because": without.get("predictions"), "no_revenue_because": next(iter(without.values()), None)}
     connection.execute(MODEL.encode(), limits | row)
     return Fit(as_of_date, limits["customers"], without)

@@ -1,14 +1,17 @@
 """Models of all customers, and the dated history. Weekly, because a fit reads all orders (docs/decisions/0012).
 
-The week ends on Sunday. A fit uses the revenue orders up to that Sunday, so its result does not depend on how many days
-were loaded at once. The command line fits after a publish; in Airflow, the DAG `customer_models` fits when a day of
-orders is published. A failed fit never affects the published day.
+The week ends on Sunday. A fit uses the loads of the days up to that Sunday, and is made again when one of them is
+published later or taken out. So its result does not depend on the order in which days were loaded, or on how many at
+once. The command line fits after a publish; in Airflow, the DAG `customer_models` fits when a day of orders is
+published. A failed fit never affects the published day.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
 
 from monitoring.alerting import alerts
 from monitoring.lineage.model import DatasetsUsed, DatasetUse
@@ -34,9 +37,28 @@ RUN_FIRST = "Run a day first: daybreak run DAY."
 SNAPSHOTS = {ORDERS.name: "customer_segments_history", REVIEWS.name: "product_metrics_history"}
 
 NEWEST_DAY = """
-    select as_of_date from ops.publications where pipeline = %s order by publication_id desc limit 1
+    select as_of_date, publication_id from ops.publications where pipeline = %s order by publication_id desc limit 1
 """
-NEWEST_MODEL = "select as_of_date, history_as_of_date from marts.customer_models order by as_of_date desc limit 1"
+NEWEST_MODEL = """
+    select
+        as_of_date, history_as_of_date,
+        exists (
+            select from ops.publication_days as days
+            where
+                days.publication_id > models.publication_id
+                and days.dataset = %s and days.day <= models.as_of_date
+        ) as is_outdated
+    from marts.customer_models as models order by as_of_date desc limit 1
+"""
+# Models and history after the newest published day: of days that were taken out since.
+DROP_LATER_MODELS = "delete from marts.customer_models where as_of_date > %s"
+DROP_LATER_HISTORY = (
+    "delete from marts.{table} where valid_from > {as_of}",
+    "update marts.{table} set valid_to = null where valid_to > {as_of}",
+)
+AS_OF = "(select as_of_date from ops.publications where pipeline = {} order by publication_id desc limit 1)"
+# The state of a day that was stored twice is the later one.
+DROP_REPLACED_HISTORY = "delete from marts.{table} where valid_from = valid_to"
 HISTORY_TAKEN = """
     update marts.customer_models set history_as_of_date = %s
     where as_of_date = (select max(as_of_date) from marts.customer_models)
@@ -44,18 +66,23 @@ HISTORY_TAKEN = """
 
 
 def due() -> date | None:
-    """Return the Sunday whose models or history are missing; None if nothing is due."""
+    """Return the day to fit as of; None if nothing is due.
+
+    Due are the last published Sunday without models; models whose days were published again, loaded late or taken out
+    since; and a history that was not kept.
+    """
     with connect() as connection:
-        published, newest = _newest_day(connection), connection.execute(NEWEST_MODEL).fetchone()
+        published, newest = _newest_day(connection), _newest_model(connection)
     if published is None:
         return None
-    if newest is None or newest["as_of_date"] < _sunday(published):
+    if newest is None or not _sunday(published) <= newest["as_of_date"] <= published:
         return _sunday(published)
-    return None if newest["history_as_of_date"] else newest["as_of_date"]
+    history_day = newest["history_as_of_date"]
+    return newest["as_of_date"] if history_day is None or history_day > published or newest["is_outdated"] else None
 
 
 def fit_customer_models(as_of_date: date, run_id: str) -> "Fit":
-    """Fit the models on the revenue orders up to a day, and replace all predictions, in one transaction.
+    """Fit the models on the revenue orders of the days up to a day, and replace all predictions, in one transaction.
 
     The result is reproducible: the same admitted loads and day give the same numbers. Raises ConfigurationError if the
     day is not published yet, or if newer models exist.
@@ -82,7 +109,9 @@ def keep_history(as_of_date: date, run_id: str) -> None:
             names = [name for pipeline, name in SNAPSHOTS.items() if day_ledger.has_published(connection, pipeline)]
             day = _newest_day(connection)
         with pipeline_lock(NAME, FIT_WAIT_SECONDS):
+            _correct_history(*DROP_LATER_HISTORY)
             once_more(lambda: dbt_runner.snapshot(names))
+            _correct_history(DROP_REPLACED_HISTORY)
             with connect() as connection:
                 connection.execute(HISTORY_TAKEN, [day])
 
@@ -122,22 +151,43 @@ def fit_if_due(outcome: RunOutcome, pipelines: Sequence[str], on_progress: "OnPr
     send_out()
 
 
-def _fit(as_of_date: date, fit_customers: "Callable[[Connection, date], Fit]") -> "Fit":
+def _fit(as_of_date: date, fit_customers: "Callable[[Connection, date, int], Fit]") -> "Fit":
     with connect() as connection:
-        published, newest = _newest_day(connection), connection.execute(NEWEST_MODEL).fetchone()
-        if published is None or published < as_of_date:
+        publication = _newest_publication(connection)
+        published: date | None = publication["as_of_date"] if publication else None
+        if publication is None or published is None or published < as_of_date:
             remedy = "Give that day or an earlier one." if published else RUN_FIRST
             raise ConfigurationError(f"Orders are published up to {published}", remedy)
+        connection.execute(DROP_LATER_MODELS, [published])
+        newest = _newest_model(connection)
         if newest and newest["as_of_date"] > as_of_date:
             raise ConfigurationError(
                 f"There are customer models as of {newest['as_of_date']} already", "Give that day or a later one."
             )
-        return fit_customers(connection, as_of_date)
+        return fit_customers(connection, as_of_date, publication["publication_id"])
 
 
 def _newest_day(connection: Connection) -> date | None:
-    row = connection.execute(NEWEST_DAY, [ORDERS.name]).fetchone()
+    row = _newest_publication(connection)
     return row["as_of_date"] if row else None
+
+
+def _newest_publication(connection: Connection) -> dict[str, Any] | None:
+    return connection.execute(NEWEST_DAY, [ORDERS.name]).fetchone()
+
+
+def _newest_model(connection: Connection) -> dict[str, Any] | None:
+    return connection.execute(NEWEST_MODEL, [ORDERS.dataset]).fetchone()
+
+
+def _correct_history(*statements: str) -> None:
+    """Run these statements on each history that exists, with the newest day that readers see of its pipeline."""
+    with connect() as connection:
+        for pipeline, table in SNAPSHOTS.items():
+            as_of = sql.SQL(AS_OF).format(pipeline)
+            if connection.execute("select to_regclass(%s) as name", [f"marts.{table}"]).fetchone() != {"name": None}:
+                for statement in statements:
+                    connection.execute(sql.SQL(statement).format(table=sql.Identifier(table), as_of=as_of))
 
 
 def _sunday(day: date) -> date:

@@ -41,9 +41,11 @@ def load_days(
 
 
 def judge_again(dataset: str, days: Sequence[date], outcome: RunOutcome, on_progress: OnProgress) -> None:
-    """Judge the newest load in raw of each of these days."""
+    """Judge the newest load in raw of each of these days, except unpublished ones."""
     with cached_connections():
-        for day in days:
+        with connect() as connection:
+            unpublished = day_ledger.unpublished_days(connection, dataset)
+        for day in (day for day in days if day not in unpublished):
             on_progress(f"{day} {dataset}")
             with day_lock(dataset, day):
                 with connect() as connection:

@@ -1,4 +1,4 @@
-"""Runs of the command line: land and gate each day of a range, then build and publish once."""
+"""Runs of the command line: land and gate each day of a range, or take a day out, then build and publish once."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -7,12 +7,15 @@ from datetime import date, timedelta
 from functools import partial
 
 from monitoring import lineage
+from monitoring.anomalies.find_anomalies import forget_day
+from monitoring.anomalies.rating_drops import undo_later_spells
 from monitoring.log_lines import context
+from monitoring.runs.run_log import step
 from orchestration import steps
 from orchestration.day_loading import OnProgress, judge_again, load_days
 from orchestration.outcome import DayOutcome, RunOutcome, new_run_id
 from orchestration.run_messages import report_run
-from pipeline_errors import DaybreakError, ModelError
+from pipeline_errors import ConfigurationError, DaybreakError, ModelError
 from transformation.pipelines import BY_DATASET, BY_NAME, HEALTH, POSTGRES, REVIEWS
 from warehouse import day_ledger
 from warehouse.connection import connect
@@ -20,6 +23,8 @@ from warehouse.connection_cache import cached_connections
 from warehouse.locks import day_lock, pipeline_lock
 
 logger = logging.getLogger(__name__)
+
+OUT_OF_THE_MARTS = ("unpublished", "not published")  # states of a day after unpublish_day
 
 
 def run_days(
@@ -42,7 +47,7 @@ def run_days(
     with _run_context(name, days, outcome), report_run(pipelines, days, outcome), ExitStack() as held:
         with outcome.timed("prepare"):
             steps.prepare()
-        datasets = [dataset for name in pipelines if (dataset := BY_NAME[name].dataset)]
+        datasets = _datasets_of(pipelines)
         if len(days) == 1 and not _hold(datasets, days[0], outcome, held):
             return outcome
         for dataset in datasets:
@@ -61,6 +66,32 @@ def replay_days(days: Sequence[date], pipelines: Sequence[str], on_progress: OnP
             if dataset := BY_NAME[name].dataset:
                 judge_again(dataset, days, outcome, on_progress)
         _build_and_publish(pipelines, days, outcome, on_progress, day_range=(days[0], days[-1]))
+    return outcome
+
+
+def unpublish_day(day: date, pipelines: Sequence[str], on_progress: OnProgress = lambda _: None) -> RunOutcome:
+    """Take a day out of the marts, as if it had never been loaded. Its loads stay in raw; a run brings it back.
+
+    Raises ConfigurationError if none of the pipelines has a dataset.
+    """
+    datasets = _datasets_of(pipelines)
+    if not datasets:
+        raise ConfigurationError(
+            f"{', '.join(pipelines)} has no days of its own", "Leave --pipeline out, or name a pipeline of a dataset."
+        )
+    outcome = RunOutcome(new_run_id())
+    with _run_context("daybreak.unpublish", [day], outcome), report_run(pipelines, [day], outcome), ExitStack() as held:
+        with outcome.timed("prepare"):
+            steps.prepare()
+        if not _hold(datasets, day, outcome, held):
+            return outcome
+        for dataset in datasets:
+            on_progress(f"{day} {dataset}")
+            outcome.days.append(DayOutcome(dataset, day, _unpublish(dataset, day, outcome.run_id)))
+        _build_and_publish(pipelines, [day], outcome, on_progress)
+        if REVIEWS.name in pipelines and not outcome.errors:
+            with connect() as connection:
+                undo_later_spells(connection, REVIEWS.name)
     return outcome
 
 
@@ -101,6 +132,19 @@ def _hold(datasets: Sequence[str], day: date, outcome: RunOutcome, held: ExitSta
             outcome.days.append(DayOutcome(dataset, day, "failed", error=error))
             return False
     return True
+
+
+def _datasets_of(pipelines: Sequence[str]) -> list[str]:
+    return [dataset for name in pipelines if (dataset := BY_NAME[name].dataset)]
+
+
+def _unpublish(dataset: str, day: date, run_id: str) -> str:
+    """Take a day out of the ledger; the next publish takes its rows out of the marts. Return the day's state."""
+    pipeline = BY_DATASET[dataset].name
+    with step([pipeline], "unpublish", [day], run_id), connect() as connection:
+        was_in_marts = day_ledger.unpublish(connection, dataset, day)
+        forget_day(connection, pipeline, dataset, day)
+    return OUT_OF_THE_MARTS[0 if was_in_marts else 1]
 
 
 def _build_and_publish(
@@ -170,7 +214,7 @@ def _measure(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome
     with outcome.timed("data_docs"):
         steps.write_data_docs()
     with outcome.timed("measure"), cached_connections():
-        for result in outcome.days:
+        for result in (result for result in outcome.days if result.state not in OUT_OF_THE_MARTS):
             result.anomalies = steps.measure(BY_DATASET[result.dataset].name, result.day, outcome.run_id)
         for name in pipelines:
             if BY_NAME[name].dataset is None:
@@ -179,7 +223,6 @@ def _measure(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome
 
 def _has_work(pipelines: Sequence[str]) -> bool:
     with connect() as connection:
-        datasets = [dataset for name in pipelines if (dataset := BY_NAME[name].dataset)]
-        return any(day_ledger.pending_days(connection, dataset) for dataset in datasets) or (
+        return any(day_ledger.pending_days(connection, dataset) for dataset in _datasets_of(pipelines)) or (
             HEALTH.name in pipelines and day_ledger.is_health_behind(connection)
         )

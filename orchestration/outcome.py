@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class DayOutcome:
-    """The outcome of one day of a dataset. `state`: admitted, unchanged, empty, refused or failed.
+    """The outcome of one day of a dataset. `state`: admitted, unchanged, empty, refused, failed, unpublished or not
+    published.
 
     `figures`: GateDecision.figures, if the gate judged the day.
     """

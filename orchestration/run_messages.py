@@ -69,7 +69,7 @@ class Upkeep:
 
 
 def keep_up() -> Upkeep:
-    """Send reminders of open incidents, deliver the outbox, and prune old rows and loads. Never raises.
+    """Close incidents that are over, remind of the others, deliver the outbox, and prune old rows. Never raises.
 
     A scheduler calls it every 15 minutes or so, independent of runs.
     """
@@ -78,6 +78,10 @@ def keep_up() -> Upkeep:
     try:
         with connect() as connection:
             create_schemas(connection)
+        for name, dataset in DATASETS.items():
+            if dataset:  # days that `dbt build` has published since they failed
+                alerts.report_published(name, dataset, [], new_run_id())
+        with connect() as connection:
             done.reminders = incidents.remind(connection)
         done.delivery = outbox.deliver(SECONDS_BETWEEN_RUNS)
         with connect() as connection:

@@ -1,5 +1,6 @@
 """Translation of failed dbt commands into Daybreak's errors, with the failed node."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,11 @@ from warehouse.connection import connect
 
 # Messages of Postgres for failures that are not the model's fault.
 LOCKED = ("lock timeout", "deadlock detected")
+# A row of the table in dbt's message about a contract.
+CONTRACT_MISMATCH = re.compile(r"\| (\w+) \| ([^|]*?) ?\| ([^|]*?) ?\| (data type mismatch|missing in \w+) ?\|")
+MISMATCHES_SHOWN = 5
+OWN_ERROR = re.compile(r"^Compilation Error in model \w+ \([^)]*\) | > in macro .*$")  # around a macro's own message
+LONGEST_MESSAGE = 300
 SERVER_GAVE_UP = ("statement timeout", "terminating connection", "closed the connection")
 
 
@@ -85,7 +91,18 @@ def _name(result: Any) -> str:
 
 
 def _message(result: Any) -> str:
-    return " ".join(str(result.message).partition("DETAIL:")[0].split())[:300]  # the detail may quote a row
+    """Return the message as one line: without the detail, which may quote a row, and of a contract only the columns."""
+    text = " ".join(str(result.message).partition("DETAIL:")[0].split())
+    if mismatches := CONTRACT_MISMATCH.findall(text):
+        shown = "; ".join(_mismatch(*cells) for cells in mismatches[:MISMATCHES_SHOWN])
+        return f"its contract and its SQL differ: {shown}"
+    return OWN_ERROR.sub("", text)[:LONGEST_MESSAGE]
+
+
+def _mismatch(column: str, in_sql: str, in_contract: str, reason: str) -> str:
+    if reason == "data type mismatch":
+        return f"{column} is {in_sql} in the SQL and {in_contract} in the contract"
+    return f"{column} is missing in the {'contract' if in_sql else 'SQL'}"
 
 
 def kind_of(message: str) -> type[DaybreakError]:

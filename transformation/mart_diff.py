@@ -66,7 +66,7 @@ def diff_marts(
             comparisons = []
             for node in nodes:
                 on_step(f"comparing {node.name}")
-                comparisons.append(compare(connection, _side(node, shows_personal_data), key, examples))
+                comparisons.append(compare(connection, _side(node, manifest, shows_personal_data), key, examples))
             size = size_of(connection, PREFIX)
     return Diff(len(models), days, raw_rows, time.monotonic() - began, size, comparisons)
 
@@ -92,12 +92,21 @@ def _ancestors(manifest: Any, ids: Sequence[str]) -> set[str]:
     return models
 
 
-def _side(node: Any, shows_personal_data: bool) -> Side:
-    """Return the two relations of a mart, its key and its columns with personal data."""
+def _side(node: Any, manifest: Any, shows_personal_data: bool) -> Side:
+    """Return the two relations of a mart, its key, its columns with personal data, and the published views."""
+    views = [one for one in manifest.nodes.values() if one.config.materialized == "published_view"]
     keys = [list(constraint.columns) for constraint in node.constraints if constraint.type == "primary_key"]
     personal = {name for name, column in node.columns.items() if column.config.meta.get("contains_personal_data")}
     hidden = set[str]() if shows_personal_data else personal
-    return Side(node.name, (node.config.schema, node.alias), (node.schema, node.alias), keys[0] if keys else [], hidden)
+    return Side(
+        node.name,
+        (node.config.schema, node.alias),
+        (node.schema, node.alias),
+        keys[0] if keys else [],
+        hidden,
+        is_view=node in views,
+        ours=frozenset(f"{one.config.schema}.{one.alias}" for one in views),
+    )
 
 
 def _newest_publication(connection: Connection) -> int:

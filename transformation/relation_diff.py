@@ -6,10 +6,9 @@ from typing import Any
 
 from psycopg import sql
 
-from pipeline_errors import ConfigurationError
+from transformation.new_columns import NewColumn, describe_columns
+from transformation.row_key import guess_key, require_columns
 from warehouse.connection import Connection
-
-LONGEST_GUESS = 3  # columns of a guessed key
 
 DIFFERENCES = sql.SQL(
     """
@@ -31,13 +30,18 @@ DIFFERENCES = sql.SQL(
 
 @dataclass(frozen=True)
 class Side:
-    """A mart to compare: (schema, name) of the published and the built relation, declared key, personal columns."""
+    """A mart to compare: (schema, name) of the published and the built relation, declared key, personal columns.
+
+    `is_view`: a published view, which is created again if it loses or changes columns. `ours`: the published views.
+    """
 
     name: str
     published: tuple[str, str]
     built: tuple[str, str]
     key: Sequence[str]
     personal: set[str]
+    is_view: bool = False
+    ours: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -54,20 +58,23 @@ class ColumnChange:
 @dataclass(frozen=True)
 class Comparison:
     """The differences between two versions. `published_rows` is None if there is no published one; `examples`: keys as
-    text by kind of difference, empty if the key is personal data (`is_key_personal`)."""
+    text by kind of difference, empty if the key is personal data (`is_key_personal`). With a new key all rows count as
+    removed and added. `readers_in_the_way`: commands that drop what keeps a view from its columns."""
 
     mart: str
     key: list[str]
     is_key_declared: bool
     is_key_personal: bool
+    is_key_new: bool
     published_rows: int | None
     built_rows: int
     counts: dict[str, int]
-    columns_added: list[str]
+    columns_added: list[NewColumn]
     columns_removed: list[str]
     types_changed: dict[str, tuple[str, str]]
     columns: list[ColumnChange]
     examples: dict[str, list[list[str]]]
+    readers_in_the_way: list[str]
 
     @property
     def is_same(self) -> bool:
@@ -85,42 +92,48 @@ def compare(connection: Connection, side: Side, key: Sequence[str] = (), example
     before, after = _types(connection, side.published), _types(connection, side.built)
     shared = [column for column in after if column in before]
     retyped = {name: (before[name], after[name]) for name in shared if before[name] != after[name]}
-    columns = list(key) or list(side.key) or _guessed_key(connection, side, shared or list(after))
-    _require_columns(side, columns, before, after)
-    is_personal = bool(side.personal & set(columns))
-    built_rows = _count(connection, side.built)
-    counts = {"added": built_rows, "removed": 0, "changed": 0}
+    removed = [column for column in before if column not in after]
+    added = {name: type_ for name, type_ in after.items() if before and name not in before}
+    require_columns(side.name, key, before, after)
+    versions = [side.built, *([side.published] if before else [])]
+    columns = list(key or side.key) or guess_key(connection, side.name, versions, shared or list(after))
+    is_key_new = bool(before) and not set(columns) <= before.keys()
+    built_rows, published_rows = _count(connection, side.built), _count(connection, side.published) if before else None
+    counts = {"added": built_rows, "removed": published_rows or 0, "changed": 0}
     changes: list[ColumnChange] = []
     keys: dict[str, list[list[str]]] = {}
-    if before:
-        _write_differences(connection, side, columns, shared, set(retyped))
-        counts = _counts(connection)
-        changes = [_change(connection, side, columns, *change) for change in _changed_columns(connection).items()]
-        if not is_personal:
-            keys = {kind: _keys(connection, kind, examples) for kind, count in counts.items() if count}
-        connection.execute("drop table pg_temp.differences")
+    if before and not is_key_new:
+        counts, changes, keys = _compare_rows(connection, side, columns, shared, set(retyped), examples)
     return Comparison(
         mart=side.name,
         key=columns,
         is_key_declared=bool(key or side.key),
-        is_key_personal=is_personal,
-        published_rows=_count(connection, side.published) if before else None,
+        is_key_personal=bool(side.personal & set(columns)),
+        is_key_new=is_key_new,
+        published_rows=published_rows,
         built_rows=built_rows,
         counts=counts,
-        columns_added=[column for column in after if before and column not in before],
-        columns_removed=[column for column in before if column not in after],
+        columns_added=describe_columns(connection, side.built, added, side.personal, examples),
+        columns_removed=removed,
         types_changed=retyped,
         columns=changes,
         examples=keys,
+        readers_in_the_way=_readers_of(connection, side) if side.is_view and (removed or retyped) else [],
     )
 
 
-def _require_columns(side: Side, key: Sequence[str], before: dict[str, str], after: dict[str, str]) -> None:
-    for column in key:
-        if column not in after:
-            raise ConfigurationError(f"{side.name} has no column {column}", "Give columns of the mart as --key.")
-        if before and column not in before:
-            raise ConfigurationError(f"{side.name} as published has no column {column}", "Give another --key.")
+def _compare_rows(
+    connection: Connection, side: Side, key: list[str], shared: list[str], retyped: set[str], examples: int
+) -> tuple[dict[str, int], list[ColumnChange], dict[str, list[list[str]]]]:
+    """Return the counts by kind of difference, the changes by column, and example keys by kind."""
+    _write_differences(connection, side, key, shared, retyped)
+    counts = _counts(connection)
+    changes = [_change(connection, side, key, *change) for change in _changed_columns(connection).items()]
+    keys = {}
+    if not side.personal & set(key):
+        keys = {kind: _keys(connection, kind, examples) for kind, count in counts.items() if count}
+    connection.execute("drop table pg_temp.differences")
+    return counts, changes, keys
 
 
 def _types(connection: Connection, relation: tuple[str, str]) -> dict[str, str]:
@@ -134,24 +147,13 @@ def _types(connection: Connection, relation: tuple[str, str]) -> dict[str, str]:
     return {row["name"]: row["type"] for row in rows}
 
 
-def _guessed_key(connection: Connection, side: Side, columns: list[str]) -> list[str]:
-    """Return the shortest prefix of the columns that is unique in both versions."""
-    relations = [side.built, *([side.published] if _types(connection, side.published) else [])]
-    for length in range(1, min(LONGEST_GUESS, len(columns)) + 1):
-        if all(_is_key(connection, relation, columns[:length]) for relation in relations):
-            return columns[:length]
-    raise ConfigurationError(
-        f"{side.name} declares no primary key, and its first columns are not unique", "Set the key with --key."
+def _readers_of(connection: Connection, side: Side) -> list[str]:
+    """Return the commands that drop what reads a published view, except for published views of the project."""
+    rows = connection.execute(
+        "select kind, name from ops.dependents(to_regclass(%s)) order by name",
+        [sql.Identifier(*side.published).as_string(connection)],
     )
-
-
-def _is_key(connection: Connection, relation: tuple[str, str], columns: list[str]) -> bool:
-    query = sql.SQL("select from {} group by {} having count(*) > 1 or {} limit 1").format(
-        sql.Identifier(*relation),
-        sql.SQL(", ").join(map(sql.Identifier, columns)),
-        sql.SQL(" or ").join(sql.SQL("{} is null").format(sql.Identifier(column)) for column in columns),
-    )
-    return connection.execute(query).fetchone() is None
+    return [f"drop {row['kind']} {row['name']};" for row in rows if row["name"] not in side.ours]
 
 
 def _count(connection: Connection, relation: tuple[str, str]) -> int:

@@ -30,7 +30,8 @@ HOLDING = """
         and columns.table_schema = any(%(schemas)s)
 """
 AGAIN = """
-    update ops.day_ledger set published_load_id = null where dataset = %(dataset)s and day = any(%(days)s)
+    update ops.day_ledger set published_load_id = null
+    where dataset = %(dataset)s and day = any(%(days)s) and admitted_load_id is not null
 """
 # Update the counts; keep the rate and the decision as they were recorded.
 COUNT_AGAIN = """

@@ -62,6 +62,45 @@ def day_state(connection: Connection, dataset: str, day: date) -> LedgerDay:
     return LedgerDay(dataset, day, **(row or {"admitted_load_id": None, "published_load_id": None}))
 
 
+def unpublish(connection: Connection, dataset: str, day: date) -> bool:
+    """Make a day count as if it had never been admitted; the next publish takes its rows out of the marts.
+
+    Its loads stay in raw. Returns whether it was admitted or published. Raises DayBusyError if another run has taken
+    the day over.
+    """
+    require_day(connection, dataset, day)
+    before = day_state(connection, dataset, day)
+    connection.execute(
+        """
+        insert into ops.day_ledger (dataset, day, unpublished_at) values (%s, %s, clock_timestamp())
+        on conflict (dataset, day) do update set
+            admitted_load_id = null, admitted_at = null, unpublished_at = clock_timestamp()
+        """,
+        [dataset, day],
+    )
+    return (before.admitted_load_id or before.published_load_id) is not None
+
+
+def unpublished_days(connection: Connection, dataset: str) -> set[date]:
+    """Return the days that were taken out, and of which no load has been judged since."""
+    rows = connection.execute(
+        """
+        select ledger.day
+        from ops.day_ledger as ledger
+        where
+            ledger.dataset = %s and ledger.unpublished_at is not null
+            and not exists (
+                select from ops.gate_results as results
+                where
+                    results.dataset = ledger.dataset and results.day = ledger.day
+                    and results.decided_at > ledger.unpublished_at
+            )
+        """,
+        [dataset],
+    )
+    return {row["day"] for row in rows}
+
+
 def newest_load(connection: Connection, dataset: str, day: date) -> str | None:
     """Return the newest load of a day that is still in raw."""
     row = connection.execute(
@@ -119,7 +158,7 @@ def unscored_days(connection: Connection, dataset: str) -> list[tuple[date, str]
 
 
 def is_health_behind(connection: Connection) -> bool:
-    """Return whether customer_health lacks published customers, or a day that both datasets have published."""
+    """Return whether customer_health lacks published customers, or is not as of the newest day of both datasets."""
     row = connection.execute(
         """
         select
@@ -132,11 +171,11 @@ def is_health_behind(connection: Connection) -> bool:
                     orders.dataset = 'orders'
                     and orders.published_load_id is not null
                     and reviews.published_load_id is not null
-            ) > coalesce((
+            ) is distinct from (
                 select as_of_date from ops.publications
                 where pipeline = 'customer_health_pipeline'
                 order by publication_id desc limit 1
-            ), date '0001-01-01') as is_behind
+            ) as is_behind
         """
     ).fetchone()
     return bool(row and row["is_behind"])

@@ -19,7 +19,7 @@ grant insert, update (scored_at, pruned_at) on ops.loads to daybreak_loader;
 grant insert on ops.field_profiles to daybreak_loader;
 grant insert, update on ops.gate_results to daybreak_loader;
 grant
-insert (dataset, day, admitted_load_id, admitted_at), update (admitted_load_id, admitted_at)
+insert (dataset, day, admitted_load_id, admitted_at), update (admitted_load_id, admitted_at, unpublished_at)
 on ops.day_ledger to daybreak_loader;
 
 -- The transformer owns dbt's tables and publishes. In ops, dbt creates the tables of superseded rows.

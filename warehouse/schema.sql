@@ -122,7 +122,7 @@ create table if not exists ops.accepted_contracts (
     primary key (dataset, day)
 );
 
--- The load that counts for each day, and the load that readers see.
+-- The load that counts for each day, and the load that readers see. A day that was taken out has neither.
 create table if not exists ops.day_ledger (
     dataset text not null,
     day date not null,
@@ -130,8 +130,10 @@ create table if not exists ops.day_ledger (
     admitted_at timestamptz,
     published_load_id text references ops.loads (load_id),
     published_at timestamptz,
+    unpublished_at timestamptz,  -- when the day was taken out; null again once a load is admitted
     primary key (dataset, day)
 );
+alter table ops.day_ledger add column if not exists unpublished_at timestamptz;
 
 create index if not exists day_ledger_pending on ops.day_ledger (dataset, day)
 where admitted_load_id is distinct from published_load_id;
@@ -163,7 +165,8 @@ create table if not exists ops.gate_results (
 );
 create index if not exists gate_results_dataset_day on ops.gate_results (dataset, day, decided_at);
 
--- The state of each day, for people: the published load, and the gate's result on the newest load.
+-- The state of each day, for people: the published load, and the gate's result on the newest load. A day that was taken
+-- out is unpublished until a newer load is judged.
 create or replace view ops.day_states as
 with newest_results as (
     select distinct on (dataset, day) * from ops.gate_results order by dataset, day, decided_at desc
@@ -172,8 +175,9 @@ select
     coalesce(ledger.dataset, results.dataset) as dataset,
     coalesce(ledger.day, results.day) as day,
     case
-        when ledger.admitted_load_id is null then 'refused'
         when ledger.published_load_id is distinct from ledger.admitted_load_id then 'waiting'
+        when ledger.unpublished_at > coalesce(results.decided_at, '-infinity') then 'unpublished'
+        when ledger.admitted_load_id is null then 'refused'
         when results.decision = 'refused' then 'published, newer load refused'
         else 'published'
     end as state,
@@ -183,6 +187,28 @@ select
     ledger.published_at
 from ops.day_ledger as ledger
 full join newest_results as results on ledger.dataset = results.dataset and ledger.day = results.day;
+
+-- What reads a relation: views, materialized views, functions and so on, with the kind and name that `drop` takes.
+create or replace function ops.dependents(relation oid) returns table (kind text, name text) language sql stable as $$
+    select distinct identified.type, identified.identity
+    from pg_class
+    inner join pg_type as row_type on pg_class.reltype = row_type.oid
+    inner join pg_depend
+        on
+            pg_depend.deptype = 'n'
+            and (pg_depend.refclassid, pg_depend.refobjid) in (
+                ('pg_class'::regclass, pg_class.oid),
+                ('pg_type'::regclass, row_type.oid),
+                ('pg_type'::regclass, row_type.typarray)
+            )
+    left join pg_rewrite on pg_depend.classid = 'pg_rewrite'::regclass and pg_depend.objid = pg_rewrite.oid
+    cross join lateral pg_identify_object(
+        case when pg_rewrite.oid is null then pg_depend.classid else 'pg_class'::regclass end,
+        coalesce(pg_rewrite.ev_class, pg_depend.objid),
+        0
+    ) as identified
+    where pg_class.oid = relation and pg_rewrite.ev_class is distinct from relation
+$$;
 
 -- Sentiment of review texts, scored once per load.
 create table if not exists staging.review_sentiment (
@@ -262,8 +288,10 @@ create table if not exists marts.customer_models (
     revenue_log_likelihood double precision,
     no_revenue_because text,
     history_as_of_date date,  -- the day of the segments and metrics stored after the fit; null before
-    fitted_at timestamptz not null default clock_timestamp()
+    fitted_at timestamptz not null default clock_timestamp(),
+    publication_id bigint  -- the newest publication of orders that the fit has seen
 );
+alter table marts.customer_models add column if not exists publication_id bigint;
 
 -- The predictions of the newest fit, replaced as a whole: one row per customer with a revenue order by its day.
 create table if not exists marts.customer_predictions (

@@ -67,7 +67,9 @@ def events_of(story: DayStory) -> Iterator[Event]:
     for run in story.runs:
         yield _run_event(run)
     for publication in story.publications:
-        yield Event(publication["published_at"], "published", _publication_text(publication))
+        is_out = story.dataset is not None and publication["load_id"] is None
+        kind = "unpublished" if is_out else "published"
+        yield Event(publication["published_at"], kind, _publication_text(publication))
     for anomaly in story.anomalies:
         colour = SEVERITIES[anomaly["severity"]]
         text = f"[{colour}]{anomaly['severity']}[/] {anomaly['kind']}: {escape(anomaly['message'])}"

@@ -22,9 +22,11 @@ STATES = {  # symbol and colour of each
     "waiting": ("…", "yellow"),
     "refused": ("✗", "red"),
     "missing": ("·", "red"),
+    "unpublished": ("–", "dim"),
 }
 LOADED_AGAIN = "+"
 LEGEND = "✓ published  ! newer load refused  … waiting  ✗ refused  · missing  + run again"
+LEGEND_OF_UNPUBLISHED = "– unpublished: taken out of the marts"
 DAYS_SHOWN = 8  # of the days that need attention; --json has them all
 TO_DO = {"waiting": "admitted, not published yet", "missing": "never loaded, or its load failed"}
 
@@ -61,9 +63,7 @@ def print_overview(console: Console, overview: Overview, home_bytes: Mapping[str
         console.print("No day is judged yet: `daybreak run DAY`, or `daybreak demo`.")
     _heading(console, "What readers see")
     for row in overview.readers:
-        seen = (
-            f"up to {row['as_of_date']}, published {minute(row['published_at'])}" if row["published_at"] else "nothing"
-        )
+        seen = f"up to {row['as_of_date']}, published {minute(row['published_at'])}" if row["as_of_date"] else "nothing"
         _line(console, f"{row['pipeline']:<27}{seen}")
     _print_incidents(console, overview.incidents)
     _print_messages(console, overview)
@@ -100,6 +100,8 @@ def _print_calendar(console: Console, overview: Overview, first: date) -> None:
                 line.append_text(_cell(cells.get((dataset, monday + timedelta(days=number)))))
         console.print(line)
     console.print(Text(LEGEND, style="dim"))
+    if any(row["state"] == "unpublished" for row in overview.days):
+        console.print(Text(LEGEND_OF_UNPUBLISHED, style="dim"))
 
 
 def _cell(row: Row | None) -> Text:

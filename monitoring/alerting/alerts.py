@@ -32,7 +32,11 @@ PUBLISHED = """
     select max(day) as newest from ops.day_ledger
     where dataset = %(dataset)s and day = any(%(days)s) and published_load_id = admitted_load_id
     union all
-    select max(as_of_date) from ops.publications where pipeline = %(pipeline)s and %(dataset)s::text is null
+    (
+        select as_of_date from ops.publications
+        where pipeline = %(pipeline)s and %(dataset)s::text is null
+        order by publication_id desc limit 1
+    )
 """
 RECOVERED = """
     select distinct alerts.logical_date as day
@@ -40,7 +44,10 @@ RECOVERED = """
     left join ops.day_states as states on alerts.logical_date = states.day and states.dataset = %(dataset)s
     where alerts.pipeline = %(pipeline)s and alerts.logical_date is not null and (
         %(dataset)s::text is null
-        or (starts_with(states.state, 'published') and alerts.logical_date = any(%(days)s))
+        or (
+            (starts_with(states.state, 'published') or states.state = 'unpublished')
+            and alerts.logical_date = any(%(days)s)
+        )
         or (states.state = 'published' and states.published_at > alerts.raised_at)
     )
 """
@@ -109,7 +116,8 @@ def report_published(
 ) -> bool:
     """Report the state that readers see after a run of these days: each recovery, and the newest day's success.
 
-    A day has recovered if it is one of these, or was published since it failed. Returns whether a message was stored.
+    A day has recovered if it is one of these, published or taken out, or was published since it failed. Returns whether
+    a message was stored.
     """
     spool.drain(_store_kept)  # their failures may have recovered
     with connect() as connection:

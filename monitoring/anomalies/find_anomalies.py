@@ -13,7 +13,7 @@ from monitoring.anomalies.findings import Anomaly, duration_finding, quality_fin
 from monitoring.anomalies.limits import anomaly_limits
 from monitoring.anomalies.rating_drops import new_rating_drops, rating_finding
 from monitoring.anomalies.volume import day_volume
-from monitoring.drift.store import drift_finding
+from monitoring.drift.store import drift_finding, forget_profiles
 from monitoring.plain_text import first_line
 from monitoring.runs.metrics import JUDGED
 from warehouse.connection import Connection, connect
@@ -104,6 +104,12 @@ def find_anomalies(connection: Connection, pipeline: str, dataset: str, day: dat
         duration_finding(minutes, limits),
     ]
     return [finding for finding in findings if finding]
+
+
+def forget_day(connection: Connection, pipeline: str, dataset: str, day: date) -> None:
+    """Delete the findings and profiles of a day that was taken out: nothing is learned from it."""
+    connection.execute(FORGET, {"pipeline": pipeline, "day": day, "kept": []})
+    forget_profiles(connection, dataset, day)
 
 
 def _save(

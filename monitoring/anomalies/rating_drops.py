@@ -6,7 +6,7 @@ on which it left them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from monitoring.anomalies.findings import Anomaly
@@ -15,9 +15,8 @@ from warehouse.connection import Connection
 PRODUCTS_NAMED = 10
 LONGEST_ID = 40  # characters shown
 
-IS_NEWEST_DAY = """
-    select as_of_date = %(day)s as yes from ops.publications
-    where pipeline = %(pipeline)s order by publication_id desc limit 1
+NEWEST_DAY = """
+    select as_of_date from ops.publications where pipeline = %(pipeline)s order by publication_id desc limit 1
 """
 DROPPED = """
     select product_id, prior_average, recent_average from marts.product_metrics
@@ -56,8 +55,7 @@ def new_rating_drops(connection: Connection, pipeline: str, day: date) -> Sequen
 
     None if the day is not the newest published one: marts.product_metrics no longer describes it.
     """
-    values = {"day": day, "pipeline": pipeline}
-    if connection.execute(IS_NEWEST_DAY, values).fetchone() != {"yes": True}:
+    if connection.execute(NEWEST_DAY, {"pipeline": pipeline}).fetchone() != {"as_of_date": day}:
         return None
     dropped = [RatingDrop(**row) for row in connection.execute(DROPPED)]
     products = {"day": day, "products": [drop.product_id for drop in dropped]}
@@ -65,6 +63,14 @@ def new_rating_drops(connection: Connection, pipeline: str, day: date) -> Sequen
         connection.execute(statement, products)
     begun = {row["product_id"] for row in connection.execute(BEGIN, products)}
     return [drop for drop in dropped if drop.product_id in begun]
+
+
+def undo_later_spells(connection: Connection, pipeline: str) -> None:
+    """Undo the spells after the newest published day, which a day that was taken out has begun or ended."""
+    row = connection.execute(NEWEST_DAY, {"pipeline": pipeline}).fetchone()
+    if row and row["as_of_date"]:
+        for statement in (UNBEGIN, UNEND):
+            connection.execute(statement, {"day": row["as_of_date"] + timedelta(days=1)})
 
 
 def rating_finding(drops: Sequence[RatingDrop]) -> Anomaly | None:

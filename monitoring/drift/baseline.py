@@ -41,6 +41,7 @@ class FieldHistory:
     field: str
     role: str
     is_iso: bool  # dates are declared as ISO 8601
+    is_of_day: bool  # dates are those of the logical day, and not of any day before an update
     is_required: bool
     max_bad_rate: float
     known_words: frozenset[str]
@@ -52,7 +53,7 @@ class FieldHistory:
     def of(cls, history: Sequence[Profile], name: str) -> Self:
         """Return the history of a field for display only."""
         before = [(profile.rows, profile.fields[name]) for profile in history if name in profile.fields]
-        return cls(name, "other", True, False, 0.0, frozenset(), 0, FieldProfile(), before)
+        return cls(name, "other", True, True, False, 0.0, frozenset(), 0, FieldProfile(), before)
 
     @property
     def is_known(self) -> bool:

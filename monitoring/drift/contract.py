@@ -59,6 +59,7 @@ class Contract:
             field=name,
             role=ROLES.get(name, "other"),
             is_iso=self.declared.date_format == "iso",
+            is_of_day=self.declared.day_is != "updated",
             is_required=name in self.declared.required,
             max_bad_rate=max(self.declared.max_bad_rate, 0.05),
             known_words=frozenset(self.declared.non_revenue_statuses),

@@ -177,7 +177,7 @@ def moments(seen: FieldHistory) -> Iterator[Difference]:
         if seen.is_known
         else seen.is_required and share > seen.max_bad_rate
     )
-    if is_more:
+    if is_more and seen.is_of_day:
         shown = f"on other days in {percent(share)}"
         expected = f"in {percent(seen.baseline(lambda one: one.off_day, _present))}" if seen.is_known else "on the day"
         yield Difference(seen.field, "off_day", True, expected, shown, share, "another time zone?")

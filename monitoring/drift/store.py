@@ -152,6 +152,11 @@ def accept(connection: Connection, pipeline: str, dataset: str, load: ProfiledLo
         connection.execute(statement, values)
 
 
+def forget_profiles(connection: Connection, dataset: str, day: date) -> None:
+    """Delete the profiles of a day that was taken out: no contract learns from it."""
+    connection.execute("delete from ops.field_profiles where dataset = %s and day = %s", [dataset, day])
+
+
 def drift_finding(connection: Connection, dataset: str, day: date) -> Anomaly | None:
     """Return the day's breaking differences, reported when they begin; or harmless ones as information.
 

@@ -1,6 +1,6 @@
 """The figures of the report's front page, read from the warehouse. Days are logical days, times have their zone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -8,14 +8,16 @@ from warehouse.connection import Connection
 
 DROPS_SHOWN = 20
 
-# A day that failed before anything landed is only in the log of steps.
+# A day that failed before anything landed is only in the log of steps. A day that was taken out was a mistake: it would
+# move the calendar to another year.
 KNOWN_DAYS = """
     select min(day) as first_day, max(day) as last_day, now() as written_at
     from (
         select day from ops.day_ledger
         union all select day from ops.gate_results
-        union all select logical_date from ops.pipeline_runs
+        union all select logical_date from ops.pipeline_runs where pipeline = any(%(pipelines)s)
     ) as known
+    where day not in (select day from ops.day_states group by day having bool_and(state = 'unpublished'))
 """
 PUBLICATIONS = """
     select distinct on (pipeline) pipeline, as_of_date, published_at, published_by
@@ -36,7 +38,11 @@ ODD = """
     select anomalies.*
     from ops.anomalies as anomalies
     inner join (
-        select pipeline, max(logical_date) as logical_date from ops.pipeline_metrics group by pipeline
+        select pipeline, max(logical_date) as logical_date
+        from ops.pipeline_metrics
+        where
+            logical_date not in (select day from ops.day_states group by day having bool_and(state = 'unpublished'))
+        group by pipeline
     ) as newest using (pipeline, logical_date)
     where anomalies.severity <> 'info'
     order by anomalies.pipeline, anomalies.kind
@@ -82,9 +88,10 @@ AT_RISK_BY_RATING = """
 """
 
 
-def known_days(connection: Connection) -> dict[str, Any]:
-    """Return first_day and last_day with any data, null if none, and written_at."""
-    return (select(connection, KNOWN_DAYS) or [{"first_day": None, "last_day": None, "written_at": None}])[0]
+def known_days(connection: Connection, pipelines: Collection[str]) -> dict[str, Any]:
+    """Return first_day and last_day with any data of these pipelines, null if none, and written_at."""
+    found = select(connection, KNOWN_DAYS, {"pipelines": list(pipelines)})
+    return (found or [{"first_day": None, "last_day": None, "written_at": None}])[0]
 
 
 def index_figures(connection: Connection, days: Sequence[date]) -> dict[str, Any]:

@@ -27,7 +27,10 @@ DAYS_CHARTED = 91  # 13 weeks
 DAYS_KEPT = 400  # days with a page
 TEMPLATES = Path(__file__).with_name("templates")
 # The symbol of a day's state beside its colour, the good state first; a day without any load is `missing`.
-STATES = {"published": "✓", "published, newer load refused": "!", "waiting": "…", "refused": "✗", "missing": "·"}
+STATES = {
+    "published": "✓", "published, newer load refused": "!", "waiting": "…", "refused": "✗", "missing": "·",
+    "unpublished": "–",
+}  # fmt: skip
 DBT_DOCS, DATA_DOCS = "docs/static_index.html", "gx/docs/index.html"  # below DAYBREAK_HOME, written by other commands
 LOWEST_QUALITY = Decimal("0.8")  # bottom of a score's chart, unless a day is worse
 
@@ -98,7 +101,7 @@ class _Pages:
 
 def _content(connection: Connection, datasets: Mapping[str, str | None]) -> tuple[dict[str, Any], Stories]:
     """Return the content of the front page by name, and the story of each day."""
-    known = known_days(connection)
+    known = known_days(connection, datasets)
     last = known["last_day"]
     kept = days_until(last, known["first_day"], DAYS_KEPT) if last else []
     charted = kept[-DAYS_CHARTED:]

@@ -30,7 +30,15 @@ PIPELINES = """
     from unnest(%(pipelines)s::text[], %(datasets)s::text[]) as pipelines (pipeline, dataset)
     left join lateral (
         select * from ops.gate_results as results
-        where results.dataset = pipelines.dataset order by results.day desc, results.decided_at desc limit 1
+        where
+            results.dataset = pipelines.dataset
+            and not exists (
+                select from ops.day_ledger as ledger
+                where
+                    ledger.dataset = results.dataset and ledger.day = results.day
+                    and ledger.unpublished_at > results.decided_at
+            )
+        order by results.day desc, results.decided_at desc limit 1
     ) as newest on true
     left join lateral (  -- int_* are for the next build, not for readers
         select

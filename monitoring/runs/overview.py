@@ -13,20 +13,27 @@ from monitoring.runs.day_history import Row
 from warehouse.connection import Connection
 
 WEEKS_SHOWN = 7  # six whole weeks if the newest has just begun
+WELL = ("published", "unpublished")  # states that need no attention
 
 # The days to show, and older days whose admitted load is not published.
 DAYS = """
     with states as materialized (select * from ops.day_states),  -- read once: the view reads every judged day
     newest as (  -- a day that was tried and never judged is missing
-        select greatest(max(day), (select max(logical_date) from ops.pipeline_runs)) as day from states
+        select max(day) as day
+        from (
+            select day from states
+            union all
+            select logical_date from ops.pipeline_runs where pipeline = any(%(pipelines)s)
+        ) as known
+        where day not in (select day from states group by day having bool_and(state = 'unpublished'))
     ),
     bounds as (select day as newest, date_trunc('week', day)::date - 7 * (%(weeks)s - 1) as first from newest),
-    begun as (select dataset, min(day) as oldest from states group by dataset),
+    begun as (select dataset, min(day) as oldest from states where state <> 'unpublished' group by dataset),
     wanted as (
         select dataset, day::date as day
         from bounds, begun, generate_series(greatest(begun.oldest, bounds.first), bounds.newest, '1 day') as day
         union
-        select dataset, day from states where state <> 'published'
+        select dataset, day from states where state not in ('published', 'unpublished')
     )
     select
         wanted.dataset, wanted.day, coalesce(states.state, 'missing') as state, states.accepted, states.rejected,
@@ -105,7 +112,7 @@ class Overview:
     @property
     def troubled_days(self) -> list[Row]:
         """The days that need attention, newest first."""
-        return sorted((row for row in self.days if row["state"] != "published"), key=_newest_first)
+        return sorted((row for row in self.days if row["state"] not in WELL), key=_newest_first)
 
 
 def read_overview(connection: Connection, pipelines: Mapping[str, str | None]) -> Overview:
@@ -115,7 +122,7 @@ def read_overview(connection: Connection, pipelines: Mapping[str, str | None]) -
         return connection.execute(query.encode(), values).fetchall()
 
     return Overview(
-        days=rows(DAYS, weeks=WEEKS_SHOWN),
+        days=rows(DAYS, weeks=WEEKS_SHOWN, pipelines=list(pipelines)),
         readers=rows(READERS, pipelines=list(pipelines)),
         incidents=rows(INCIDENTS),
         messages=undelivered(connection),

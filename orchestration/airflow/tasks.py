@@ -166,12 +166,12 @@ def notify_success(pipeline: str) -> None:
 
 @task
 def fit_customer_models() -> dict[str, Any]:
-    """Fit the models of the last completed week, whatever the run's day. Skipped if they exist already."""
+    """Fit the models of the last completed week, whatever the run's day. Skipped if they are up to date."""
     _, run_id = _day_and_run()
     with final_errors():
         as_of_date = customer_models.due()
         if as_of_date is None:
-            raise AirflowSkipException("The customer models of the last completed week exist already.")
+            raise AirflowSkipException("The customer models of the last completed week are up to date.")
         fit = customer_models.fit_customer_models(as_of_date, run_id)
     return {"as_of_date": as_of_date.isoformat(), "customers": fit.customers, "summary": str(fit)}
 

@@ -1,9 +1,9 @@
 """
 ### Customer models, weekly
 
-Runs after each publication of orders. When a week has ended without models, it fits purchase frequency and spend on all
-revenue orders up to that Sunday, replaces the predictions in `customer_ltv` in one transaction, and snapshots segments
-and metrics. On other days its tasks are skipped.
+Runs after each publication of orders. When a week has ended without models, or one of its days was published later, it
+fits purchase frequency and spend on all revenue orders up to that Sunday, replaces the predictions in `customer_ltv` in
+one transaction, and snapshots segments and metrics. On other days its tasks are skipped.
 
 It sends no request to the shop, and no publication waits for it.
 

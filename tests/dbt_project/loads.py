@@ -87,7 +87,8 @@ class Loads:
             connection.execute(
                 """
                 insert into ops.day_ledger (dataset, day, admitted_load_id) values (%s, %s, %s)
-                on conflict (dataset, day) do update set admitted_load_id = excluded.admitted_load_id
+                on conflict (dataset, day) do update set
+                    admitted_load_id = excluded.admitted_load_id, unpublished_at = null
                 """,
                 [dataset, day, load_id],
             )

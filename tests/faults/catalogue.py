@@ -20,6 +20,7 @@ AREAS: dict[str, range] = {
     "Airflow": range(39, 45),
     "Security": range(45, 53),
     "The distributed engine": range(53, 54),
+    "People": range(67, 68),
 }
 
 FAULTS: dict[int, Fault] = {
@@ -131,5 +132,9 @@ FAULTS: dict[int, Fault] = {
     53: Fault(
         "An engine or its exchange is missing, is killed, hangs",
         "Exit code 4, never another engine instead; readers keep the old day; repeating the command repairs it.",
+    ),
+    67: Fault(
+        "A wrong day is loaded",
+        "`daybreak unpublish` takes it out of marts, models and Redis as if it had never been loaded; raw stays.",
     ),
 }

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 NON_REVENUE = {"canceled", "cancelled", "refunded", "returned", "unavailable", "failed"}
 ACTIVE_DAYS = 90
+HIGH_VALUE = 1000  # money per year
 FDR = Decimal("0.05")
 ORDER_FIELDS = ("order_id", "customer_id", "total_amount", "order_date", "status", "items")
 REVIEW_FIELDS = ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date")
@@ -346,10 +347,10 @@ def _product_months(orders: dict[str, dict[str, Any]]) -> dict[tuple[date, str],
         sold = [line for line in order["lines"] if line["product_id"] is not None and order["is_revenue"]]
         for product in {line["product_id"] for line in sold}:
             row = result.setdefault((month, product), {"orders": 0, "units": Decimal(0), "revenue": Decimal(0)})
-            row["orders"] += 1
+            row["orders"] += any(line["quantity"] for line in sold if line["product_id"] == product)
             row["units"] += sum(line["quantity"] for line in sold if line["product_id"] == product)
             row["revenue"] += sum(line["amount"] for line in sold if line["product_id"] == product)
-    return result
+    return {place: row for place, row in result.items() if row["orders"] or row["revenue"]}
 
 
 def _product_performance(
@@ -492,6 +493,12 @@ def _customer_health(
             "review_count": len(mine),
             "average_rating_given": _four(Decimal(sum(r["rating"] for r in mine)) / len(mine)) if mine else None,
             "last_rating": mine[-1]["rating"] if mine else None,
+            "is_at_risk": (
+                ltv["lifetime_value"] >= HIGH_VALUE
+                and ltv["total_orders"] >= 2
+                and bool(mine)
+                and mine[-1]["rating"] <= 2
+            ),
         }
     return result
 

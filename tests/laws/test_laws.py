@@ -33,7 +33,7 @@ item = st.fixed_dictionaries(
         "product_id": st.sampled_from(["p1", "p2", "p3", " p1 ", None]),
         "total": st.sampled_from(["12.50", 7, 0.125, -1]),
     },
-    optional={"quantity": st.sampled_from([1, 2, "1.5", None])},
+    optional={"quantity": st.sampled_from([1, 2, "1.5", 0, None])},
 )
 items = st.one_of(st.none(), st.lists(item, max_size=3))
 

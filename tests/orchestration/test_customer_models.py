@@ -13,6 +13,7 @@ from pipeline_errors import ConfigurationError
 from tests.dbt_project.conftest import Dbt, dbt, dbt_state, loads
 from tests.dbt_project.loads import Loads, Row, order, reviews
 from tests.laws import oracle
+from tests.laws.conftest import empty_warehouse
 from transformation import dbt_runner
 from transformation.pipelines import ORDERS, REVIEWS
 from warehouse.connection import connect
@@ -145,6 +146,45 @@ def test_weeks_of_models_and_their_history(dbt: Dbt, loads: Loads) -> None:  # n
     with connect() as connection:
         connection.execute("update marts.customer_models set history_as_of_date = null where as_of_date = %s", [sunday])
     assert due() == sunday
+
+
+def test_days_in_any_order_end_with_the_models_of_one_backfill(loads: Loads) -> None:
+    """Monday's load changes an order of Sunday, which belongs to the next week's fit."""
+    days = [SUNDAY - timedelta(days=4 - number) for number in range(5)]
+    regulars = [f"c{number:02}" for number in range(70)]
+    sent = {
+        day: orders_of(day, *regulars[number::2], *regulars[number :: 3 + number]) for number, day in enumerate(days)
+    }
+    monday = SUNDAY + timedelta(days=1)
+    corrected = sent[SUNDAY][0] | {"order_date": str(monday), "total_amount": "99999.00", "customer_id": "new"}
+    sent[monday] = [*orders_of(monday, *regulars[:10]), corrected]
+
+    for number in (5, 3, 1, 4, 2, 6):
+        day = [*days, monday][number - 1]
+        loads.admit("orders", day, sent[day])
+        build_orders()
+        a_run()
+    assert due() is None
+    one_by_one = values_and_models()
+
+    empty_warehouse()
+    backfilled = Loads()
+    for day, rows in sent.items():
+        backfilled.admit("orders", day, rows)
+    build_orders()
+    assert a_run() == f"customer models fitted on 70 customers as of {SUNDAY}"
+    assert values_and_models() == one_by_one
+    assert {row["predicted_on"] for row in one_by_one[0]} == {SUNDAY, None}
+
+
+def values_and_models() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return customer_ltv and the newest model, without its record of when it was made."""
+    model = read("select * from marts.customer_models order by as_of_date desc limit 1")
+    left_out = ("fitted_at", "publication_id", "history_as_of_date")
+    return (
+        read("select * from marts.customer_ltv order by customer_id"),
+        [{name: value for name, value in row.items() if name not in left_out} for row in model],
+    )
 
 
 def test_a_failed_fit_is_reported_separately_and_retried_by_the_next_run(loads: Loads) -> None:

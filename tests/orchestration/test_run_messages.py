@@ -9,8 +9,10 @@ from pytest_httpserver import HTTPServer
 
 from local.demo_shop.shop_contract import ListedShop
 from local.demo_shop.shop_server import ShopServer
+from monitoring.alerting import alerts
 from orchestration import steps
 from orchestration.day_run import days_between, replay_days, run_days
+from orchestration.run_messages import keep_up
 from pipeline_errors import ModelError, WarehouseError
 from pipeline_settings import Settings, settings
 from transformation.pipelines import HEALTH, ORDERS, PIPELINES, REVIEWS
@@ -51,6 +53,21 @@ def shop(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Liste
         monkeypatch.setenv("SHOP_API_URL", server.url)
         settings.cache_clear()
         yield listed
+
+
+def test_a_day_that_dbt_has_published_since_is_no_open_incident(shop: ListedShop) -> None:
+    run_days([FIRST], [ORDERS.name])
+    alerts.report_failure(ORDERS.name, FIRST, "run", ModelError("customer_ltv failed"))
+
+    def open_alerts_after_upkeep() -> int:
+        assert keep_up().error is None
+        with connect() as connection:
+            return len(connection.execute("select * from ops.open_alerts").fetchall())
+
+    assert open_alerts_after_upkeep() == 1
+    with connect() as connection:
+        connection.execute("update ops.day_ledger set published_at = clock_timestamp()")
+    assert open_alerts_after_upkeep() == 0
 
 
 @pytest.fixture

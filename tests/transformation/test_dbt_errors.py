@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from transformation.dbt_errors import _by_pipeline
+from transformation.dbt_errors import _by_pipeline, _message
 from transformation.pipelines import HEALTH, ORDERS, REVIEWS
 
 
@@ -30,6 +30,34 @@ def test_a_skipped_pipeline_names_the_failed_node() -> None:
         ORDERS.name: "fct_orders failed: fct_orders is wrong.",
         HEALTH.name: "It was not built, since fct_orders failed",
     }
+
+
+def test_an_error_of_a_contract_names_the_columns_and_not_the_contract() -> None:
+    red = result("customer_ltv", "error", ORDERS.name)
+    red.message = """Compilation Error in model customer_ltv (models/marts/orders/customers/customer_ltv.sql)
+      This model has an enforced contract that failed.
+      Please ensure the name, data_type, and number of columns in your contract match the columns in your definition.
+
+      | column_name | definition_type | contract_type | mismatch_reason       |
+      | ----------- | --------------- | ------------- | --------------------- |
+      | churned     | BOOLEAN         |               | missing in contract   |
+      | orders_a_day |                | NUMERIC       | missing in definition |
+      | total_orders | BIGINT         | INTEGER       | data type mismatch    |
+
+      > in macro assert_columns_equivalent (macros/relations/column/columns_spec_ddl.sql)"""
+    assert _message(red) == (
+        "its contract and its SQL differ: churned is missing in the contract; orders_a_day is missing in the SQL; "
+        "total_orders is BIGINT in the SQL and INTEGER in the contract"
+    )
+
+
+def test_an_error_of_a_macro_is_its_own_text() -> None:
+    red = result("customer_ltv", "error", ORDERS.name)
+    red.message = """Compilation Error in model customer_ltv (models/marts/customer_ltv.sql)
+      customer_ltv loses is_active
+      > in macro require_no_foreign_readers (macros/publish/published_view.sql)
+      > called by model customer_ltv (models/marts/customer_ltv.sql)"""
+    assert _message(red) == "customer_ltv loses is_active"
 
 
 def test_two_failed_pipelines_have_separate_causes() -> None:

@@ -1,32 +1,30 @@
 {#
     A view that readers see. It is replaced in place, and only if its definition changed: grants and dependent views survive,
     and no reader blocks the build.
+
+    Postgres replaces a view only if its columns stay and new ones follow. So columns that are new stand last for readers,
+    wherever the model has them. If a column is removed or has another type, the view is created again with its grants, and
+    the former one is dropped. Views of this project that read the former one keep it until they are built too. A view of
+    somebody else that reads it is an error, which `daybreak diff` foretells.
 #}
 {% materialization published_view, adapter='postgres' %}
     {%- if is_dev() -%}{{ return(materialization_view_default()) }}{%- endif -%}
     {%- set view = this.incorporate(type='view') -%}
     {%- set existing = load_cached_relation(this) -%}
-    {%- set candidate = api.Relation.create(
-        database=this.database, schema=target.schema, identifier=this.identifier ~ '__candidate', type='view'
-    ) -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {%- do get_assert_columns_equivalent(sql) -%}
 
-    {% set is_unchanged = namespace(value=false) %}
-    {% if existing is not none %}
-        {% do run_query('create or replace view ' ~ candidate ~ ' as (' ~ sql ~ ')') %}
-        {% set same = "select pg_get_viewdef('" ~ candidate ~ "'::regclass) = pg_get_viewdef('" ~ view ~ "'::regclass)" %}
-        {% set is_unchanged.value = run_query(same).columns[0].values()[0] %}
-        {% do run_query('drop view ' ~ candidate) %}
-    {% endif %}
-
+    {% set statement_of_change = 'create view ' ~ view ~ ' as (' ~ sql ~ ')' if existing is none else change_of_view(view, sql) %}
     {% call statement('main') %}
         {{ wait_briefly_for_locks() }}
-        {% if is_unchanged.value %}select 1{% else %}create or replace view {{ view }} as ({{ sql }}){% endif %}
+        {{ statement_of_change or 'select 1' }}
     {% endcall %}
 
-    {% if not is_unchanged.value %}{% do persist_docs(view, model) %}{% endif %}
+    {% if statement_of_change %}
+        {% do run_query(drop_unread_former_views(view)) %}
+        {% do persist_docs(view, model) %}
+    {% endif %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {% do adapter.commit() %}
     {{ run_hooks(post_hooks, inside_transaction=False) }}

@@ -2,7 +2,8 @@
     The worklist of a build: its days and their loads. The first model of a pipeline freezes it in a table, and every model,
     test and publish of that build reads the table. A day admitted in the meantime waits for the next build.
 
-    Default: the pending days, admitted but not published; with `needs_scores`, only those with scored texts.
+    Default: the pending days, whose published load is not the admitted one; with `needs_scores`, only those with scored
+    texts. A day that was taken out (`daybreak unpublish`) is pending without a load until its rows have left the marts.
     --vars '{from: 2026-01-01, to: 2026-01-31}': the admitted days in that range, published or not.
     --full-refresh: all admitted days; the publish replaces all contents.
     Target `dev`: all published days with their published loads, or those in the range.
@@ -22,11 +23,14 @@ select
 from {{ source('ops', 'day_ledger') }}
 where
     dataset = '{{ dataset }}'
-    and {{ load_id }} is not null
+    and coalesce({{ load_id }}, published_load_id) is not null
     {%- if needs_scores %}
-    and exists (
-        select from {{ source('ops', 'loads') }} as loads
-        where loads.load_id = {{ load_id }} and loads.scored_at is not null
+    and (
+        {{ load_id }} is null
+        or exists (
+            select from {{ source('ops', 'loads') }} as loads
+            where loads.load_id = {{ load_id }} and loads.scored_at is not null
+        )
     )
     {%- endif %}
     {%- if is_full_refresh() == 'true' and not (is_of_published and is_range) %}

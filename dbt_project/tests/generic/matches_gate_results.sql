@@ -1,6 +1,6 @@
 {#
     Returns each day with another number of accepted rows than the gate accepted: rows were lost or duplicated after the
-    gate, or the settings changed. A load that the gate has not judged fails too.
+    gate, or the settings changed. A load that the gate has not judged fails too, and rows of a day that was taken out.
     `worklist`: the relation with the days and loads of this build; `day_column`: the model's column with the day.
 #}
 {% test matches_gate_results(model, worklist, day_column) %}
@@ -8,6 +8,7 @@ with
 
 days as (
     select * from {{ worklist }}
+    where load_id is not null
 ),
 
 gate_results as (

@@ -437,3 +437,23 @@ def differences_by_day(shop: Any, dataset: str, days: list[date], config: ShopCo
         yield each, found
         if not any(one.is_breaking for one in found):
             history.insert(0, profile)
+
+
+@pytest.mark.parametrize(("day_is", "kinds"), [("order_date", ["off_day"]), ("updated", [])])
+def test_late_changes_are_no_drift_where_the_day_is_that_of_the_update(day_is: str, kinds: list[str]) -> None:
+    """The first night on which orders of other days come."""
+    config = NESTED.model_copy(
+        update={"datasets": {"orders": NESTED.datasets["orders"].model_copy(update={"day_is": day_is})}}
+    )
+    days = [date(2026, 3, 2) + timedelta(days=number) for number in range(4)]
+
+    def profiled(day: date, late: int) -> Profile:
+        dates = [day - timedelta(days=number % 5 if number < late else 0) for number in range(60)]
+        rows = [
+            {"id": f"{day}-{n}", "customer": {"id": n}, "total_amount": "9.99", "created_at": str(at), "status": "paid"}
+            for n, at in enumerate(dates)
+        ]
+        return profile_of(parse_json(json.dumps(rows).encode()), config, "orders", day)
+
+    contract = Contract("orders", config.dataset("orders"), [profiled(day, 0) for day in days[:-1]])
+    assert [one.kind for one in contract.differences(profiled(days[-1], 40))] == kinds

@@ -1,5 +1,5 @@
 -- One row per customer whose health this build computes: changed by a publish since the last build, changed by this
--- build, or with an order or review on a day that both pipelines have now reached.
+-- build, or with an order or review on a day that both pipelines have now reached or, after a day was taken out, left.
 {{ config(indexes=[{'columns': ['customer_id'], 'unique': true}]) }}
 
 with
@@ -19,12 +19,16 @@ reached as (
     select orders.customer_id
     from {{ ref('fct_orders') }} as orders
     cross join days
-    where orders.order_date > days.former_day and orders.order_date <= days.day
+    where
+        orders.order_date > least(days.former_day, days.day)
+        and orders.order_date <= greatest(days.former_day, days.day)
     union
     select reviews.customer_id
     from {{ ref('fct_reviews') }} as reviews
     cross join days
-    where reviews.logical_date > days.former_day and reviews.logical_date <= days.day
+    where
+        reviews.logical_date > least(days.former_day, days.day)
+        and reviews.logical_date <= greatest(days.former_day, days.day)
 ),
 
 changed_here as (
@@ -44,7 +48,7 @@ changed_here as (
 all_customers as (
     select orders.customer_id
     from {{ ref('fct_orders') }} as orders
-    inner join days on days.is_full or days.former_day is null
+    inner join days on days.is_full or days.former_day is null or days.day is null
 ),
 
 affected as (

@@ -1,5 +1,6 @@
--- One row or none: the newest day that both pipelines have published, if customer_health is behind it. The days of
--- orders and reviews in the same build count as published; customer_health then publishes after them.
+-- One row or none: the newest day that both pipelines have published, if customer_health is behind it or ahead of it.
+-- The days of orders and reviews in the same build count as published, those that they take out as not published;
+-- customer_health then publishes after them. The day is null if no common day is left.
 {{ config(pre_hook='{{ let_unnoted_publishes_end() }}') }}
 
 with
@@ -7,6 +8,7 @@ with
 orders_worklist as (
     select
         day,
+        load_id,
         build_id
     from {{ ref('int_order_days') }}
     where build_id = '{{ var('engine_build', invocation_id) }}'
@@ -15,6 +17,7 @@ orders_worklist as (
 reviews_worklist as (
     select
         day,
+        load_id,
         build_id
     from {{ ref('int_review_days') }}
     where build_id = '{{ invocation_id }}'
@@ -22,16 +25,24 @@ reviews_worklist as (
 
 order_days as (
     select day from {{ source('ops', 'day_ledger') }}
-    where dataset = 'orders' and published_load_id is not null
-    union
+    where
+        dataset = 'orders'
+        and published_load_id is not null
+        and day not in (select orders_worklist.day from orders_worklist)
+    union all
     select day from orders_worklist
+    where load_id is not null
 ),
 
 review_days as (
     select day from {{ source('ops', 'day_ledger') }}
-    where dataset = 'reviews' and published_load_id is not null
-    union
+    where
+        dataset = 'reviews'
+        and published_load_id is not null
+        and day not in (select reviews_worklist.day from reviews_worklist)
+    union all
     select day from reviews_worklist
+    where load_id is not null
 ),
 
 newest as (
@@ -50,17 +61,21 @@ worklist as (
         {{ is_full_refresh() }} as is_full,
         coalesce({{ newest_publication('customer_health_pipeline') }}, 0) as based_on
     from newest
-    where newest.day is not null
 ),
 
 behind as (
     select * from worklist
     where
-        is_full
-        or day is distinct from former_day
-        or orders_build_id is not null
-        or reviews_build_id is not null
-        or exists (select from {{ source('ops', 'customer_changes') }})
+        day is distinct from former_day
+        or (
+            day is not null
+            and (
+                is_full
+                or orders_build_id is not null
+                or reviews_build_id is not null
+                or exists (select from {{ source('ops', 'customer_changes') }})
+            )
+        )
 )
 
 select * from behind

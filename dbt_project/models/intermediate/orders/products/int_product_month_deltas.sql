@@ -10,6 +10,7 @@ movements as (
         sold.product_id,
         {{ first_of_month('affected.former_order_date') }} as order_month,
         -1 as direction,
+        sold.orders,
         sold.units,
         sold.revenue
     from {{ ref('int_orders_affected') }} as affected
@@ -25,6 +26,7 @@ movements as (
         sold.product_id,
         {{ first_of_month('changes.order_date') }} as order_month,
         1 as direction,
+        sold.orders,
         sold.units,
         sold.revenue
     from {{ ref('fct_orders__changes') }} as changes
@@ -36,12 +38,12 @@ deltas as (
     select
         product_id,
         order_month,
-        sum(direction)::bigint as orders,
+        sum(direction * orders)::bigint as orders,
         sum(direction * units)::numeric(38, 3) as units,
         sum(direction * revenue)::numeric(38, 2) as revenue
     from movements
     group by product_id, order_month
-    having sum(direction) <> 0 or sum(direction * units) <> 0 or sum(direction * revenue) <> 0
+    having sum(direction * orders) <> 0 or sum(direction * units) <> 0 or sum(direction * revenue) <> 0
 )
 
 select * from deltas

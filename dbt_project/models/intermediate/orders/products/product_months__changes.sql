@@ -1,4 +1,4 @@
--- One row per affected product and month with a revenue order after this build: the published values plus the deltas.
+-- One row per affected product and month with a sale after this build: the published values plus the deltas.
 with
 
 days as (
@@ -25,4 +25,4 @@ sums as (
 )
 
 select * from sums
-where orders > 0
+where orders > 0 or revenue <> 0
