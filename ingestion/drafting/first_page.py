@@ -66,7 +66,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
     with (
         Deadline(config.deadline_seconds) as deadline,
         translated_errors(directory),
-        ShopSession(access.base_url, config, deadline, look) as session,
+        ShopSession(access.base_url, config, deadline, look, check.accept_refusal) as session,
         DayFile(directory / f"{dataset}.csv", LOAD_ID, day, declared.fields, declared.sources()) as file,
     ):
         auth = shop_auth(config, access, deadline)
