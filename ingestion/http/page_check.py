@@ -101,8 +101,10 @@ class PageCheck:
         return " and ".join(map(str, sorted(self._totals))) if self._totals - {rows} else ""
 
     def _refuse_error(self, body: Any, response: requests.Response, where: str) -> None:
-        """Refuse a body that reports an error, whatever stands beside it."""
-        reported = reported_error(body, self._dataset.accept)
+        """Refuse a body that reports an error, in an object around the rows, whatever stands beside it."""
+        path = self._dataset.data_selector
+        around = [get_path(body, path[:depth]) for depth in range(max(1, len(path)))]
+        reported = next(filter(None, (reported_error(part, self._dataset.accept) for part in around)), None)
         if reported is None:
             return
         key, message = reported

@@ -34,6 +34,7 @@ NOTHING = {"", "0", "false", "null", "none", "no"}
 YES, NO = {"true", "yes", "1"}, {"false", "no", "0"}
 DEEPEST = 5  # keys around the rows: data.orders.pageInfo.hasNextPage
 MOST_KEYS = 200
+PARTIAL = "206 Partial Content"
 DECLARE = "Declare in shop.toml how its pages follow each other."
 
 
@@ -91,6 +92,8 @@ def sign_of_more(
     """
     if "next" in response.links and "Link" not in accepted:
         return "Link"
+    if response.status_code == requests.codes.partial_content and not is_place_found and PARTIAL not in accepted:
+        return PARTIAL
     values = [
         (shown, name, path, value)
         for shown, name, path, value in [*_of_headers(response), *_of_body(response.json(), rows_at)]

@@ -187,6 +187,23 @@ def test_an_error_beside_rows(declared: DeclaredShop, error: dict[str, Any], sai
     assert 'accept = ["' in message
 
 
+@pytest.mark.fault(55)
+def test_an_error_in_an_object_around_the_rows(declared: DeclaredShop) -> None:
+    declared.declare('data_selector = "response.orders"\n')
+    declared.answer({"response": {"orders": ids(2), "success": False, "message": "shard 3 is down"}})
+    assert "answered with an error, so its rows may not be all: shard 3 is down" in declared.refusal()
+
+
+@pytest.mark.fault(54)
+def test_partial_content(declared: DeclaredShop, warehouse: Settings) -> None:
+    declared.declare("")
+    declared.answer(page(), status=206)
+    assert "shows by '206 Partial Content' that more rows follow" in declared.refusal()
+    declared.declare(TOTAL)
+    declared.answer(page(total=2), status=206)
+    assert declared.rows() == 2
+
+
 @pytest.mark.parametrize(
     ("others", "accept"),
     [
