@@ -9,6 +9,7 @@ from ingestion.declaration.dataset_config import DatasetConfig
 from ingestion.declaration.field_path import Path
 from ingestion.declaration.pages import Cursor, JsonLink
 from ingestion.http.clean_text import clean
+from ingestion.http.signs_of_more import says_end
 from ingestion.values.json_text import ABSENT, get_path, parse_json
 from pipeline_errors import ShopError
 
@@ -17,7 +18,7 @@ class DeclaredPlaces:
     """Notes page by page which declared places a day has, and refuses a day that lacks one.
 
     A shop may leave the next page's place out of its last page. So this place only counts as missing if the object
-    around it is missing, too, and neither a total nor a flag shows that the day is whole.
+    around it is missing, too, and neither a total nor a flag, declared or not, shows that the day is whole.
     """
 
     def __init__(self, declared: DatasetConfig) -> None:
@@ -81,7 +82,8 @@ class DeclaredPlaces:
         rows_at = self._declared.data_selector
         is_in_rows = len(path) > len(rows_at) and path[: len(rows_at)] == rows_at
         around = path[:-1] if len(path) > 1 and not is_in_rows else path
-        self._is_next_found = get_path(body, around) not in (ABSENT, None) or get_path(body, path) is None
+        is_there = get_path(body, around) not in (ABSENT, None) or get_path(body, path) is None
+        self._is_next_found = is_there or says_end(body, rows_at)
         self._note_alike(body, path)
 
     def _note_alike(self, body: Any, path: Path) -> None:

@@ -109,6 +109,11 @@ def sign_of_more(
     return None
 
 
+def says_end(body: Any, rows_at: Path) -> bool:
+    """Return whether a page says by one of the usual flags that it is the last: has_more is false, or done is true."""
+    return any(_says_end(name, value) for _, name, _, value in _of_body(body, rows_at))
+
+
 def _of_headers(response: requests.Response) -> Iterator[tuple[str, str, Path, Any]]:
     for header, value in response.headers.items():
         if (lower := header.lower()) == "content-range":

@@ -67,6 +67,7 @@ def test_a_declared_place_on_no_page(
             3,
         ),
         (FLAGGED, [page(more=False)], 2),
+        (LINK, [page(done=True, totalSize=2)], 2),
         (ITEMS, [page()], 2),
         (
             ITEMS + 'accept = ["items.qty", "items.quantity"]\n',
