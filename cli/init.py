@@ -93,7 +93,8 @@ def _look(dataset: str, url: str, top: dict[str, Any]) -> "Guess":
     from ingestion.drafting.draft_dataset import draft_dataset
     from ingestion.http.access import shop_access, shop_auth
     from ingestion.http.deadline import Deadline
-    from ingestion.http.session import ShopSession, readable
+    from ingestion.http.session import ShopSession
+    from ingestion.http.urls import readable
     from ingestion.values.json_text import parse_json
 
     fields = list(STAGED_FIELDS[dataset])

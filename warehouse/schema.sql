@@ -57,6 +57,7 @@ create table if not exists ops.dataset_settings (
     max_bad_rate numeric not null,
     language text not null,
     amount_unit numeric not null default 1,  -- value of 1 in the shop's amounts: 0.01 for cents
+    amount_decimals text not null default 'exact',  -- or 'round': further decimals are rounded half up
     non_revenue_statuses text[] not null default '{}',  -- of orders, from shop.toml
     date_format text not null default 'iso',
     day_is text not null default 'order_date',  -- or 'updated': the logical day is the day of an order's last change
@@ -71,6 +72,7 @@ create table if not exists ops.dataset_settings (
     item_total text[]  -- of the whole line
 );
 alter table ops.dataset_settings add column if not exists amount_unit numeric not null default 1;
+alter table ops.dataset_settings add column if not exists amount_decimals text not null default 'exact';
 alter table ops.dataset_settings add column if not exists non_revenue_statuses text[] not null default '{}';
 alter table ops.dataset_settings add column if not exists date_format text not null default 'iso';
 alter table ops.dataset_settings add column if not exists day_is text not null default 'order_date';

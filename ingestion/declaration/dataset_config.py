@@ -127,6 +127,7 @@ class DatasetConfig(BaseModel):
     paginator: Paginator = SinglePage()
     total_selector: Selector | None = None
     total_header: HeaderName | None = None
+    accept: Annotated[tuple[str, ...], Field(strict=False)] = ()
     fields: Annotated[tuple[FieldName, ...], Field(min_length=1, strict=False)]
     keys: dict[str, KeyPath] = {}
     constants: dict[str, str] = {}
@@ -137,6 +138,7 @@ class DatasetConfig(BaseModel):
     skip_other_days: str | None = None
     date_format: DateFormat = "iso"
     amount_format: AmountFormat = PLAIN
+    amount_decimals: Literal["exact", "round"] = "exact"
     minor_units: Literal[1, 10, 100, 1000] = 1
     non_revenue_statuses: Annotated[tuple[str, ...], Field(strict=False)] = NON_REVENUE_STATUSES
     time_zone: TimeZone = ""
@@ -156,6 +158,10 @@ class DatasetConfig(BaseModel):
                 raise ValueError(f"{key} names {', '.join(unknown)}, not declared in fields")
         if both := sorted(set(self.keys) & set(self.constants)):
             raise ValueError(f"{', '.join(both)} is in both keys and constants")
+        if self.minor_units == 1000 and self.amount_decimals != "round":
+            raise ValueError(
+                'minor_units 1000 gives three decimals, and the marts have two: set amount_decimals = "round"'
+            )
         if self.items and "items" not in self.fields:
             raise ValueError("items describes the field items, which is not declared in fields")
         paths = [source for source in self.sources() if isinstance(source, tuple)]

@@ -28,6 +28,7 @@ NEEDED_FIELDS = {
 # Keys that only one dataset may set.
 OWN_KEYS = {
     "items": "orders",
+    "amount_decimals": "orders",
     "amount_format": "orders",
     "day_is": "orders",
     "minor_units": "orders",

@@ -55,8 +55,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
     asked, rows = list[str](), list[Any]()
 
     def keep_first(row: Any) -> Any:
-        if not rows:
-            rows.append(row)
+        rows[:] = rows or [row]
         return row
 
     def look(response: requests.Response) -> None:
@@ -66,7 +65,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
     with (
         Deadline(config.deadline_seconds) as deadline,
         translated_errors(directory),
-        ShopSession(access.base_url, config, deadline, look) as session,
+        ShopSession(access.base_url, config, deadline, look, check.accept_refusal) as session,
         DayFile(directory / f"{dataset}.csv", LOAD_ID, day, declared.fields, declared.sources()) as file,
     ):
         auth = shop_auth(config, access, deadline)
@@ -76,6 +75,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
             pages.add_limit(1, count_rows=False)
         pages.add_map(keep_first)
         write_pages(pages, check, file, of_day, until_a_row=True)
+        check.refuse_missing_places()
     return FirstPage(
         request=asked[0],
         file=file,

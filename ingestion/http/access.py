@@ -69,6 +69,10 @@ def shop_auth(config: ShopConfig, access: ShopAccess, deadline: Deadline) -> Aut
 class _ClientCredentials(dlt_auth.OAuth2ClientCredentials):
     """dlt's client credentials, with a ShopError for a response without a usable token."""
 
+    def drop_token(self) -> None:
+        """Forget the token, so that the next request takes a new one."""
+        self.access_token = None
+
     def obtain_token(self) -> None:
         """Request a token. Raises ShopError if the response is not JSON, or lacks a token or a number of seconds."""
         try:

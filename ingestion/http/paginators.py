@@ -16,101 +16,138 @@ from dlt.sources.helpers.rest_client.paginators import (
 from ingestion.declaration.dataset_config import DatasetConfig
 from ingestion.declaration.field_path import Path
 from ingestion.declaration.pages import Cursor, HeaderCursor, HeaderLink, JsonLink, Offset, PageNumber
-from ingestion.http.session import NO_ORIGIN, origin, readable
-from ingestion.values.json_text import ABSENT, Number, get_path
+from ingestion.http.page_values import more_flag, reported_total, unusable
+from ingestion.http.signs_of_more import ReadSoFar
+from ingestion.http.urls import NO_ORIGIN, origin, readable
+from ingestion.values.json_text import ABSENT, get_path
 from pipeline_errors import ShopError
 
-WRONG_SHAPE = "Check SHOP_API_URL, and the dataset's path and selectors in shop.toml."
-FLAGS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
+ENDS = "has_more_path, total_selector or total_header"
 
 
 def paginator_of(dataset: DatasetConfig, page_size: int) -> BasePaginator:
     """Return the paginator of a dataset."""
     declared = dataset.paginator
     if isinstance(declared, JsonLink):
-        return NextUrlPaginator(declared.next_url_path)
+        return NextUrlPaginator(declared.next_url_path, dataset)
     if isinstance(declared, HeaderLink):
-        return HeaderLinkPaginator(declared.links_next_key)
+        return LinkPaginator(declared, dataset)
     if isinstance(declared, HeaderCursor):
-        return HeaderCursorPaginator(declared.cursor_key, declared.cursor_param)
+        return HeaderPaginator(declared, dataset)
     if isinstance(declared, Cursor):
-        return CursorPaginator(declared)
+        return CursorPaginator(declared, dataset)
     if isinstance(declared, Offset | PageNumber):
         return CountingPaginator(declared, dataset, page_size)
     return OnlyPagePaginator(dataset, page_size)
 
 
-def reported_total(response: requests.Response, dataset: DatasetConfig) -> int | None:
-    """Return the day's total of rows, None if the shop reports none. Raises ShopError if it is not a count."""
-    if dataset.total_header:
-        header = response.headers.get(dataset.total_header, "*")
-        total: Any = header.rpartition("/")[2].strip()  # also for `Content-Range: 0-24/100`
-        if total == "*":
-            return None
-    elif dataset.total_selector:
-        total = get_path(response.json(), dataset.total_selector)
-    else:
-        return None
-    if total is ABSENT or total is None:
-        return None
-    if not (isinstance(total, str) and total.isdecimal() and len(total) < 19):
-        raise ShopError(f"{_where(response)} reports a total of rows that is not a count ({kind(total)})", WRONG_SHAPE)
-    return int(total)
-
-
 class OnlyPagePaginator(SinglePagePaginator):
-    """A day is one page. A full page without a reported total is an error: it may be the first of many."""
+    """A day is one page. A full page is an error: it may be the first of many, and a total may be that of the page."""
 
     def __init__(self, dataset: DatasetConfig, page_size: int) -> None:
         super().__init__()
-        self._dataset = dataset
+        self._read = ReadSoFar(dataset, "shop.toml declares no paginator")
         self._most = page_size if dataset.page_size_param or dataset.page_size_body_path else None
 
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
-        """End. Raises ShopError after a full page."""
+        """End. Raises ShopError after a full page, or one that shows that there is more."""
         super().update_state(response, data)
-        if self._most is not None and len(data or []) >= self._most and reported_total(response, self._dataset) is None:
+        if self._most is not None and len(data or []) >= self._most:
             raise ShopError(
-                f"{_where(response)} returned a full page of {self._most:,} rows, but shop.toml declares no paginator",
-                "Declare the paginator, a total_selector or total_header, or a larger page_size.",
+                f"{readable(response.url)} returned a full page of {self._most:,} rows, but shop.toml declares no "
+                "paginator",
+                "Declare the paginator, or a larger page_size.",
             )
+        self._read.add(data, is_place_found=reported_total(response, self._read.dataset) is not None)
+        self._read.end(response)
 
 
 class NextUrlPaginator(BaseNextUrlPaginator):
     """Follows the URL in the body until it is null, "" or false."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, dataset: DatasetConfig) -> None:
         super().__init__()
         self._path = path
+        self._read = ReadSoFar(dataset, f"the page has no URL at next_url_path {'.'.join(map(str, path))!r}")
 
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
         """Read the next page's URL. Raises ShopError if the value is not a URL."""
         following = get_path(response.json(), self._path)
+        self._read.add(data, is_place_found=following is not ABSENT)
         if following is ABSENT or not following:
             self._next_reference = None
+            self._read.end(response)
         elif type(following) is not str or origin(following) == NO_ORIGIN:
-            raise _unusable(response, following, self._path, "a URL")
+            raise unusable(response, following, "next_url_path", self._path, "a URL")
         else:
             self._next_reference = following
+
+
+class LinkPaginator(HeaderLinkPaginator):
+    """Follows the URL in the header Link until there is none."""
+
+    def __init__(self, declared: HeaderLink, dataset: DatasetConfig) -> None:
+        super().__init__(declared.links_next_key)
+        self._read = ReadSoFar(dataset, f"the page has no rel={declared.links_next_key!r} in its header Link")
+
+    def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
+        """Read the next page's URL."""
+        super().update_state(response, data)
+        self._read.add(data, is_place_found=self.has_next_page)
+        if not self.has_next_page:
+            self._read.end(response)
+
+
+class HeaderPaginator(HeaderCursorPaginator):
+    """Sends the cursor of a header until there is none."""
+
+    def __init__(self, declared: HeaderCursor, dataset: DatasetConfig) -> None:
+        super().__init__(declared.cursor_key, declared.cursor_param)
+        self._read = ReadSoFar(dataset, f"the page has no header {declared.cursor_key}")
+
+    def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
+        """Read the cursor."""
+        super().update_state(response, data)
+        self._read.add(data, is_place_found=self.has_next_page)
+        if not self.has_next_page:
+            self._read.end(response)
 
 
 class CursorPaginator(BaseReferencePaginator):
     """Sends the cursor of the body, a string or a number, until there is none or a flag ends the day."""
 
-    def __init__(self, declared: Cursor) -> None:
+    def __init__(self, declared: Cursor, dataset: DatasetConfig) -> None:
         super().__init__()
         self._declared = declared
+        self._read = ReadSoFar(
+            dataset, f"the page has no cursor at cursor_path {'.'.join(map(str, declared.cursor_path))!r}"
+        )
 
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
-        """Read the cursor. Raises ShopError if the value is not a cursor."""
+        """Read the cursor. Raises ShopError if the value is not a cursor, or the flag promises one in vain."""
         path = self._declared.cursor_path
         cursor = get_path(response.json(), path)
-        if cursor is ABSENT or not cursor or cursor == "0" or not _has_more(response, self._declared.has_more_path):
+        self._read.add(data, is_place_found=cursor is not ABSENT)
+        flag = more_flag(response, self._declared.has_more_path, has_rows=bool(data))
+        is_repeated = isinstance(cursor, str) and cursor == self._next_reference
+        if flag is False or (is_repeated and not data and not flag):
             self._next_reference = None
-        elif isinstance(cursor, str):
-            self._next_reference = str(cursor)
+        elif cursor is ABSENT or not cursor or cursor == "0":
+            if flag:
+                raise unusable(
+                    response, cursor, "cursor_path", path, "a cursor, although has_more_path says that more follows"
+                )
+            self._next_reference = None
+            self._read.end(response)
+        elif not isinstance(cursor, str):
+            raise unusable(response, cursor, "cursor_path", path, "a cursor")
+        elif is_repeated:
+            raise ShopError(
+                f"{readable(response.url)} returned the cursor that it was asked with (page {self._read.pages})",
+                f"If that is how the shop ends a day, declare {ENDS}; else correct cursor_param in shop.toml.",
+            )
         else:
-            raise _unusable(response, cursor, path, "a cursor")
+            self._next_reference = str(cursor)
 
     def update_request(self, request: requests.Request) -> None:
         """Set the place of the next page."""
@@ -128,41 +165,50 @@ class CountingPaginator(BasePaginator):
         self._declared = declared
         self._dataset = dataset
         self._page_size = page_size
-        self._rows = self._pages = 0
+        self._is_last_empty = False
 
     def init_request(self, request: requests.Request) -> None:
         """Start at the first page."""
-        self._rows = self._pages = 0
+        self._read = ReadSoFar(self._dataset, f"its first page, by {self._declared.type}, has no rows")
         self._has_next_page = True
         self.update_request(request)
 
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
-        """Count the rows of a page."""
-        self._rows += len(data or [])
-        self._pages += 1
+        """Count the rows of a page.
+
+        A total that the first page fulfils may be that of the page: it is believed after one more page.
+        """
+        self._read.add(data)
+        flag = more_flag(response, self._declared.has_more_path, has_rows=bool(data))
         total = reported_total(response, self._dataset)
-        is_all = total is not None and self._rows >= total
-        self._has_next_page = bool(data) and not is_all and _has_more(response, self._declared.has_more_path)
+        is_all = total is not None and self._read.rows >= total and (self._read.pages > 1 or not data)
+        self._has_next_page = (bool(data) and not is_all) if flag is None else flag
+        if flag and not data:
+            self._refuse_empty(response)
+        self._is_last_empty = not data
+        if not data and self._read.pages == 1 and not flag and total is None:
+            self._read.end(response)
 
     def update_request(self, request: requests.Request) -> None:
         """Set the place of the next page."""
         declared = self._declared
         if isinstance(declared, PageNumber):
-            page = declared.base_page + self._pages
+            page = declared.base_page + self._read.pages
             _ask(request, declared.page_param, declared.page_body_path, page)
         elif declared.offset_body_path:
-            _ask(request, None, declared.offset_body_path, self._rows)
+            _ask(request, None, declared.offset_body_path, self._read.rows)
         else:
-            at = declared.offset_format.format(offset=self._rows, page_size=self._page_size)
+            at = declared.offset_format.format(offset=self._read.rows, page_size=self._page_size)
             _ask(request, declared.offset_param, None, at)
 
-
-def kind(value: Any) -> str:
-    """Name the type of a parsed JSON value, for a message that must not quote it."""
-    if isinstance(value, Number):
-        return "a number"
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
-    return names[type(value)]
+    def _refuse_empty(self, response: requests.Response) -> None:
+        """Refuse an empty page with more to come, unless the next page has another number."""
+        if isinstance(self._declared, Offset) or self._is_last_empty:
+            raise ShopError(
+                f"{readable(response.url)} returned an empty page {self._read.pages}, although has_more_path says that "
+                "more follows",
+                "Correct has_more_path, or the paginator, in shop.toml; else report it to the shop.",
+            )
 
 
 def _ask(request: requests.Request, param: str | None, body_path: str | None, value: str | int | None) -> None:
@@ -171,24 +217,3 @@ def _ask(request: requests.Request, param: str | None, body_path: str | None, va
         jsonpath.set_value_at_path(cast("dict[str, Any]", request.json), body_path, value)
     elif param:
         request.params = {**cast("dict[str, Any]", request.params or {}), param: str(value)}
-
-
-def _has_more(response: requests.Response, path: Path | None) -> bool:
-    if path is None:
-        return True
-    flag = get_path(response.json(), path)
-    if flag is ABSENT and response.json() == []:  # a page without rows
-        return False
-    if not isinstance(flag, bool | str) or (has_more := FLAGS.get(flag)) is None:
-        raise _unusable(response, flag, path, "true or false")
-    return has_more
-
-
-def _unusable(response: requests.Response, value: Any, path: Path, wanted: str) -> ShopError:
-    named = ".".join(map(str, path))
-    what = f"nothing as {named!r}" if value is ABSENT else f"{kind(value)} as {named!r}, not {wanted}"
-    return ShopError(f"{_where(response)} has {what}", WRONG_SHAPE)
-
-
-def _where(response: requests.Response) -> str:
-    return readable(response.url)

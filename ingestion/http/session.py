@@ -4,10 +4,8 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from contextlib import suppress
+from typing import Any, Protocol, runtime_checkable
 
 import requests
 from dlt.sources.helpers.requests import Session
@@ -17,24 +15,29 @@ from tenacity.wait import wait_base, wait_exponential_jitter
 
 from ingestion.declaration.shop_config import ShopConfig
 from ingestion.http.deadline import Deadline, DeadlineAdapter
+from ingestion.http.page_body import unzipped
+from ingestion.http.refusals import ERROR_BYTES, NO_CONTENT, RefusedRequestError, refuse_status
+from ingestion.http.urls import origin, readable, with_tls_of
+from ingestion.http.waits import TransientShopError
 from pipeline_errors import ShopError
 
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 65_536
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Check = Callable[[requests.Response], None]
-Origin = tuple[str, str | None, int | None]
-NO_ORIGIN: Origin = ("unreadable", None, None)
+Accept = Callable[[RefusedRequestError], bool]
 
 
-class TransientShopError(ShopError):
-    """A failure that a retry may fix."""
+@runtime_checkable
+class RenewableAuth(Protocol):
+    """An authentication with a token that the shop may end before its time."""
 
-    def __init__(self, cause: str, remedy: str = "", retry_after: float | None = None) -> None:
-        super().__init__(cause, remedy)
-        self.retry_after = retry_after
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign the request; it may have been signed before."""
+
+    def drop_token(self) -> None:
+        """Forget the token, so that the next signature takes a new one."""
 
 
 class ShopSession(Session):
@@ -43,14 +46,26 @@ class ShopSession(Session):
     It sends no request to another origin and follows no redirect, since either would expose the token.
     """
 
-    def __init__(self, base_url: str, config: ShopConfig, deadline: Deadline, check: Check | None = None) -> None:
-        """`check` is called first with each successful response, and may raise ShopError."""
+    def __init__(
+        self,
+        base_url: str,
+        config: ShopConfig,
+        deadline: Deadline,
+        check: Check | None = None,
+        accept: Accept | None = None,
+    ) -> None:
+        """`check` is called first with each successful response, and may raise ShopError.
+
+        `accept` is called with a refusal: if it returns True, the refusal counts as a response without content.
+        """
         super().__init__(timeout=config.timeout_seconds, raise_for_status=False)
         self.headers.update(config.headers)
-        self._origin = origin(base_url)
+        self._base_url = base_url
         self._config = config
         self._deadline = deadline
         self._check = check
+        self._accept = accept
+        self._auth: Any = None
         adapter = DeadlineAdapter(deadline)
         self.mount("http://", adapter)
         self.mount("https://", adapter)
@@ -59,14 +74,23 @@ class ShopSession(Session):
         """Return None: redirects are refused, not followed."""
         return None
 
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Prepare a request. Raises ShopError if its URL, which may be a link of the shop, is broken."""
+        url = str(request.url)
+        self._auth = request.auth
+        request.url = with_tls_of(self._base_url, url)
+        self._refuse_elsewhere(request.url)
+        try:
+            return super().prepare_request(request)
+        except (requests.RequestException, ValueError):  # a broken host name is a UnicodeError, a ValueError
+            raise ShopError(
+                f"{readable(url)} is not a URL that can be requested",
+                "Check SHOP_API_URL, and path in shop.toml; if it is the shop's next page, report it to the shop.",
+            ) from None
+
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send with retries and read the body. Hooks only see a successful response."""
-        url = str(request.url)
-        if origin(url) != self._origin:
-            raise ShopError(
-                f"The shop's next page is on another server: {readable(url)}",
-                "Nothing was sent there. If that server is the shop, set SHOP_API_URL to it.",
-            )
+        self._refuse_elsewhere(str(request.url))
         hooks, request.hooks = request.hooks, default_hooks()
         retrying = Retrying(
             retry=retry_if_exception_type(TransientShopError),
@@ -76,12 +100,38 @@ class ShopSession(Session):
             reraise=True,
         )
         response = retrying(self._attempt, request, **(kwargs | {"stream": True, "allow_redirects": False}))
+        return dispatch_hook("response", hooks, response, **kwargs)
+
+    def _refuse_elsewhere(self, url: str) -> None:
+        if origin(url) == origin(self._base_url):
+            return
+        remedy = "Nothing was sent there. If that server is the shop, set SHOP_API_URL to it."
+        if self._base_url.startswith("https:") and not url.startswith("https:"):
+            remedy = "Nothing was sent there, to protect the token: the shop must link its pages with https."
+        raise ShopError(f"The shop's next page is on another server: {readable(url)}", remedy)
+
+    def _attempt(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send once; once more with a new token if the shop refuses one that can be renewed."""
+        auth = self._auth if isinstance(self._auth, RenewableAuth) else None
+        if auth:
+            auth(request)  # the token may have ended while waiting
+        try:
+            response = self._read(request, **kwargs)
+        except RefusedRequestError as error:
+            if auth and error.response.status_code == 401:
+                auth.drop_token()
+                response = self._read(auth(request), **kwargs)
+            elif self._accept and self._accept(error):
+                response = error.response
+                response.status_code, response._content = NO_CONTENT, b""
+            else:
+                raise
         # dlt's response_actions would decode the whole body to text first.
         if self._check:
             self._check(response)
-        return dispatch_hook("response", hooks, response, **kwargs)
+        return response
 
-    def _attempt(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+    def _read(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         where = readable(str(request.url))
         if self._deadline.is_over():
             raise self._too_late(where)
@@ -89,8 +139,11 @@ class ShopSession(Session):
         try:
             response: requests.Response = super().send(request, **kwargs)  # type: ignore[no-untyped-call]
             with response:
-                _refuse_status(response, where)
-                response._content = b"".join(self._chunks(response, where))
+                if not 200 <= response.status_code < 300:
+                    refuse_status(response, self._config.auth, _start_of(response), self._base_url)
+                content = b"".join(self._chunks(response, where))
+                response._content = unzipped(content, self._config.max_page_bytes)
+                self._refuse_too_big(len(response._content), where)
                 return response
         except requests.RequestException as error:
             if self._deadline.is_over():
@@ -101,39 +154,24 @@ class ShopSession(Session):
         size = 0
         for chunk in response.iter_content(CHUNK_BYTES):
             size += len(chunk)
-            if size > self._config.max_page_bytes:
-                raise ShopError(
-                    f"{where} sent a page of more than {self._config.max_page_bytes:,} bytes",
-                    "Lower page_size or raise max_page_bytes in shop.toml.",
-                )
+            self._refuse_too_big(size, where)
             yield chunk
         # A closed connection looks like the end of a body without Content-Length.
         if self._deadline.is_over():
             raise self._too_late(where)
+
+    def _refuse_too_big(self, size: int, where: str) -> None:
+        if size > self._config.max_page_bytes:
+            raise ShopError(
+                f"{where} sent a page of more than {self._config.max_page_bytes:,} bytes",
+                "Lower page_size or raise max_page_bytes in shop.toml.",
+            )
 
     def _too_late(self, where: str) -> ShopError:
         return ShopError(
             f"{where} was not read within {self._deadline.seconds:g} s",
             "Run again when the shop is faster, or raise deadline_seconds in shop.toml.",
         )
-
-
-def origin(url: str) -> Origin:
-    """Return scheme, host and port of a URL, which must not change between two requests with a token."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:
-        return NO_ORIGIN
-
-
-def readable(url: str) -> str:
-    """Return a URL for a message: without user, password and query, any of which may hold a secret."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "an unreadable URL"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))[:300]
 
 
 class _Backoff(wait_base):
@@ -155,37 +193,15 @@ def _log_retry(retry_state: RetryCallState) -> None:
     logger.warning("attempt %d: %s Trying again in %.1f s", retry_state.attempt_number, error, wait)
 
 
-def _refuse_status(response: requests.Response, where: str) -> None:
-    status = response.status_code
-    if 200 <= status < 300:
-        return
-    answer = f"{where} answered {status} {printable(response.reason)}".rstrip()
-    if status == 429 or status >= 500:
-        wait = _retry_after(response.headers.get("Retry-After", ""))
-        asking = f", asking to wait {wait:.0f} s" if wait is not None else ""
-        raise TransientShopError(answer + asking, "Run again when the shop has recovered.", wait)
-    if 300 <= status < 400:
-        target = readable(response.headers.get("Location", ""))
-        raise ShopError(
-            f"{answer}, redirecting to {printable(target)}",
-            "Redirects are not followed, to protect the token. Correct SHOP_API_URL, or path in shop.toml.",
-        )
-    if status in (401, 403):
-        raise ShopError(answer, "Set SHOP_API_TOKEN to a token that may read this.")
-    raise ShopError(answer, "Check SHOP_API_URL, and path and the parameters in shop.toml.")
-
-
-def _retry_after(header: str) -> float | None:
-    """Parse seconds or a date into seconds to wait; None if it is neither."""
-    if header.strip().isdecimal():
-        return float(header)
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+def _start_of(response: requests.Response) -> bytes:
+    """Return the start of an error body; what can be read of it before the connection ends."""
+    start = b""
+    with suppress(requests.RequestException):
+        for chunk in response.iter_content(ERROR_BYTES):
+            start += chunk
+            if len(start) >= ERROR_BYTES:
+                break
+    return start
 
 
 def _unreadable(error: requests.RequestException, where: str, timeout: float) -> ShopError:
@@ -222,9 +238,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return f"the connection broke ({type(error).__name__})"
-
-
-def printable(text: str | bytes, limit: int = 80) -> str:
-    """Return text from the shop for a message: short, on one line, escaped."""
-    plain = text.decode("latin-1") if isinstance(text, bytes) else text
-    return ascii(plain[:limit])[1:-1]

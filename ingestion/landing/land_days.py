@@ -175,7 +175,7 @@ def _read_day(
             check, rows = PageCheck(declared, config.max_pages), RowsOfDay(declared, day)
             with (
                 load_in_background(dataset, day, load_id, columns_of(declared.fields)) as begin_load,
-                ShopSession(access.base_url, config, deadline, check.check) as session,
+                ShopSession(access.base_url, config, deadline, check.check, check.accept_refusal) as session,
                 DayFile(path, load_id, day, declared.fields, declared.sources(), begin_load) as file,
             ):
                 source = shop_source(dataset, declared, day, access.base_url, config.page_size, auth, session=session)
@@ -183,13 +183,15 @@ def _read_day(
             received = file.row_count + rows.skipped
             reported = check.totals_differ_from(received)
             if not reported:
+                check.refuse_missing_places()
                 return file, check.pages, rows.skipped
             logger.warning("%s of %s: received %d rows, the shop reports %s", dataset, day, received, reported)
             if file.last.row_count < file.row_count:
                 delete_load(dataset, day, load_id)
     raise ShopError(
         f"The shop reports a total of {reported} rows, but returned {received} in {check.pages} pages, twice",
-        "Run again when the day no longer changes; if the total means something else, remove total_selector.",
+        "Run again when the day no longer changes; if the total means something else, remove total_selector or "
+        "total_header.",
     )
 
 

@@ -7,11 +7,16 @@ in another currency does not match.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 
 PLAIN = "1234.56"  # any decimal literal, such as 1e2
 SPACES = " \u00a0\u202f\u2009"
 GROUP_SIGNS = {"": "", ",": ",", ".": ".", "'": "'’", " ": SPACES}
 EXAMPLE = re.compile(r"(?P<before>\D*?)1(?P<group>[,.'’ \u00a0\u202f\u2009]?)234(?P<decimal>[.,])56(?P<after>\D*)")
+
+CENT = Decimal("0.01")
+MOST_ROUNDED = Decimal(10) ** 16  # a larger amount is rejected, and is too long for Python's default precision
+NOISE_DIGITS = 15  # of a floating-point number: fewer were written on purpose
 
 AmountReader = Callable[[str], str | None]
 
@@ -62,6 +67,19 @@ def amount_reader(amount_format: str) -> AmountReader:
         return "".join(match.groups()).translate(signs) if match else None
 
     return read
+
+
+def nearest_cent(amount: Decimal, *, rounds: bool) -> Decimal:
+    """Return an amount as its nearest cent if it `rounds`, or if its further digits are noise, else unchanged.
+
+    A floating-point number has up to 17 digits, and differs from the amount in the last of them.
+    """
+    if abs(amount) >= MOST_ROUNDED or (cents := amount.quantize(CENT, ROUND_HALF_UP)) == amount:
+        return amount
+    digits = "".join(map(str, amount.as_tuple().digits)).strip("0")
+    closeness = min(Decimal("0.0005"), Decimal("1e-9") + abs(amount) * Decimal("1e-14"))
+    is_noise = abs(amount - cents) < closeness and len(digits) >= NOISE_DIGITS
+    return cents if rounds or is_noise else amount
 
 
 def _literal(text: str) -> str:

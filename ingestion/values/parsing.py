@@ -8,7 +8,7 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from ingestion.declaration.dataset_config import DatasetConfig
-from ingestion.values.amounts import AmountReader, amount_reader
+from ingestion.values.amounts import AmountReader, amount_reader, nearest_cent
 from ingestion.values.dates import DateReader, date_reader
 from ingestion.values.formats import FORMATS, amount_format, date_format, no_number, number_value
 
@@ -22,6 +22,7 @@ class ValueReading:
     day: date
     zone: ZoneInfo
     minor_units: int
+    rounds: bool
     plain_amount: AmountReader
     date_of: DateReader
     is_iso: bool
@@ -33,6 +34,7 @@ class ValueReading:
             day=day,
             zone=ZoneInfo(declared.time_zone),
             minor_units=declared.minor_units,
+            rounds=declared.amount_decimals == "round",
             plain_amount=amount_reader(declared.amount_format),
             date_of=date_reader(declared.date_format, declared.time_zone),
             is_iso=declared.date_format == "iso",
@@ -42,7 +44,7 @@ class ValueReading:
         """Parse an amount into major units of the currency; None if it cannot be parsed."""
         plain = self.plain_amount(text)
         value = None if plain is None else number_value(plain)
-        return None if value is None else value / self.minor_units
+        return None if value is None else nearest_cent(value / self.minor_units, rounds=self.rounds)
 
     def format_of(self, role: str) -> Callable[[str], str]:
         """Return the function that names a value's format. A value in the declared format gets a plain value's name."""
@@ -50,7 +52,10 @@ class ValueReading:
 
     def _amount_format(self, text: str) -> str:
         plain = self.plain_amount(text)
-        return no_number(text) if plain is None else amount_format(plain)
+        if plain is None:
+            return no_number(text)
+        value = number_value(plain)
+        return amount_format(plain if value is None else format(nearest_cent(value, rounds=self.rounds), "f"))
 
     def _date_format(self, text: str) -> str:
         is_read = self.is_iso or self.date_of(text) is not None

@@ -77,7 +77,7 @@ def test_an_error_of_the_shop_is_shown(shop: HTTPServer) -> None:
     shop.expect_request("/admin/api/2025-07/orders.json").respond_with_response(Response('{"error": "Not found"}'))
     code, output = daybreak("doctor", "--day", str(DAY))
     assert code == 3
-    assert "has no list 'orders', and says: Not found" in " ".join(output.split())
+    assert "answered with an error, so its rows may not be all: Not found" in " ".join(output.split())
 
 
 def test_a_shop_without_reviews_runs(shop: HTTPServer, tmp_path: Path) -> None:

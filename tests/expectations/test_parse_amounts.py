@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from expectations.dataset_settings import save_settings
 from ingestion.declaration.shop_config import ShopConfig
+from ingestion.values.amounts import PLAIN
 from ingestion.values.json_text import Number
 from ingestion.values.parsing import ValueReading
 from monitoring.drift.contract import Contract
@@ -30,8 +31,8 @@ parts = st.sampled_from(
 )
 
 
-def configured(amount_format: str, minor_units: int = 1) -> ShopConfig:
-    changes = {"amount_format": amount_format, "minor_units": minor_units}
+def configured(amount_format: str, minor_units: int = 1, amount_decimals: str = "exact") -> ShopConfig:
+    changes = {"amount_format": amount_format, "minor_units": minor_units, "amount_decimals": amount_decimals}
     orders = OURS.datasets["orders"].model_copy(update=changes)
     return OURS.model_copy(update={"datasets": {**OURS.datasets, "orders": orders}})
 
@@ -119,6 +120,50 @@ def test_other_notations_are_rejected(warehouse: Settings, amount_format: str, t
 
 def test_amounts_with_a_format_may_be_in_cents(warehouse: Settings) -> None:
     assert judged(configured("1,234.56", 100), ["123,456"]) == [(Decimal("1234.56"), [])]
+
+
+NOISE = {
+    "29.949999999999999": "29.95",
+    "29.950000000000003": "29.95",
+    "0.30000000000000004": "0.30",
+    "5.551115123125783e-17": "0.00",
+    "123456789012.35001": "123456789012.35",
+}
+PRECISE = {
+    "19.999": "20.00",
+    "11.8881": "11.89",
+    "0.125": "0.13",
+    "29.9499999": "29.95",
+    "1e-400": "0.00",
+    "-2.005": "-2.01",
+}
+
+
+@pytest.mark.fault(63)
+def test_the_noise_of_a_float_is_its_nearest_cent(warehouse: Settings) -> None:
+    assert judged(OURS, list(NOISE)) == [(Decimal(amount), []) for amount in NOISE.values()]
+    assert all("amount_too_precise" in codes for _, codes in judged(OURS, list(PRECISE)))
+
+
+@pytest.mark.fault(63)
+def test_further_decimals_are_rounded_where_shop_toml_says_so(warehouse: Settings) -> None:
+    config = configured(PLAIN, amount_decimals="round")
+    both = NOISE | PRECISE
+    assert judged(config, list(both)) == [
+        (Decimal(amount), ["amount_negative"] if amount[0] == "-" else []) for amount in both.values()
+    ]
+    thousandths = configured(PLAIN, minor_units=1000, amount_decimals="round")
+    assert judged(thousandths, ["12345", "12344.4"]) == [(Decimal("12.35"), []), (Decimal("12.34"), [])]
+
+
+@pytest.mark.parametrize("decimals", ["exact", "round"])
+def test_the_contract_rounds_like_staging(warehouse: Settings, decimals: str) -> None:
+    config = configured(PLAIN, amount_decimals=decimals)
+    reading = ValueReading.of(config.dataset("orders"), DAY)
+    texts = [text for text in NOISE | PRECISE if text[0] != "-"]
+    for text, (amount, codes) in zip(texts, judged(config, texts), strict=True):
+        assert codes or reading.amount(text) == amount, text
+        assert (reading.format_of("amount")(text) == "number") == (not codes), text
 
 
 def differences(config: ShopConfig, amount: str, is_number: bool = False) -> list[str]:

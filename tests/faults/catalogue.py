@@ -20,6 +20,7 @@ AREAS: dict[str, range] = {
     "Airflow": range(39, 45),
     "Security": range(45, 53),
     "The distributed engine": range(53, 54),
+    "Answers that are not what they seem": range(54, 64),
     "People": range(67, 68),
 }
 
@@ -132,6 +133,44 @@ FAULTS: dict[int, Fault] = {
     53: Fault(
         "An engine or its exchange is missing, is killed, hangs",
         "Exit code 4, never another engine instead; readers keep the old day; repeating the command repairs it.",
+    ),
+    54: Fault(
+        "A declared place on no page; more without a cursor; a single page that says there is more",
+        "Exit code 3 with the key, and how a key with a dot is written.",
+    ),
+    55: Fault(
+        "An error beside rows or an empty list, REST or GraphQL",
+        "Exit code 3 with the shop's message; `accept` names what is no error.",
+    ),
+    56: Fault("A total that is that of the page", "One more page is requested before the total is believed."),
+    57: Fault(
+        'null, `{}`, `""` or no key for an empty list; an object for a list',
+        "No rows where the total is 0 or rows came before, else exit code 3; the rows of the object.",
+    ),
+    58: Fault(
+        "An error after the last page, a repeated cursor, one page under other cursors",
+        "The rows, or exit code 3 within a few requests, with the key to declare.",
+    ),
+    59: Fault(
+        "Decimals and absurd dates in Retry-After, reset headers, THROTTLED with 200, a token that ends early",
+        "Waited for up to the deadline; the token is renewed once per request.",
+    ),
+    60: Fault(
+        "A refused parameter, a firewall, gzip without its header, another charset, a wrong token or scheme, no key",
+        "Each has its own cause and remedy, or is read.",
+    ),
+    61: Fault(
+        "A next page without TLS, on another port, with a broken URL",
+        "Requested with the shop's own scheme, or exit code 3; no token in plain text, no query in a message.",
+    ),
+    62: Fault(
+        "A body that is no JSON, an error that quotes a customer or the token",
+        "Cleaned as a whole before it is cut; nothing of a row is quoted.",
+        "Names of people cannot be recognised in an error of the shop.",
+    ),
+    63: Fault(
+        "Noise of floating-point numbers, more than two decimals",
+        "The nearest cent; rounded where `amount_decimals` says so, else rejected.",
     ),
     67: Fault(
         "A wrong day is loaded",

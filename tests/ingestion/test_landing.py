@@ -177,8 +177,9 @@ def test_a_page_is_freed_before_the_next_request(shop: Shop, warehouse: Settings
     def answer(request: Request) -> Response:
         rows = [one for one in gc.get_objects() if type(one) is dict and one.get("status") == marked]
         held.append(len(rows))
-        page = {"orders": [json.loads(order(status=marked))] * 5_000, "next": None if request.args.get("p") else "?p=2"}
-        return Response(json.dumps(page))
+        number = request.args.get("p", "1")
+        rows = [json.loads(order(status=marked, order_id=number))] * 5_000
+        return Response(json.dumps({"orders": rows, "next": "?p=2" if number == "1" else None, "total": 10_000}))
 
     shop.answer = answer
     assert shop.land().rows == 10_000

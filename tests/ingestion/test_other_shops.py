@@ -145,7 +145,7 @@ def configure(shop: Any, auth: str) -> None:
 
 def test_an_api_key_in_a_parameter(shop: Any, warehouse: Settings) -> None:
     configure(shop, '{ type = "api_key", name = "key", location = "query" }')
-    shop.serve_in_turn(Response('{"orders": [{}], "next": "?p=2"}'), Response('{"orders": []}'))
+    shop.serve_in_turn(Response('{"orders": [{}], "next": "?p=2", "total": 1}'), Response('{"orders": []}'))
     shop.land()
     assert [request.args["key"] for request in shop.requests] == [shop.token] * 2
     assert "Authorization" not in shop.requests[0].headers
@@ -173,7 +173,7 @@ def test_oauth2(shop: Any, warehouse: Settings, httpserver: HTTPServer, monkeypa
     monkeypatch.setenv("SHOP_API_USER", "client")
     settings.cache_clear()
     configure(shop, f'{{ type = "oauth2_client_credentials", access_token_url = "{shop.url}/oauth/token" }}')
-    shop.serve_in_turn(Response('{"orders": [{}], "next": "?p=2"}'), Response('{"orders": []}'))
+    shop.serve_in_turn(Response('{"orders": [{}], "next": "?p=2", "total": 1}'), Response('{"orders": []}'))
     shop.land()
     wanted = {"client_id": "client", "client_secret": shop.token, "grant_type": "client_credentials"}
     assert asked == [wanted] * 2
@@ -212,8 +212,8 @@ def test_cursors(shop: Any, warehouse: Settings, cursor: str, kind: str) -> None
     )
     shop.configure(text)
     shop.serve_in_turn(
-        Response('{"orders": [{}], "at": {"next": 17}}'),
-        Response(f'{{"orders": [{{}}], "at": {{"next": {cursor}}}}}'),
+        Response('{"orders": [{"order_id": 1}], "at": {"next": 17}, "total": 2}'),
+        Response(f'{{"orders": [{{"order_id": 2}}], "at": {{"next": {cursor}}}}}'),
         Response('{"orders": []}'),
     )
     if kind:

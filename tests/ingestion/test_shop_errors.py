@@ -14,13 +14,18 @@ from werkzeug import Response
 
 from ingestion.declaration.shop_config import shop_config
 from ingestion.http.access import shop_access
-from ingestion.http.session import NO_ORIGIN, origin, readable
+from ingestion.http.urls import NO_ORIGIN, origin, readable
 from ingestion.landing.land_days import wait_for_shop
 from pipeline_errors import ConfigurationError, ShopError
 from pipeline_settings import settings
 
 Shop = Any
 PAGE = '{"orders": [{"order_id": "o-1"}], "next": %s}'
+
+
+def page(shop: Shop, following: str) -> Response:
+    """Return a page whose row differs with each request."""
+    return Response((PAGE % f'"{following}"').replace("o-1", f"o-1{len(shop.requests)}"))
 
 
 def refused(shop: Shop) -> str:
@@ -40,12 +45,15 @@ def refused(shop: Shop) -> str:
     [
         ("", "an empty body"),
         (" \n", "an empty body"),
-        ("<html><body>Down\x1b for maintenance</body></html>", "beginning '<html><body>Down\\\\x1b for maintenance"),
-        ('{"orders": [{"order_id": "o-1"}, {"ord', 'truncated JSON, beginning \'{"orders": [{"or\''),
-        ('{"orders": [] NaN', "invalid or truncated JSON"),
-        (b"\xff\xfe\x00", "invalid or truncated JSON"),
+        (
+            "<html><body>Down\x1b for maintenance</body></html>",
+            "HTML or XML, not JSON, beginning 'Down for maintenance'",
+        ),
+        ('{"orders": [{"order_id": "o-1"}, {"ord', "38 bytes of truncated JSON"),
+        ('{"orders": [] NaN}', "18 bytes of invalid JSON"),
+        (b"\xff\xfe\x00", "JSON that is neither UTF-8 nor"),
         ("[" * 100_000, "nests too deep"),
-        ('{"error": "token expired"}', "has no list 'orders', and says: token expired"),
+        ('{"error": "token expired"}', "answered with an error, so its rows may not be all: token expired"),
         ('{"items": []}', "has no list 'orders', only: items"),
         ('{"orders": null}', "has null as 'orders', not a list"),
         ('{"orders": {"order_id": "o-1"}}', "has an object as 'orders', not a list"),
@@ -222,7 +230,7 @@ def test_a_connection_that_breaks(
 @pytest.mark.parametrize("following", ["/api/v1/orders?start=1", "?start=1", "{url}/api/v1/orders?start=1#{n}"])
 @pytest.mark.fault(7)
 def test_pages_that_never_end(shop: Shop, following: str) -> None:
-    shop.answer = lambda _: Response(PAGE % f'"{following.format(url=shop.url, n=len(shop.requests))}"')
+    shop.answer = lambda _: page(shop, following.format(url=shop.url, n=len(shop.requests)))
     assert "was already read" in refused(shop)
     assert len(shop.requests) <= 3
 
@@ -230,7 +238,7 @@ def test_pages_that_never_end(shop: Shop, following: str) -> None:
 @pytest.mark.fault(7)
 def test_more_pages_than_a_day_may_have(shop: Shop) -> None:
     shop.configure(max_pages=5)
-    shop.answer = lambda _: Response(PAGE % f'"?start={len(shop.requests)}"')
+    shop.answer = lambda _: page(shop, f"?start={len(shop.requests)}")
     assert "has more than 5 pages" in refused(shop)
 
 

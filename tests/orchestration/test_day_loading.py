@@ -31,7 +31,8 @@ def requests(warehouse: Settings, httpserver: HTTPServer, monkeypatch: pytest.Mo
         counted[day] += 1
         if counted[day] <= 0:
             return Response(status=404)
-        body = {"orders": orders(day, bad=5 if day == DAYS[1] else 0), "next": None}
+        rows = orders(day, bad=5 if day == DAYS[1] else 0)
+        body = {"orders": rows, "next": None, "total": len(rows)}
         return Response(json.dumps(body))
 
     httpserver.expect_request("/health").respond_with_data("ok")

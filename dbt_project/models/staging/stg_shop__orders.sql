@@ -24,11 +24,13 @@ parsed as (
     -- offset 0 keeps Postgres from inlining these expressions into every rule below
     cross join lateral (  -- noqa: ST05
         select
-            {{ parse_amount('source.total_amount') }} * settings.amount_unit as amount,
+            {{ nearest_cent('exact.amount') }} as amount,
             {{ parse_date('source.order_date', 'source._day') }} as local_order_date,
             {{ parse_items('source.items') }} as parsed_items,
             {{ is_no_object('source._extra') }} as is_item_no_object,
             {{ longest_text_bytes(raw_orders, 'source') }} as longest_text_bytes
+        from (select {{ parse_amount('source.total_amount') }} * settings.amount_unit limit all offset 0)  -- noqa: AM09
+            as exact (amount)
         limit all offset 0  -- noqa: AM09
     ) as typed
 ),

@@ -14,7 +14,7 @@ def answer(request: Request) -> Response:
         return json_response({"message": "Unauthorized"}, status=401)
     low, high = (datetime.fromisoformat(request.args[f"created_at[{bound}]"]) for bound in ("$gte", "$lt"))
     found = [
-        {"id": f"order_{number:03}", "customer_id": f"cus_{number}", "total": 30.5, "status": "completed"}
+        {"id": f"order_{number:03}", "customer_id": f"cus_{number}", "total": 30.4951, "status": "completed"}
         | {"created_at": moment.isoformat().replace("+00:00", ".000Z")}
         | ({"items": [MEDUSA_ITEM]} if "*items" in request.args.get("fields", "*items").split(",") else {})
         for number, moment in orders("UTC")
@@ -28,6 +28,6 @@ IMITATION = Imitation(
     "/admin/orders",
     answer,
     {"SHOP_API_TOKEN": "Basic sk_secret"},
-    ["order_002", "cus_2", "30.5", "2026-03-01T00:00:00.000Z", "completed"],
+    ["order_002", "cus_2", "30.4951", "2026-03-01T00:00:00.000Z", "completed"],
     items=[("prod_1", 1, "30.50")],
 )
