@@ -97,7 +97,7 @@ def _print_mart(mart: "Comparison", console: Console) -> None:
         console.print(f"  column {name} was {before}, is {after}")
     if mart.readers_in_the_way:
         console.print(
-            "  A view that loses or changes columns is created again, and others read it. Before you build, run: "
+            "  It loses or changes columns that others may read. Before you build, run: "
             + escape(" ".join(mart.readers_in_the_way))
             + " Then create them again.",
             soft_wrap=True,

@@ -132,7 +132,7 @@ def test_a_view_that_loses_a_column_keeps_its_grants_and_names_readers_beforehan
     )
     (found,) = diff_marts(["customer_ltv"], project=project).marts
     assert found.readers_in_the_way == ["drop view readers.best;"]
-    with pytest.raises(ModelError, match=r"others read it: drop view readers\.best; Run this, build again") as error:
+    with pytest.raises(ModelError, match=r"others read it. Run: drop view readers\.best; Build again") as error:
         run(project, "customer_ltv")
     assert "loses or changes is_active, average_days_between_orders" in str(error.value)
     assert "is_active" in columns_of("customer_ltv")

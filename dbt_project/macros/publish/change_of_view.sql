@@ -48,8 +48,8 @@
 {%- endfor -%}
 {%- if commands -%}
     {{ exceptions.raise_compiler_error(
-        view.identifier ~ ' loses or changes ' ~ lost | join(', ') ~ ', and others read it: ' ~ commands | join(' ')
-        ~ ' Run this, build again, and create them again'
+        view.identifier ~ ' loses or changes ' ~ lost | join(', ') ~ ', and others read it. Run: ' ~ commands | join(' ')
+        ~ ' Build again, then create them again'
     ) }}
 {%- endif -%}
 {%- endmacro %}
