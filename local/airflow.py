@@ -25,6 +25,7 @@ from local.airflow_services import (
     Service,
     deploy,
     end_leftovers,
+    fetch_token,
     kill,
     remember,
     request,
@@ -125,8 +126,7 @@ class Airflow:
         """Send a request to the REST API below /api/v2 as the administrator. Raises HTTPError or URLError."""
         token = ""
         if authenticated:
-            credentials = {"username": self.user, "password": self.password}
-            token = request(f"{self.url}/auth/token", credentials, "POST", "")["access_token"]
+            token = fetch_token(self.url, self.user, self.password)
         return request(f"{self.url}/api/v2{path}", body, method or ("GET" if body is None else "POST"), token)
 
 
@@ -166,12 +166,12 @@ def _started(home: Path, metadata_uri: str, variables: Mapping[str, str], progre
             for name in services:
                 airflow.start(name)
             airflow.wait_until_healthy(since=since, progress=progress)
+            fetch_token(airflow.url, airflow.user, airflow.password)  # another Airflow at the port does not know it
+            return airflow
         except BaseException as error:
             airflow.stop()
             if not isinstance(error, DaybreakError) or state.is_free(port) or attempt == ATTEMPTS:
                 raise
-        else:
-            return airflow
     raise AssertionError
 
 

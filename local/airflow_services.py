@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import psutil  # type: ignore[import-untyped]
 
@@ -207,6 +208,17 @@ def request(url: str, body: object = None, method: str = "GET", token: str = "")
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with direct.open(asked, timeout=30) as response:
         return json.loads(response.read() or b"null")
+
+
+def fetch_token(url: str, user: str, password: str) -> str:
+    """Log in to the API. Raises DaybreakError if the Airflow at this address refuses, OSError if none answers."""
+    try:
+        token: str = request(f"{url}/auth/token", {"username": user, "password": password}, "POST")["access_token"]
+    except HTTPError as error:
+        raise DaybreakError(
+            f"The Airflow at {url} refused the login: {error}", "Stop it if it is another one"
+        ) from None
+    return token
 
 
 def _is_well(name: str, health: Mapping[str, str | None], since: datetime) -> bool:

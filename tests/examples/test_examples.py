@@ -32,7 +32,7 @@ def test_a_page_from_redis_and_a_notebook_on_the_marts(dbt: Dbt, loads: Loads, c
         assert (
             f"{product['average_rating']} of 5 stars from {product['review_count']} reviews, as of {LATER}" in page.text
         )
-        assert ("Rated lower of late" in page.text) == (product["product_id"] == "p1")
+        assert ("Recent ratings are lower." in page.text) == (product["product_id"] == "p1")
 
     _, found = example("sales_notebook").app.run()
     assert [row["order_date"] for row in found["week"]] == [LATER, FIRST]
