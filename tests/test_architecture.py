@@ -80,7 +80,8 @@ def test_a_receipt_is_read_without_dlt() -> None:
     assert run([sys.executable, "-c", code]).strip() == "False"
 
 
-LONGER = {"customer_health_totals__changes.sql": 95}  # one sum over three sources
+# Each is one sum, with an example in its header.
+LONGER = {"customer_order_totals__changes.sql": 86, "customer_health_totals__changes.sql": 107}
 
 
 @pytest.mark.parametrize(
@@ -96,8 +97,7 @@ def test_no_module_is_longer_than_its_budget(patterns: list[str], lines: int) ->
         files = list(ROOT.glob(pattern))
         assert files, pattern
         for file in files:
-            code = [line for line in file.read_text().splitlines() if not line.startswith("--")]
-            assert len(code) <= LONGER.get(file.name, lines), file
+            assert len(file.read_text().splitlines()) <= LONGER.get(file.name, lines), file
 
 
 def test_no_function_is_longer_than_its_budget() -> None:

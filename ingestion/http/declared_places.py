@@ -62,10 +62,10 @@ class DeclaredPlaces:
             raise self._on_no_page(total, path, "If the shop reports no total, remove it.")
         missing = [name for name in self._parts if f"items.{name}" not in accepted]
         if missing and self._item_keys:
-            name = missing[0]
+            name, keys = missing[0], ", ".join(clean(key, limit=30) for key in self._item_keys)
             raise ShopError(
                 f"items.{name} {_written(self._parts[name])!r} of shop.toml is in no item of the day",
-                f"Correct it: the items have the keys {', '.join(clean(key, limit=30) for key in self._item_keys)}.",
+                f'Correct it: the items have the keys {keys}. If it is often left out: accept = ["items.{name}"].',
             )
 
     def _on_no_page(self, name: str, path: Path, otherwise: str) -> ShopError:

@@ -24,7 +24,7 @@ def order(day: date, number: int, **changed: str) -> Row:
         "total_amount": f"{number}.50",
         "order_date": str(day),
         "status": "shipped",
-        "items": f'[{{"product_id":"p{number % 2}","total":{number}.50}}]',
+        "items": f'[{{"product_id":"p{number % 2}","quantity":1,"total":{number}.50}}]',
         **changed,
     }
 

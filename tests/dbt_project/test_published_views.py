@@ -1,4 +1,4 @@
-"""Views of marts change as models do: readers keep their grants and their own views, or are told beforehand."""
+"""Views of marts change as models do: readers keep their grants and their own views, or are warned beforehand."""
 
 import shutil
 from collections.abc import Callable

@@ -2,10 +2,10 @@
     A view that readers see. It is replaced in place, and only if its definition changed: grants and dependent views survive,
     and no reader blocks the build.
 
-    Postgres replaces a view only if its columns stay and new ones follow. So columns that are new stand last for readers,
-    wherever the model has them. If a column is removed or has another type, the view is created again with its grants, and
-    the former one is dropped. Views of this project that read the former one keep it until they are built too. A view of
-    somebody else that reads it is an error, which `daybreak diff` foretells.
+    Postgres replaces a view only if its columns stay and new ones follow, so readers see new columns last, wherever the
+    model has them. If a column is removed or changes its type, the view is created again with its grants. Views of this
+    project that read the former view keep it until they are built too. Any other view that reads it is an error, which
+    `daybreak diff` reports beforehand.
 #}
 {% materialization published_view, adapter='postgres' %}
     {%- if is_dev() -%}{{ return(materialization_view_default()) }}{%- endif -%}

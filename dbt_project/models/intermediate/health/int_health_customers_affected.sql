@@ -1,5 +1,4 @@
--- One row per customer whose health this build computes: changed by a publish since the last build, changed by this
--- build, or with an order or review on a day that both pipelines have now reached or, after a day was taken out, left.
+-- One row per customer whose health may change: by a publish since the last build, by this build, or by the common day.
 {{ config(indexes=[{'columns': ['customer_id'], 'unique': true}]) }}
 
 with

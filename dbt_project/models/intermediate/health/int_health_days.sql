@@ -1,6 +1,5 @@
--- One row or none: the newest day that both pipelines have published, if customer_health is behind it or ahead of it.
--- The days of orders and reviews in the same build count as published, those that they take out as not published;
--- customer_health then publishes after them. The day is null if no common day is left.
+-- One row or none: the newest day that both pipelines have published, if customer_health is not as of it; null if none
+-- is left. What orders and reviews publish or unpublish in the same build counts: customer_health publishes after them.
 {{ config(pre_hook='{{ let_unnoted_publishes_end() }}') }}
 
 with

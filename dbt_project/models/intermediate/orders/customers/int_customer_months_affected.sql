@@ -1,5 +1,4 @@
--- One row per customer and month that this build may change, with the published and the new values: the months of added
--- and removed orders, and all months of customers whose cohort changes.
+-- One row per customer and month that this build may change, with the published and the new values.
 with
 
 movements as (

@@ -15,13 +15,13 @@ published as (
 
 sums as (
     select
-        moved.product_id,
-        moved.order_month,
-        moved.orders + coalesce(published.orders, 0) as orders,
-        (moved.units + coalesce(published.units, 0))::numeric(38, 3) as units,
-        (moved.revenue + coalesce(published.revenue, 0))::numeric(38, 2) as revenue
-    from {{ ref('int_product_month_deltas') }} as moved
-    left join published on moved.order_month = published.order_month and moved.product_id = published.product_id
+        deltas.product_id,
+        deltas.order_month,
+        deltas.orders + coalesce(published.orders, 0) as orders,
+        (deltas.units + coalesce(published.units, 0))::numeric(38, 3) as units,
+        (deltas.revenue + coalesce(published.revenue, 0))::numeric(38, 2) as revenue
+    from {{ ref('int_product_month_deltas') }} as deltas
+    left join published on deltas.order_month = published.order_month and deltas.product_id = published.product_id
 )
 
 select * from sums
