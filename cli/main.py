@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli.calendar import check_has_begun
 from cli.customers import fit, forget
 from cli.diff import diff
 from cli.drift.contract_command import contract
-from cli.init import init
+from cli.init.command import init
 from cli.terminal import errors_as_exit_codes, finish, progress, running_servers
 from orchestration.garbage_collection import collect_rarely
 from pipeline_errors import ConfigurationError
@@ -183,7 +184,7 @@ app.command(epilog="Example: daybreak forget C0042. It does not change backups o
 def doctor(
     day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Read this day's first pages.")] = None,
 ) -> None:
-    """Check the configuration, shop, Postgres and Redis. With --day, check the first page of each dataset."""
+    """Check the configuration and every connection of a run. With --day, also the first page of each dataset."""
     with errors_as_exit_codes(), running_servers():
         if day:
             from cli.doctor.day import print_day
@@ -219,6 +220,8 @@ def _print_status(day: datetime | None, pipeline: list[PipelineName] | None, as_
 def _run_range(
     first: date, last: date, pipeline: list[PipelineName] | None, wait: float, engine: str, as_json: bool
 ) -> None:
+    with errors_as_exit_codes():
+        check_has_begun(last, _names(pipeline))
     with errors_as_exit_codes(), running_servers(_names(pipeline)), progress(as_json) as say:
         from orchestration.customer_models import fit_if_due
         from orchestration.day_run import run_days

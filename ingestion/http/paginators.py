@@ -32,7 +32,7 @@ def paginator_of(dataset: DatasetConfig, page_size: int) -> BasePaginator:
     if isinstance(declared, HeaderLink):
         return HeaderLinkPaginator(declared.links_next_key)
     if isinstance(declared, HeaderCursor):
-        return HeaderCursorPaginator(declared.cursor_key, declared.cursor_param)
+        return NextHeaderPaginator(declared.cursor_key, declared.cursor_param)
     if isinstance(declared, Cursor):
         return CursorPaginator(declared)
     if isinstance(declared, Offset | PageNumber):
@@ -77,7 +77,7 @@ class OnlyPagePaginator(SinglePagePaginator):
 
 
 class NextUrlPaginator(BaseNextUrlPaginator):
-    """Follows the URL in the body until it is null, "" or false."""
+    """Follows the URL in the body, or in a list of links with `rel`, until it is null, "" or false."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -86,12 +86,22 @@ class NextUrlPaginator(BaseNextUrlPaginator):
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
         """Read the next page's URL. Raises ShopError if the value is not a URL."""
         following = get_path(response.json(), self._path)
+        if isinstance(following, list):
+            following = next_link(following)
         if following is ABSENT or not following:
             self._next_reference = None
         elif type(following) is not str or origin(following) == NO_ORIGIN:
             raise _unusable(response, following, self._path, "a URL")
         else:
             self._next_reference = following
+
+
+class NextHeaderPaginator(HeaderCursorPaginator):
+    """Sends the cursor of a header until it is absent or empty, as GitLab's `X-Next-Page` is on the last page."""
+
+    def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
+        """Read the cursor."""
+        self._next_reference = response.headers.get(self.cursor_key) or None
 
 
 class CursorPaginator(BaseReferencePaginator):
@@ -155,6 +165,20 @@ class CountingPaginator(BasePaginator):
         else:
             at = declared.offset_format.format(offset=self._rows, page_size=self._page_size)
             _ask(request, declared.offset_param, None, at)
+
+
+def next_link(links: list[Any]) -> Any:
+    """Return the URL of the next page in a list such as `[{"rel": "next", "href": "…"}]`.
+
+    "" if the list has other links only, None if it is not a list of links.
+    """
+    named = {
+        name: link.get("href") or link.get("url") or link.get("uri")
+        for link in links
+        if isinstance(link, dict) and isinstance(rel := link.get("rel") or link.get("relation"), str | list)
+        for name in (rel.split() if isinstance(rel, str) else map(str, rel))
+    }
+    return named.get("next", "") if named else None
 
 
 def kind(value: Any) -> str:
