@@ -1,5 +1,6 @@
 """The numbered faults and the promise for each. Tests name them: `@pytest.mark.fault(7)`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -12,7 +13,7 @@ class Fault:
     caveat: str = ""
 
 
-AREAS: dict[str, range] = {
+AREAS: dict[str, Sequence[int]] = {
     "The shop's API": range(1, 21),
     "The warehouse": range(21, 28),
     "Cache and message receivers": range(28, 32),
@@ -20,6 +21,7 @@ AREAS: dict[str, range] = {
     "Airflow": range(39, 45),
     "Security": range(45, 53),
     "The distributed engine": range(53, 54),
+    "The world outside": (54, 61, 63, 67, 68),
 }
 
 FAULTS: dict[int, Fault] = {
@@ -131,5 +133,19 @@ FAULTS: dict[int, Fault] = {
     53: Fault(
         "An engine or its exchange is missing, is killed, hangs",
         "Exit code 4, never another engine instead; readers keep the old day; repeating the command repairs it.",
+    ),
+    54: Fault(
+        "A shop that pages in a way of its own",
+        "`daybreak init` drafts the paginator and reads a second page with it, or warns that a day may be cut off.",
+    ),
+    61: Fault("Keys and passwords in a URL", "Not written to a draft, not printed; `daybreak init` warns."),
+    63: Fault(
+        "Amounts in cents, or with a sign that may separate thousands",
+        "Drafted by what stands beside the amount, else asked or warned about.",
+    ),
+    67: Fault("A day that has not begun, or is not over", "Exit code 2; a warning."),
+    68: Fault(
+        "A pooler, a socket folder, a database of another encoding or with a %, a Redis cluster, a wrong REDIS_URL",
+        "It works, or `daybreak doctor` and the first step name it.",
     ),
 }
