@@ -1,13 +1,14 @@
 """Settings that several tools share, read once from the environment. dlt, dbt and Airflow keep their own settings."""
 
 import os
+import re
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -148,6 +149,31 @@ class Settings(BaseSettings):
         """Read the environment first, then the secret files it names."""
         return init_settings, env_settings, _SecretFiles(settings_cls)
 
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, url: SecretStr | None) -> SecretStr | None:
+        """Refuse what the client would read as another server or database, without quoting it."""
+        text = url.get_secret_value() if url else "unix://"
+        try:
+            parts = urlsplit(text)
+            is_server = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
+        except ValueError:  # the port is no number
+            is_server = False
+        if text.startswith("unix://") or (is_server and re.fullmatch("/?|/[0-9]+", parts.path)):
+            return url
+        raise ValueError("it is not redis://:password@host:6379/0; write a sign such as / ? # @ in it percent-encoded")
+
+    def postgres_parameters(self) -> dict[str, Any]:
+        """Return the warehouse as libpq's parameters, with the password: pass them to drivers, never log them."""
+        return {
+            "host": self.pghost,
+            "port": self.pgport,
+            "user": self.pguser,
+            "password": self.pgpassword.get_secret_value() if self.pgpassword else None,
+            "dbname": self.pgdatabase,
+            "sslmode": self.pgsslmode,
+        }
+
     def postgres_uri(self) -> str:
         """Return the warehouse's connection URI. It contains the password: pass it to drivers, never log it."""
         password = quote(self.pgpassword.get_secret_value(), safe="") if self.pgpassword else ""
@@ -165,5 +191,6 @@ def settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        found = [(str(e["loc"][0]).upper(), e["msg"]) for e in error.errors(include_input=False)]
+        wrong = "; ".join(f"{name}: {message.removeprefix('Value error, ')}" for name, message in found)
         raise ConfigurationError(f"The environment has invalid settings: {wrong}", "Correct or unset it.") from None

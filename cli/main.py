@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli.calendar import check_has_begun, days_of
 from cli.customers import fit, forget
 from cli.diff import diff
 from cli.drift.contract_command import contract
-from cli.init import init
+from cli.init.command import init
 from cli.terminal import errors_as_exit_codes, finish, progress, running_servers
 from orchestration.garbage_collection import collect_rarely
 from orchestration.outcome import RunOutcome
@@ -62,7 +63,7 @@ def backfill(
 def replay(first: Day, last: Day, pipeline: Only = None, as_json: AsJson = False) -> None:
     """Gate, build and publish days again from the loads in raw, without a request to the shop."""
     days = first.date(), last.date()
-    _run(pipeline, as_json, lambda day_run, names, say: day_run.replay_days(_range(*days), names, say))
+    _run(pipeline, as_json, lambda day_run, names, say: day_run.replay_days(days_of(*days), names, say))
 
 
 @app.command(epilog="Example: daybreak unpublish 2062-03-01, a day that was mistyped. A run of the day brings it back.")
@@ -186,7 +187,7 @@ app.command(epilog="Example: daybreak forget C0042. It does not change backups o
 def doctor(
     day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Read this day's first pages.")] = None,
 ) -> None:
-    """Check the configuration, shop, Postgres and Redis. With --day, check the first page of each dataset."""
+    """Check the configuration and every connection of a run. With --day, also the first page of each dataset."""
     with errors_as_exit_codes(), running_servers():
         if day:
             from cli.doctor.day import print_day
@@ -222,8 +223,10 @@ def _print_status(day: datetime | None, pipeline: list[PipelineName] | None, as_
 def _run_range(
     first: date, last: date, pipeline: list[PipelineName] | None, wait: float, engine: str, as_json: bool
 ) -> None:
+    with errors_as_exit_codes():
+        check_has_begun(last, _names(pipeline))
     options = {"wait_seconds": wait, "engine": engine}
-    _run(pipeline, as_json, lambda day_run, names, say: day_run.run_days(_range(first, last), names, say, **options))
+    _run(pipeline, as_json, lambda day_run, names, say: day_run.run_days(days_of(first, last), names, say, **options))
 
 
 def _run(pipeline: list[PipelineName] | None, as_json: bool, work: Callable[..., RunOutcome]) -> None:
@@ -235,14 +238,6 @@ def _run(pipeline: list[PipelineName] | None, as_json: bool, work: Callable[...,
         outcome = work(day_run, _names(pipeline), say)
         fit_if_due(outcome, _names(pipeline), say)
     finish(outcome, as_json)
-
-
-def _range(first: date, last: date) -> list[date]:
-    from orchestration.day_run import days_between
-
-    if last < first:
-        raise ConfigurationError(f"{last} is before {first}", "Give the first day first.")
-    return days_between(first, last)
 
 
 def _names(chosen: list[PipelineName] | None) -> list[str]:

@@ -4,7 +4,7 @@ GX is imported inside functions, not at the top of a module: it takes seconds, a
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 from expectations.gx_import import import_gx
 from pipeline_errors import WarehouseError
 from pipeline_settings import settings
-from warehouse.connection import CLIENT_KEEPALIVES, session_options
+from warehouse.connection import tool_parameters
 from warehouse.roles import LOADER, acting_as
 
 if TYPE_CHECKING:
     import great_expectations as gx
     import sqlalchemy as sa
 
+# The parameters override this URL, which cannot name a socket folder.
+UNUSED_URL = "postgresql+psycopg2://user@host/database"
 RESULTS_FOLDER = "results"
 DOCS_FOLDER = "docs"
 JUDGED_ROWS = "judged_rows"  # temporary table: one load at a time, dropped with its connection
@@ -31,7 +33,8 @@ RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 class GxSession:
     """A GX context in memory that stores results and Data Docs below `home`, with one connection to the warehouse."""
 
-    def __init__(self, postgres_uri: str, options: str, home: Path) -> None:
+    def __init__(self, parameters: Mapping[str, Any], home: Path) -> None:
+        """`parameters`: libpq's, for the connection."""
         import_gx()
         import great_expectations as gx
         from great_expectations.datasource.fluent.interfaces import TestConnectionError
@@ -39,15 +42,15 @@ class GxSession:
         self.home = home
         self.context = gx.get_context(project_config=_project(home), mode="ephemeral")
         try:
-            self._datasource = self._warehouse(postgres_uri, options)
+            self._datasource = self._warehouse(parameters)
         except TestConnectionError as error:
             raise _unreadable(error) from None
         self._lock = threading.Lock()
 
-    def _warehouse(self, postgres_uri: str, options: str) -> Any:
+    def _warehouse(self, parameters: Mapping[str, Any]) -> Any:
         return self.context.data_sources.add_postgres(
             "warehouse",
-            connection_string=postgres_uri.replace("postgresql://", "postgresql+psycopg2://", 1),
+            connection_string=UNUSED_URL,
             # Copies the rows once more: otherwise GX runs `select *` over all of them to find their columns.
             create_temp_table=True,
             kwargs={  # type: ignore[call-arg]  # every SQL datasource takes it; missing in the stub
@@ -55,12 +58,7 @@ class GxSession:
                 "pool_size": 1,
                 "max_overflow": 0,
                 "pool_timeout": 30,
-                "connect_args": {
-                    "options": options,
-                    "application_name": "daybreak",
-                    "connect_timeout": 10,
-                    **CLIENT_KEEPALIVES,
-                },
+                "connect_args": dict(parameters),
             },
         )
 
@@ -104,7 +102,7 @@ def gx_session() -> GxSession:
     Raises WarehouseError if Postgres fails during the setup.
     """
     with acting_as(LOADER):
-        return _session(settings().postgres_uri(), session_options(), gx_home())
+        return _session(frozenset(tool_parameters().items()), gx_home())
 
 
 def gx_home() -> Path:
@@ -113,8 +111,8 @@ def gx_home() -> Path:
 
 
 @cache
-def _session(postgres_uri: str, options: str, home: Path) -> GxSession:
-    return GxSession(postgres_uri, options, home)
+def _session(parameters: frozenset[tuple[str, Any]], home: Path) -> GxSession:
+    return GxSession(dict(parameters), home)
 
 
 def _unreadable(error: object) -> WarehouseError:

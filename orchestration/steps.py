@@ -26,7 +26,7 @@ from pipeline_errors import DayBusyError, ModelError
 from transformation.pipelines import BY_DATASET, BY_NAME, POSTGRES, REVIEWS, SPARK
 from transformation.staging import ensure_staging
 from warehouse import day_ledger
-from warehouse.connection import connect, create_schemas
+from warehouse.connection import connect, create_schemas, require_own_sessions
 from warehouse.customer_erasure import drop_forgotten
 from warehouse.locks import day_lock, once_more, pipeline_lock
 from warehouse.raw_retention import prune_day
@@ -55,6 +55,7 @@ def prepare() -> None:
 
     anomaly_limits()
     with time_limit():
+        require_own_sessions()
         with connect() as connection:
             create_schemas(connection)
         save_settings(shop_config())

@@ -11,31 +11,26 @@ is a missing field. Every key has a time to live: if the pipeline stops, old num
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from pipeline_errors import CacheUnavailableError
-from pipeline_settings import settings
+from serving.redis_client import redis_client
 from warehouse.connection import connect
 
 logger = logging.getLogger(__name__)
 
 TIME_TO_LIVE = timedelta(days=7)
 RENEW_BELOW = timedelta(days=2)  # renew an unchanged product with less time left than this
-CONNECT_SECONDS = 2.0
-ANSWER_SECONDS = 5.0
 COMPARED_AT_ONCE = 1_000  # rows read and compared at a time
 SWITCHED_AT_ONCE = 50_000  # changed products in one MULTI; 10,000 block Redis for 0.1 s
 
 AS_OF_KEY = b"products:as_of"
 IDS_KEY = b"products:ids"
+PROBE_KEY = b"products:probe"
 
 Hash = dict[bytes, bytes]
 
@@ -68,13 +63,21 @@ def refresh() -> CacheReceipt:
     next one compares with what is there. Raises CacheUnavailableError if Redis does not do its part in time.
     """
     started = time.monotonic()
-    with _redis() as client:
+    with redis_client() as client:
         written, unchanged, removed = _update(client)
     receipt = CacheReceipt(written, unchanged, removed, time.monotonic() - started)
     logger.info(
         "product cache: %d written, %d unchanged, %d removed in %.2f s", written, unchanged, removed, receipt.seconds
     )
     return receipt
+
+
+def check_writing(client: redis.Redis) -> None:
+    """Write and remove a key in one MULTI, as a refresh does. Raises what a refresh would."""
+    probe = client.pipeline(transaction=True)
+    probe.set(PROBE_KEY, b"", px=1_000)
+    probe.delete(PROBE_KEY)
+    probe.execute()
 
 
 def _update(client: redis.Redis) -> tuple[int, int, int]:
@@ -160,28 +163,3 @@ def _switch(client: redis.Redis, changes: _Changes, as_of: date | None = None, *
     elif is_last:
         pipeline.delete(AS_OF_KEY)
     pipeline.execute()
-
-
-@contextmanager
-def _redis() -> Iterator[redis.Redis]:
-    """Yield a client with short timeouts whose errors become CacheUnavailableError. None of them holds the password."""
-    url = settings().redis_url
-    if url is None:
-        raise CacheUnavailableError("REDIS_URL is not set", "Set it, or run `daybreak up` for the embedded one.")
-    try:
-        client = redis.Redis.from_url(
-            url.get_secret_value(),
-            socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=ANSWER_SECONDS,
-            retry=Retry(NoBackoff(), 0),  # the next run is the retry
-        )
-    except ValueError:  # the message may quote part of the password
-        raise CacheUnavailableError("REDIS_URL is not a Redis URL", "Write it as redis://host:6379/0.") from None
-    try:
-        with client:
-            yield client
-    except redis.RedisError as error:
-        raise CacheUnavailableError(
-            f"The product metrics could not be written to Redis: {error}",
-            "The marts are correct; the next run repairs the cache. Check REDIS_URL, Redis' memory and access.",
-        ) from None

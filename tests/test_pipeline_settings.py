@@ -14,10 +14,10 @@ SECRETS = ["PGPASSWORD", "SHOP_API_TOKEN", "REDIS_URL", "ALERT_URLS", "METRICS_U
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "secret"
-    file.write_text("hush\n")
+    file.write_text("redis://hush\n")
     monkeypatch.setenv(f"{name}_FILE", str(file))
     found = getattr(Settings(), name.lower())
-    assert found.get_secret_value() == "hush"
+    assert found.get_secret_value() == "redis://hush"
     assert "hush" not in repr(Settings())
 
 
@@ -49,6 +49,36 @@ def test_a_wrong_value_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="PGPORT") as raised:
         settings()
     assert "hush" not in str(raised.value)
+
+
+@pytest.mark.fault(68)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hush", "localhost:6379", "redis://", "redis://localhost:hush", "redis://:hush/@localhost/0", "http://hush:6379/0",
+        "redis://:hu#sh@localhost/0", "redis://localhost:0", "redis://localhost:99999", "redis://localhost/hush",
+    ],
+)  # fmt: skip
+def test_a_wrong_redis_url_is_named_and_not_shown(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", url)
+    settings.cache_clear()
+    with pytest.raises(ConfigurationError, match=r"REDIS_URL: it is not redis://:password@host:6379/0") as raised:
+        settings()
+    assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "rediss://me:p%2Fw@cache.example:6380/3",
+        "redis://[::1]:6379/",
+        "unix:///run/redis.sock?db=2",
+    ],
+)
+def test_a_redis_url_is_accepted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", url)
+    assert Settings().redis_url is not None
 
 
 def test_the_warehouse_accepts_a_password_from_a_file(

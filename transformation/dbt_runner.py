@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from monitoring import lineage
-from pipeline_errors import ModelError
+from pipeline_errors import ModelError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, settings
 from transformation.dbt_errors import failure_of, raise_if_disk, raise_if_interrupted
 from transformation.dbt_import import import_dbt
@@ -96,6 +96,23 @@ def nodes_of(tags: Sequence[str]) -> list[Any]:
 def build_staging() -> None:
     """Recreate the staging and quarantine views, and load the seeds."""
     invoke(["build", "--select", "tag:staging", "--resource-type", "model", "seed"])
+
+
+def check_connection() -> None:
+    """Open dbt's connection as a build does. Raises WarehouseError if that fails."""
+    import_dbt()
+    from dbt.cli.main import dbtRunner
+
+    _settle_environment()
+    state = str(settings().daybreak_home / _state_of_connection())
+    places = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT_ROOT), "--log-path", state]
+    with _options_in_force():
+        result = dbtRunner().invoke(["debug", "--connection", *places, "--log-level", "none", "--quiet"])
+    if not result.success:
+        raise WarehouseError(
+            f"dbt cannot connect: {result.exception or 'dbt debug failed'}",
+            'Run eval "$(daybreak env)" and dbt debug, which shows why.',
+        )
 
 
 def forget_project() -> None:

@@ -13,9 +13,8 @@ from psycopg.rows import dict_row
 
 from pipeline_errors import LockedError, WarehouseError
 from pipeline_settings import Settings, settings
-from warehouse import connection_cache, roles
+from warehouse import connection_cache, roles, session_check
 
-MINIMUM_SERVER_VERSION = 160000  # pg_input_is_valid() came with PostgreSQL 16
 SCHEMA_FILE, ROLES_FILE, GRANTS_FILE = (
     Path(__file__).with_name(name) for name in ("schema.sql", "roles.sql", "grants.sql")
 )
@@ -36,6 +35,7 @@ SERVER_KEEPALIVES = (
     " -c client_connection_check_interval=5s"  # end the statement of a process that was killed
 )
 
+CONNECT_SECONDS = 10
 FORMATS = "-c TimeZone=UTC -c DateStyle=ISO -c jit=off"
 
 
@@ -84,7 +84,7 @@ def _opened(where: Settings, options: str) -> Connection:
         connection = psycopg.connect(
             where.postgres_uri(),
             autocommit=True,
-            connect_timeout=10,
+            connect_timeout=CONNECT_SECONDS,
             application_name="daybreak",
             options=options,
             row_factory=dict_row,
@@ -92,10 +92,11 @@ def _opened(where: Settings, options: str) -> Connection:
         )
     except psycopg.OperationalError as error:
         raise unreachable(where, error) from None
-    if connection.info.server_version < MINIMUM_SERVER_VERSION:
-        version = connection.info.parameter_status("server_version")
+    try:
+        session_check.check_server(connection, where)
+    except BaseException:
         connection.close()
-        raise WarehouseError(f"PostgreSQL {version} is too old", "Daybreak needs PostgreSQL 16 or newer.")
+        raise
     return connection
 
 
@@ -107,6 +108,12 @@ def _closed_after_errors(connection: Connection) -> Iterator[None]:
     except BaseException:
         with connection:
             raise
+
+
+def require_own_sessions() -> None:
+    """Raise WarehouseError if a connection pooler lends one session to two connections."""
+    with connect(autocommit=True) as first, connect() as second:
+        session_check.check_sessions(first, second, settings())
 
 
 def role_option() -> str:
@@ -125,9 +132,15 @@ def bounded_waits(using: Settings | None = None) -> str:
     return f"{waits} {SERVER_KEEPALIVES}"
 
 
-def session_options() -> str:
-    """Return the session options for a tool's own connection: bounded waits, formats and the role of the block."""
-    return f"{bounded_waits()} {FORMATS} {role_option()}".strip()
+def tool_parameters() -> dict[str, Any]:
+    """Return libpq's parameters for a tool's own connection: server, bounded waits, formats, the role of the block."""
+    return {
+        **settings().postgres_parameters(),
+        **CLIENT_KEEPALIVES,
+        "connect_timeout": CONNECT_SECONDS,
+        "application_name": "daybreak",
+        "options": f"{bounded_waits()} {FORMATS} {role_option()}".strip(),
+    }
 
 
 def create_schemas(connection: Connection) -> None:
@@ -168,6 +181,8 @@ def _is_created(connection: Connection, declared: str, digest: str) -> bool:
 
 def unreachable(where: Settings, error: Exception) -> WarehouseError:
     """Return the error for a server that refuses the connection; libpq's messages hold no password."""
+    if "startup parameter" in str(error):
+        return session_check.pooled(where, "refuses them")
     server = f"{where.pghost}:{where.pgport}/{where.pgdatabase}"
     return WarehouseError(
         f"Postgres at {server} cannot be reached as {where.pguser}: {error}",

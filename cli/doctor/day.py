@@ -1,34 +1,36 @@
 """`daybreak doctor --day`: the requests for a day, their first pages, and the rows that would be rejected."""
 
 import tempfile
-from collections import Counter
 from datetime import date
 from pathlib import Path
 
-from psycopg import sql
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.doctor.connections import print_diagnosis
+from cli.doctor.judged_page import JudgedPage, judge
 from ingestion.declaration.dataset_config import DatasetConfig
 from ingestion.declaration.shop_config import shop_config
-from pipeline_errors import DaybreakError
-from warehouse.connection import connect
-from warehouse.roles import LOADER, acting_as
+from pipeline_errors import CacheUnavailableError, DaybreakError, GateRefusedError
 
 LONGEST_ROW = 2_000  # characters of the first row that are shown
 
 
 def print_day(day: date) -> int:
-    """Print the first page of each dataset. Return 0, or the exit code of the first that cannot be read.
+    """Print the checks of all connections, then the first page of each dataset.
 
-    The rows are judged like a load, in a transaction that is rolled back.
+    The rows are judged like a load, in a transaction that is rolled back. Return 0, or the exit code of the first
+    failure: of a connection, of a page that cannot be read, of a page that the gate would refuse.
     """
     from orchestration import steps
 
+    code = print_diagnosis(day)
+    if code not in (0, CacheUnavailableError.exit_code):  # a run goes on without the cache
+        return code
     steps.prepare()
-    config, console, code = shop_config(), Console(), 0
+    config, console = shop_config(), Console()
     for dataset in config.datasets:
         console.rule(f"{dataset} of {day}")
         try:
@@ -60,15 +62,35 @@ def _print_dataset(dataset: str, day: date, directory: Path, console: Console) -
     if not page.file.row_count:
         console.print("No row belongs to the day.")
         return
-    reasons, rejected = _judge(dataset, day, page.file.last.path)
-    share = rejected / page.file.row_count
+    judged = judge(dataset, day, page.file.last.path)
+    if dataset == "orders":
+        _print_values(judged, declared, console)
+    _print_verdict(judged, declared, console)
+
+
+def _print_values(judged: JudgedPage, declared: DatasetConfig, console: Console) -> None:
+    """Print the statuses, and a warning about amounts that have two meanings."""
+    from ingestion.drafting.formats import amount_doubt
+    from ingestion.drafting.statuses import statuses_seen
+
+    seen = statuses_seen(judged.statuses, declared.non_revenue_statuses)
+    console.print(Text(f"Statuses: {seen}"), soft_wrap=True)
+    if "amount_format" not in declared.model_fields_set and (doubt := amount_doubt(judged.amounts)):
+        console.print(Text(f"Warning: {doubt}", "yellow"), soft_wrap=True)
+
+
+def _print_verdict(judged: JudgedPage, declared: DatasetConfig, console: Console) -> None:
+    """Print how many rows would be rejected. Raises GateRefusedError if a day of such rows would be refused."""
+    share = judged.rejected / judged.rows
+    reasons = ", ".join(f"{reason} {count}" for reason, count in judged.reasons.most_common())
     console.print(
-        f"{rejected} of {page.file.row_count} rows would be rejected ({share:.1%}; a day is refused above "
-        f"{declared.max_bad_rate:.1%}){': ' if reasons else '.'}"
-        + ", ".join(f"{reason} {count}" for reason, count in reasons.most_common()),
+        f"{judged.rejected} of {judged.rows} rows would be rejected ({share:.1%}; a day is refused above "
+        f"{declared.max_bad_rate:.1%}){': ' if reasons else '.'}{reasons}",
         highlight=False,
         soft_wrap=True,
     )
+    if share > declared.max_bad_rate:
+        raise GateRefusedError("A day of such rows would be refused", "Correct keys and formats in shop.toml.")
 
 
 def _mapping(fields: dict[str, tuple[str, str | None]], declared: DatasetConfig) -> Table:
@@ -79,23 +101,3 @@ def _mapping(fields: dict[str, tuple[str, str | None]], declared: DatasetConfig)
         missing = "[red]missing but required[/red]" if field in declared.required else "[dim]missing[/dim]"
         table.add_row(field, Text(where), missing if value is None else Text(value[:200]))
     return table
-
-
-def _judge(dataset: str, day: date, file: Path) -> tuple[Counter[str], int]:
-    """Count these rows per rejection reason, and the rows with any reason."""
-    from ingestion.drafting.first_page import LOAD_ID
-    from ingestion.landing.raw_tables import RAW
-
-    header = file.read_text(encoding="utf-8").partition("\n")[0].replace('"', "").split(",")
-    copied = sql.SQL("copy {} ({}) from stdin (format csv, header)").format(
-        sql.Identifier(RAW, dataset), sql.SQL(", ").join(map(sql.Identifier, header))
-    )
-    judged = sql.SQL("select rejection_reasons from {} where _day = %s and _load_id = %s").format(
-        sql.Identifier("staging", f"stg_shop__{dataset}")
-    )
-    with acting_as(LOADER), connect() as connection:
-        with connection.cursor().copy(copied) as copy:
-            copy.write(file.read_bytes())
-        reasons = [row["rejection_reasons"] for row in connection.execute(judged, [day, LOAD_ID])]
-        connection.rollback()
-    return Counter(reason for row in reasons for reason in row), sum(map(bool, reasons))

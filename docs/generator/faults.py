@@ -5,6 +5,7 @@ numbers.
 """
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def faults() -> str:
     return "\n\n".join(_area(area, numbers, tests) for area, numbers in AREAS.items())
 
 
-def _area(area: str, numbers: range, tests: list[MarkedTest]) -> str:
+def _area(area: str, numbers: Sequence[int], tests: list[MarkedTest]) -> str:
     rows = [f"## {area}", "", "| # | fault | promise | tests |", "|---|---|---|---|"]
     for number in numbers:
         fault = FAULTS[number]

@@ -27,7 +27,7 @@ class ApiKeyAuth(BaseModel):
 
     model_config = STRICT
     type: Literal["api_key"]
-    name: HeaderName
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")]
     location: Literal["header", "query"] = "header"
 
 

@@ -57,7 +57,7 @@ class SinglePage(BaseModel):
 
 
 class JsonLink(BaseModel):
-    """The body holds the next page's URL."""
+    """The body holds the next page's URL, or a list of links such as `[{"rel": "next", "href": "…"}]`."""
 
     model_config = STRICT
     type: Literal["json_link"]

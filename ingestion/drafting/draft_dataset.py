@@ -9,23 +9,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ingestion.declaration.pages import path_of
 from ingestion.declaration.shop_config import NEEDED_FIELDS, STAGED_FIELDS
-from ingestion.drafting.field_names import draft_items, leaves, path_to, plain, values
-from ingestion.drafting.formats import draft_amount_format, draft_date_format
+from ingestion.drafting.field_names import draft_items, path_to, values
+from ingestion.drafting.formats import draft_amount_format, draft_date_format, draft_minor_units
+from ingestion.drafting.paging import SIZE_PARAMS, TOTAL_HEADERS, Paging, draft_paging, draft_total, is_number
+from ingestion.http.url_secrets import is_secret
 from ingestion.values.dates import date_reader
-from ingestion.values.json_text import Number, get_path
+from ingestion.values.json_text import get_path
 
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:([T ])(\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?")
 ROW_KEY = "id"
 
-PAGE_PARAMS = ("page", "pagenumber", "currentpage", "p")
-OFFSET_PARAMS = ("offset", "skip", "start", "fromrow")
-SIZE_PARAMS = ("limit", "perpage", "pagesize", "size", "itemsperpage", "take")
-NEXT_KEYS = ("next", "nexturl", "nextpage", "nextpageurl", "nextlink", "href")
-TOTAL_KEYS = (
-    "total", "totalcount", "totalitems", "totalresults", "totalelements", "totalrecords", "filtercount", "numfound",
-    "count",
-)  # fmt: skip
-TOTAL_HEADERS = ("X-Total-Count", "X-WP-Total", "Content-Range")
 MAX_BAD_RATE = {"orders": 0.05, "reviews": 0.10}
 
 
@@ -33,33 +26,44 @@ MAX_BAD_RATE = {"orders": 0.05, "reviews": 0.10}
 class Guess:
     """A drafted dataset, with the doubts about it.
 
-    `declared`: the keys of [datasets.…]. `sample`: the first row's value of each field that was found. `page_size`: the
-    one in the URL. `missing`: needed fields that were not found. `is_cut_off`: the day has more rows, and the response
-    does not show how to request them.
+    `declared`: the keys of [datasets.…], with the most likely paginator. `rows`: of the response. `page_size`: of the
+    URL. `total`: the day's rows, as the shop reports them. `missing`: needed fields that were not found.
+    `is_checked`: whether the paginator has read a second page.
     """
 
     declared: dict[str, Any]
     day: date
-    sample: dict[str, str]
+    rows: list[Any]
     missing: tuple[str, ...]
     page_size: int | None
-    is_cut_off: bool
+    total: int | None
+    paging: Paging
+    is_checked: bool = False
+
+    def texts(self, field: str) -> list[str]:
+        """Return the strings and numbers of a field in the rows."""
+        return _texts(self.rows, self.declared.get("keys", {}).get(field, field))
+
+    def is_full(self) -> bool:
+        """Return whether the day has more rows than the response, or may have."""
+        return len(self.rows) == self.page_size or (self.total or 0) > len(self.rows)
 
 
 def draft_dataset(dataset: str, url: str, body: Any, headers: Mapping[str, str], zone: str = "UTC") -> Guess:
     """Draft a dataset from the response to a URL. Raises ValueError if it has no rows, or its day is unknown.
 
     Dates are read in the time zone. If the URL names no day, or the rows are of many days, the draft skips other days.
+    Parameters of the URL that hold a secret are left out.
     """
     parts = urlsplit(url)
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    pairs = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not is_secret(pair[0])]
     query = {name: [value for other, value in pairs if other == name] for name, _ in pairs}
     asked = _day_of([parts.path, *(value for _, value in pairs)])
-    rows, selector, row_key = _rows(body)
-    size = next((name for name in query if _is_number(query, name, SIZE_PARAMS)), None)
+    rows, selector, row_key = find_rows(body)
+    size = next((name for name in query if is_number(query, name, SIZE_PARAMS)), None)
     page_size = int(query.pop(size)[0]) if size else None
-    paginator = _paginator(query, body, headers)
-    total = _total(body, selector, len(rows))
+    paging = draft_paging(query, body, headers, selector)
+    total = draft_total(body, selector, len(rows))
     places = {field: path for field in STAGED_FIELDS[dataset] if (path := path_to(field, rows))}
     day, of_rows = _declared_of_rows(dataset, rows, places, asked, zone)
     declared = {
@@ -68,19 +72,19 @@ def draft_dataset(dataset: str, url: str, body: Any, headers: Mapping[str, str],
         "page_size_param": size,
         "data_selector": selector,
         "row_key": row_key,
-        "paginator": paginator,
-        "total_selector": total,
+        "paginator": paging.candidates[0] if paging.shown_by else {"type": "single_page"},
+        "total_selector": total[0] if total else None,
         "total_header": None if total else next((name for name in TOTAL_HEADERS if name in headers), None),
         **of_rows,
     }
-    first = dict(leaves(rows[0])) if rows else {}
     return Guess(
         declared={key: value for key, value in declared.items() if value not in (None, {})},
         day=day,
-        sample={field: str(first[path]) for field, path in places.items() if path in first},
+        rows=rows,
         missing=tuple(field for field in NEEDED_FIELDS[dataset] if field not in places),
         page_size=page_size,
-        is_cut_off=paginator["type"] == "single_page" and (len(rows) == page_size or _is_more(body, total, len(rows))),
+        total=total[1] if total else None,
+        paging=paging,
     )
 
 
@@ -103,6 +107,7 @@ def _declared_of_rows(
         "skip_other_days": dated if is_of_many else None,
         "date_format": date_format if date_format != "iso" else None,
         "amount_format": draft_amount_format(_texts(rows, places.get("total_amount"))),
+        "minor_units": draft_minor_units(rows, places.get("total_amount")),
         "max_bad_rate": MAX_BAD_RATE[dataset],
     }
     if dataset == "orders" and (items := draft_items(rows)):
@@ -158,8 +163,11 @@ def _texts(rows: Sequence[Any], path: str | None) -> list[str]:
     return [value for value in values if isinstance(value, str) and value.strip()]
 
 
-def _rows(body: Any) -> tuple[list[Any], str, str | None]:
-    """Return the longest list of objects and its path, and a name for the ids if the rows are an object by id."""
+def find_rows(body: Any) -> tuple[list[Any], str, str | None]:
+    """Return the longest list of objects and its path, and a name for the ids if the rows are an object by id.
+
+    Raises ValueError if there is none.
+    """
     if isinstance(body, list):
         return body, "$", None
     keyed = [(value, path) for path, value in (("$", body), *values(body)) if _is_rows_by_id(value)]
@@ -182,42 +190,3 @@ def _is_rows_by_id(value: Any) -> bool:
     ):
         return False
     return len({frozenset(row) for row in value.values()}) == 1
-
-
-def _is_number(query: Mapping[str, Sequence[str]], name: str, known: Sequence[str]) -> bool:
-    """Return whether a parameter is one number with a known name, whole or in its last brackets: `page[size]`."""
-    last = re.split(r"[\[.]", name.rstrip("]"))[-1]
-    return {plain(name), plain(last)} & set(known) != set() and len(query[name]) == 1 and query[name][0].isdecimal()
-
-
-def _paginator(query: dict[str, list[str]], body: Any, headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return the paginator, and remove its parameter from the query."""
-    for name in list(query):
-        if _is_number(query, name, (*PAGE_PARAMS, "number")):
-            return {"type": "page_number", "page_param": name, "base_page": min(int(query.pop(name)[0]), 1)}
-        if _is_number(query, name, OFFSET_PARAMS):
-            del query[name]
-            return {"type": "offset", "offset_param": name}
-    if 'rel="next"' in headers.get("Link", ""):
-        return {"type": "header_link"}
-    for path, value in values(body):
-        is_url = value is None or (isinstance(value, str) and value.startswith(("http://", "https://", "/", "?")))
-        if plain(path.rpartition(".")[2]) in NEXT_KEYS and is_url and "prev" not in path:
-            return {"type": "json_link", "next_url_path": path}
-    return {"type": "single_page"}
-
-
-def _total(body: Any, selector: str, rows: int) -> str | None:
-    """Return the path of the day's row count, outside the rows. A `count` may be the page's, unless it is larger."""
-    for path, value in values(body):
-        if selector == "$" or path.startswith(f"{selector}."):
-            continue
-        name = plain(path.rpartition(".")[2])
-        is_number = isinstance(value, Number) and value.isdecimal()
-        if name in TOTAL_KEYS and is_number and int(value) >= rows + (name == "count"):
-            return path
-    return None
-
-
-def _is_more(body: Any, total: str | None, rows: int) -> bool:
-    return total is not None and int(get_path(body, path_of(total))) > rows

@@ -1,12 +1,10 @@
 """A preview of a day's first page: the request, the response, the parsed fields. Nothing is stored."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
@@ -18,6 +16,7 @@ from ingestion.http.access import shop_access, shop_auth
 from ingestion.http.deadline import Deadline
 from ingestion.http.page_check import PageCheck
 from ingestion.http.session import ShopSession
+from ingestion.http.url_secrets import masked
 from ingestion.landing.day_file import DayFile
 from ingestion.landing.day_pipeline import write_pages
 from ingestion.landing.dlt_errors import translated_errors
@@ -44,10 +43,10 @@ class FirstPage:
     pages: int
 
 
-def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path) -> FirstPage:
+def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path, *, search: bool = True) -> FirstPage:
     """Request a day's first page and write its rows to a file in the directory, as a load would.
 
-    With skip_other_days, pages are read up to the first one that has a row of the day.
+    With skip_other_days, pages are read up to the first one that has a row of the day, unless `search` is off.
     Raises ShopError if there is no such page, ConfigurationError if settings or shop.toml are wrong.
     """
     declared, access = config.dataset(dataset), shop_access(config)
@@ -71,7 +70,7 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
         auth = shop_auth(config, access, deadline)
         source = shop_source(dataset, declared, day, access.base_url, config.page_size, auth, session=session)
         pages = source.resources[f"{dataset}_pages"]
-        if not declared.skip_other_days:
+        if not (search and declared.skip_other_days):
             pages.add_limit(1, count_rows=False)
         pages.add_map(keep_first)
         write_pages(pages, check, file, of_day, until_a_row=True)
@@ -87,7 +86,9 @@ def read_first_page(config: ShopConfig, dataset: str, day: date, directory: Path
 
 
 def _request_of(response: requests.Response, config: ShopConfig) -> str:
-    line = f"{response.request.method} {_without_key(str(response.url), config)}"
+    key = [config.auth.name] if isinstance(config.auth, ApiKeyAuth) and config.auth.location == "query" else []
+    url = masked(str(response.url), *key)
+    line = f"{response.request.method} {url}"
     body = cast("bytes | None", response.request.body)
     return f"{line} {body.decode()}" if body else line
 
@@ -100,11 +101,3 @@ def _fields_of(rows: Sequence[Any], declared: DatasetConfig) -> dict[str, tuple[
         values = values_of([row if isinstance(row, dict) else {} for row in rows], source)
         fields[field] = (where, field_text(values[0]) if values else None)
     return fields
-
-
-def _without_key(url: str, config: ShopConfig) -> str:
-    parts = urlsplit(url)
-    query = parts.query
-    if isinstance(config.auth, ApiKeyAuth) and config.auth.location == "query":
-        query = re.sub(rf"(?<![^&]){re.escape(config.auth.name)}=[^&]*", f"{config.auth.name}=…", query)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))

@@ -1,12 +1,17 @@
-"""Guesses of a shop's date and amount formats from one page of values."""
+"""Guesses of a shop's date and amount formats from one page of rows."""
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
-from ingestion.values.amounts import amount_reader
+from ingestion.declaration.pages import path_of
+from ingestion.drafting.field_names import plain
+from ingestion.values.amounts import PLAIN, amount_reader
 from ingestion.values.dates import NAMED_FORMATS, date_reader
 from ingestion.values.formats import number_value
+from ingestion.values.json_text import get_path
 
 PARTS = re.compile(
     r"(?P<first>\d{1,4})(?P<sign>[/.-])\d{1,2}(?P=sign)(?P<year>\d{1,4})"
@@ -16,6 +21,73 @@ PARTS = re.compile(
 AMOUNT = re.compile(r"(?P<before>\D*?)[.,]?\d[\d.,'’ \u00a0\u202f\u2009]*?(?P<after>[^\d.,'’]*)")
 # Separators of thousands and decimals, most likely first.
 SIGNS = ((",", "."), (".", ","), (" ", ","), ("'", "."), (" ", "."), ("", "."), ("", ","))
+
+THREE_DIGITS = re.compile(r"(?P<before>\D*)(?P<whole>\d{1,3})(?P<sign>[.,])(?P<part>\d{3})(?P<after>\D*)")
+DIVISORS = ("divisor", "minorunits", "subunittounit")
+DIGITS = ("fractiondigits", "decimalplaces", "exponent")  # 2 for cents
+IN_CENTS = re.compile(r"(in)?(cents?|pence|minor(units?)?)|centamount")
+
+
+@dataclass(frozen=True)
+class ThreeDigits:
+    """Amounts with exactly three digits after their only sign: 125.000 is 125 or 125000.
+
+    `text`: the first one. `thousands`, `decimals`: the amount_format for each meaning.
+    """
+
+    text: str
+    thousands: str
+    decimals: str
+
+
+def find_three_digits(texts: Sequence[str]) -> ThreeDigits | None:
+    """Return the doubt about these amounts; None if any of them shows what its sign means."""
+    matches = [THREE_DIGITS.fullmatch(text.strip()) for text in texts]
+    if not matches or not all(matches) or len({match["sign"] for match in matches if match}) > 1:
+        return None
+    if any(match and match["whole"] == "0" and match["part"] != "000" for match in matches):
+        return None
+    first = matches[0]
+    assert first is not None
+    point, comma = (f"{first['before']}{example}{first['after']}" for example in ("1,234.56", "1.234,56"))
+    if first["sign"] == ",":
+        return ThreeDigits(first[0], thousands=point, decimals=comma)
+    is_plain = not (first["before"] + first["after"]).strip(" +-")
+    return ThreeDigits(first[0], thousands=comma, decimals=PLAIN if is_plain else point)
+
+
+def amount_doubt(texts: Sequence[str], amount_format: str = PLAIN) -> str | None:
+    """Return the doubt about amounts in this format of which all have three digits after their sign."""
+    if (doubt := find_three_digits(texts)) is None:
+        return None
+    is_thousands = amount_format == doubt.thousands
+    now, otherwise = ("thousands", "decimals") if is_thousands else ("decimals", "thousands")
+    example = doubt.decimals if is_thousands else doubt.thousands
+    return (
+        f"all amounts have exactly three digits after their sign, such as {doubt.text}, which are read as {now}. "
+        f'If they are {otherwise}, set amount_format = "{example}".'
+    )
+
+
+def draft_minor_units(rows: Sequence[Any], path: str | None) -> int | None:
+    """Return the units of an amount per whole: 100 for cents. It stands beside the amount, or in its name."""
+    if path is None:
+        return None
+    *parents, name = path_of(path)
+    units = {_units_beside(get_path(row, tuple(parents))) for row in rows}
+    if units == {None} and IN_CENTS.search(plain(str(name))):
+        return 100
+    return next(iter(units)) if len(units) == 1 and units <= {10, 100, 1000} else None
+
+
+def _units_beside(money: Any) -> int | None:
+    for key, value in money.items() if isinstance(money, dict) else ():
+        if isinstance(value, str) and value.isdecimal() and len(value) < 5:
+            if plain(key) in DIVISORS:
+                return int(value)
+            if plain(key) in DIGITS:
+                return int(10 ** int(value)) if len(value) == 1 else None
+    return None
 
 
 def draft_date_format(texts: Sequence[str], day: date | None, zone: str) -> str | None:

@@ -63,7 +63,7 @@ class OnlyPagePaginator(SinglePagePaginator):
 
 
 class NextUrlPaginator(BaseNextUrlPaginator):
-    """Follows the URL in the body until it is null, "" or false."""
+    """Follows the URL in the body, or in a list of links with `rel`, until it is null, "" or false."""
 
     def __init__(self, path: Path, dataset: DatasetConfig) -> None:
         super().__init__()
@@ -73,6 +73,8 @@ class NextUrlPaginator(BaseNextUrlPaginator):
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
         """Read the next page's URL. Raises ShopError if the value is not a URL."""
         following = get_path(response.json(), self._path)
+        if isinstance(following, list):
+            following = next_link(following)
         self._read.add(data, is_place_found=following is not ABSENT)
         if following is ABSENT or not following:
             self._next_reference = None
@@ -99,7 +101,7 @@ class LinkPaginator(HeaderLinkPaginator):
 
 
 class HeaderPaginator(HeaderCursorPaginator):
-    """Sends the cursor of a header until there is none."""
+    """Sends the cursor of a header until it is absent or empty, as GitLab's `X-Next-Page` is on the last page."""
 
     def __init__(self, declared: HeaderCursor, dataset: DatasetConfig) -> None:
         super().__init__(declared.cursor_key, declared.cursor_param)
@@ -107,7 +109,7 @@ class HeaderPaginator(HeaderCursorPaginator):
 
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
         """Read the cursor."""
-        super().update_state(response, data)
+        self._next_reference = response.headers.get(self.cursor_key) or None
         self._read.add(data, is_place_found=self.has_next_page)
         if not self.has_next_page:
             self._read.end(response)
@@ -209,6 +211,20 @@ class CountingPaginator(BasePaginator):
                 "more follows",
                 "Correct has_more_path, or the paginator, in shop.toml; else report it to the shop.",
             )
+
+
+def next_link(links: list[Any]) -> Any:
+    """Return the URL of the next page in a list such as `[{"rel": "next", "href": "…"}]`.
+
+    "" if the list has other links only, ABSENT if it is not a list of links.
+    """
+    named = {
+        name: link.get("href") or link.get("url") or link.get("uri")
+        for link in links
+        if isinstance(link, dict) and isinstance(rel := link.get("rel") or link.get("relation"), str | list)
+        for name in (rel.split() if isinstance(rel, str) else map(str, rel))
+    }
+    return named.get("next", "") if named else ABSENT
 
 
 def _ask(request: requests.Request, param: str | None, body_path: str | None, value: str | int | None) -> None:

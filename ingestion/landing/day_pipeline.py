@@ -8,7 +8,6 @@ from typing import Any
 import dlt
 import pyarrow as pa
 from dlt.common.schema.typing import TColumnSchema
-from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from dlt.extract import DltResource
 
 from ingestion.http.page_check import PageCheck
@@ -17,33 +16,11 @@ from ingestion.landing.copy_destination import CopyDestination
 from ingestion.landing.day_file import CsvFile, DayFile
 from ingestion.landing.raw_tables import RAW
 from ingestion.readers.rows_of_day import RowsOfDay
-from pipeline_settings import Settings, settings
-from warehouse.connection import CLIENT_KEEPALIVES, session_options
+from warehouse.connection import tool_parameters
 
 dlt_settings.apply()
 
 DLT_TYPES = {pa.string(): "text", pa.date32(): "date", pa.int32(): "bigint"}
-
-
-def warehouse_destination(warehouse: Settings) -> CopyDestination:
-    """Return the warehouse as a dlt destination."""
-    credentials = PostgresCredentials(
-        {
-            "host": warehouse.pghost,
-            "port": warehouse.pgport,
-            "database": warehouse.pgdatabase,
-            "username": warehouse.pguser,
-            # dlt requires a password. libpq treats an empty one as none, so .pgpass and trust still work.
-            "password": warehouse.pgpassword.get_secret_value() if warehouse.pgpassword else "",
-            "query": {
-                "sslmode": warehouse.pgsslmode,
-                "application_name": "daybreak",
-                "options": session_options(),
-                **{name: str(value) for name, value in CLIENT_KEEPALIVES.items()},
-            },
-        }
-    )
-    return CopyDestination(credentials)
 
 
 def load_files(dataset: str, columns: Mapping[str, pa.DataType], files: Sequence[CsvFile]) -> int:
@@ -52,7 +29,7 @@ def load_files(dataset: str, columns: Mapping[str, pa.DataType], files: Sequence
     The pipeline starts without state or packages of an earlier load. Its directory is that of the files.
     """
     dlt_settings.forget_lookups()
-    destination = warehouse_destination(settings())
+    destination = CopyDestination(tool_parameters())
     pipeline = dlt.pipeline(
         f"shop_{dataset}",
         pipelines_dir=str(files[0].path.parent),

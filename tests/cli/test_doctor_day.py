@@ -55,6 +55,7 @@ def test_a_key_in_the_url_is_not_shown(shop: HTTPServer, tmp_path: Path) -> None
     config = tmp_path / "shop.toml"
     config.write_text(config.read_text().replace('"X-Shopify-Access-Token"', '"key", location = "query"'))
     shop.clear()
+    shop.expect_request("/admin/api/2025-07/shop.json").respond_with_data("{}")
     shop.expect_request("/admin/api/2025-07/orders.json").respond_with_json({"orders": []})
     code, output = daybreak("doctor", "--day", str(DAY))
     assert code == 0
@@ -67,13 +68,45 @@ def test_a_missing_field_is_shown(shop: HTTPServer, tmp_path: Path) -> None:
     config = tmp_path / "shop.toml"
     config.write_text((SHOPS / "shopify.toml").read_text().replace('"customer.id"', '"customer.number"'))
     code, output = daybreak("doctor", "--day", str(DAY))
-    assert code == 0
+    assert code == 5
     assert "customer.number    missing but required" in output
+    assert "A day of such rows would be refused" in output
     assert "7 of 7 rows would be rejected (100.0%; a day is refused above 5.0%): missing_customer_id 7" in output
+
+
+def test_a_field_that_never_landed_and_statuses_are_shown(shop: HTTPServer, tmp_path: Path) -> None:
+    text = (SHOPS / "shopify.toml").read_text().replace('"America/New_York"', '"Asia/Tokyo"')
+    (tmp_path / "shop.toml").write_text(
+        text.replace('"status", "items"]', '"status", "items", "note_from_the_buyer"]', 1)
+    )
+    code, output = daybreak("doctor", "--day", str(DAY))
+    assert code == 0, output
+    assert re.search(r"note_from_the_buyer +note_from_the_buyer +missing", output)
+    assert "Statuses: paid " in output
+    with connect() as connection:
+        columns = "select from information_schema.columns where column_name = 'note_from_the_buyer'"
+        assert connection.execute(columns).fetchall() == []
+
+
+@pytest.mark.fault(63)
+def test_amounts_of_three_digits_are_a_warning(shop: HTTPServer, tmp_path: Path) -> None:
+    order = {"id": 1, "customer": {"id": 2}, "total_price": "125.000", "created_at": f"{DAY}T12:00:00+09:00"}
+    shop.clear()
+    shop.expect_request("/admin/api/2025-07/shop.json").respond_with_data("{}")
+    orders = {"orders": [order | {"financial_status": "paid"}]}
+    shop.expect_request("/admin/api/2025-07/orders.json").respond_with_json(orders)
+    warning = "Warning: all amounts have exactly three digits after their sign, such as 125.000"
+    code, output = daybreak("doctor", "--day", str(DAY))
+    assert (code, warning in output) == (0, True), output
+    config = tmp_path / "shop.toml"
+    config.write_text(config.read_text().replace("max_bad_rate", 'amount_format = "1.234,56"\nmax_bad_rate', 1))
+    code, output = daybreak("doctor", "--day", str(DAY))
+    assert (code, warning in output) == (0, False), output
 
 
 def test_an_error_of_the_shop_is_shown(shop: HTTPServer) -> None:
     shop.clear()
+    shop.expect_request("/admin/api/2025-07/shop.json").respond_with_data("{}")
     shop.expect_request("/admin/api/2025-07/orders.json").respond_with_response(Response('{"error": "Not found"}'))
     code, output = daybreak("doctor", "--day", str(DAY))
     assert code == 3

@@ -1,5 +1,6 @@
 """The numbered faults and the promise for each. Tests name them: `@pytest.mark.fault(7)`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -12,7 +13,7 @@ class Fault:
     caveat: str = ""
 
 
-AREAS: dict[str, range] = {
+AREAS: dict[str, Sequence[int]] = {
     "The shop's API": range(1, 21),
     "The warehouse": range(21, 28),
     "Cache and message receivers": range(28, 32),
@@ -21,7 +22,7 @@ AREAS: dict[str, range] = {
     "Security": range(45, 53),
     "The distributed engine": range(53, 54),
     "Answers that are not what they seem": range(54, 64),
-    "People": range(67, 68),
+    "People and servers": range(67, 69),
 }
 
 FAULTS: dict[int, Fault] = {
@@ -173,7 +174,12 @@ FAULTS: dict[int, Fault] = {
         "The nearest cent; rounded where `amount_decimals` says so, else rejected.",
     ),
     67: Fault(
-        "A wrong day is loaded",
-        "`daybreak unpublish` takes it out of marts, models and Redis as if it had never been loaded; raw stays.",
+        "A day that has not begun, that is not over, or that should never have been loaded",
+        "Exit code 2; a warning; `daybreak unpublish` takes it out of marts, models and Redis as if it had never been "
+        "loaded.",
+    ),
+    68: Fault(
+        "A pooler, a socket folder, a database of another encoding or with a %, a Redis cluster, a wrong REDIS_URL",
+        "It works, or `daybreak doctor` and the first step name it.",
     ),
 }

@@ -85,7 +85,12 @@ WRONG = [
     ('"{day}"', '"always"', "neither path nor params names the day", "[datasets.orders]"),
     ('"{day}"', "[]", "datasets.orders.params.date: [] is neither a string nor a list of strings", "params ="),
     ('"{day}"', "5", "datasets.orders.params.date: 5 is neither a string nor a list of strings", "params ="),
-    ('"json_link", ', '"jsonlink", ', "datasets.orders.paginator: ", "paginator ="),
+    (
+        '= { type = "json_link", next_url_path = "next"',
+        '= { type = "jsonlink", next_url_path = "next"',
+        "datasets.orders.paginator: ",
+        "paginator =",
+    ),
     ('next_url_path = "next"', 'next_path = "next"', "paginator.json_link.next_url_path: ", "paginator ="),
     ('next_url_path = "next" }', "next_url_path = 5 }", "next_url_path: 5 is not a path", "next_url_path = 5 }"),
     ('data_selector = "orders"', 'data_selector = "orders[*]"', "'orders[*]' is not a selector", "data_selector ="),

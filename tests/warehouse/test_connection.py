@@ -12,6 +12,7 @@ import pytest
 from pipeline_errors import WarehouseError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
 from warehouse import connection as warehouse_connection
+from warehouse import session_check
 from warehouse.connection import connect, create_schemas
 
 
@@ -24,7 +25,7 @@ def execute(*statements: str) -> list[dict[str, Any]]:
 
 
 def test_an_outdated_server_is_refused(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warehouse_connection, "MINIMUM_SERVER_VERSION", 990000)
+    monkeypatch.setattr(session_check, "MINIMUM_SERVER_VERSION", 990000)
     with pytest.raises(WarehouseError, match=r"PostgreSQL 1\d.* is too old. Daybreak needs"), connect():
         pass
 
