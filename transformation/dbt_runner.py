@@ -1,6 +1,5 @@
 """dbt in this process: the commands of its command line, without output, with errors that name the failed node."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pipeline_errors import ModelError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, settings
 from transformation.dbt_errors import failure_of, raise_if_disk, raise_if_interrupted
 from transformation.dbt_import import import_dbt
+from transformation.parsed_project import folder_of
 from transformation.pipelines import PIPELINES
 from warehouse.connection import bounded_waits, connect, role_option
 
@@ -104,7 +104,7 @@ def check_connection() -> None:
     from dbt.cli.main import dbtRunner
 
     _settle_environment()
-    state = str(settings().daybreak_home / _state_of_connection())
+    state = str(folder_of("dbt", PROJECT))
     places = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT_ROOT), "--log-path", state]
     with _options_in_force():
         result = dbtRunner().invoke(["debug", "--connection", *places, "--log-level", "none", "--quiet"])
@@ -195,19 +195,10 @@ def _manifest() -> Any:
     return result.result
 
 
-def _state_of_connection() -> str:
-    """Return the folder of the parsed project for the current connection.
-
-    dbt parses everything again, for five seconds and more, if host, port, user or database differ from the last parse.
-    Alternating between two warehouses would cost that in each run.
-    """
-    connection = [os.environ.get(name) for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGSSLMODE")]
-    return f"dbt/{hashlib.sha256(repr(connection).encode()).hexdigest()[:12]}"
-
-
 def _common_options(folder: str = "dbt", project: Path | None = None) -> list[str]:
-    state = str(settings().daybreak_home / (_state_of_connection() if folder == "dbt" else folder))
-    paths = ["--project-dir", str(project or PROJECT), "--profiles-dir", str(PROJECT_ROOT)]
+    project = project or PROJECT
+    state = str(folder_of(folder, project))
+    paths = ["--project-dir", str(project), "--profiles-dir", str(PROJECT_ROOT)]
     return [
         *paths,
         "--target-path",
