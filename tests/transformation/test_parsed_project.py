@@ -53,7 +53,11 @@ def test_a_column_renamed_back_and_forth_has_its_present_name(project: Path, mon
     text = contract.read_text()
     renamed = text.replace("- name: wilson_lower_bound", "- name: positive_share_bound")
     assert renamed != text
-    for content, name in ((text, "wilson_lower_bound"), (renamed, "positive_share_bound"), (text, "wilson_lower_bound")):
+    for content, name in (
+        (text, "wilson_lower_bound"),
+        (renamed, "positive_share_bound"),
+        (text, "wilson_lower_bound"),
+    ):
         contract.write_text(content)
         manifest = invoke(["parse"], state="dbt-test", project=project)
         assert name in manifest.nodes["model.daybreak.product_metrics"].columns
