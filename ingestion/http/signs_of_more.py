@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -12,12 +13,17 @@ from ingestion.declaration.dataset_config import DatasetConfig
 from ingestion.declaration.field_path import Path
 from ingestion.http.clean_text import clean
 from ingestion.http.urls import readable
-from ingestion.values.json_text import get_path
+from ingestion.values.json_text import get_path, parse_json
 from pipeline_errors import ShopError
 
 # Keys in lower case, without signs: hasNextPage is hasnextpage, @odata.nextLink odatanextlink, X-Next-Page nextpage.
-FLAG = re.compile(r"(has|is|are)?(more|next|truncated|additional)(page|item|result|record|row|order|data|available)*s?")
-LAST_FLAG = re.compile(r"(is)?(last|final)(page)?|done|complete|iscomplete|finished")
+FLAG = re.compile(
+    r"(has|is|are)?(more|next|truncated|additional|partial|incomplete)(page|item|result|record|row|order|data|available)*s?"
+    r"|timedout"
+)
+LAST_FLAG = re.compile(
+    r"(is)?(last|final)(page)?|done|complete|iscomplete|finished|(is)?end(of(list|data|results))?|eof"
+)
 NEXT = re.compile(
     r"(odata|hydra|links?|paging|pagination|page)?(next|continuation)"
     r"(page|url|uri|links?|href|cursor|token|offset|start|key|marker|id|index|number|batch|results?|records?)*"
@@ -26,14 +32,19 @@ NEXT = re.compile(
 PAGES = re.compile(r"(total|num|number|max)(of)?pages|pages?(total|count)|pages|lastpage")
 TOTAL = re.compile(
     r"(hydra|odata)?total(count|items?|results?|elements?|records?|rows|orders|hits|size|found)?|(odata)?count|numfound"
-    r"|(item|result|record|row|order|hit)s?(count|total)|overallcount|num(ber)?of(items|results|records|orders)"
+    r"|(item|result|record|row|order|hit)s?(count|total)|overallcount|num(ber)?of(items|results|records|orders)|hits"
 )
-CURSOR = re.compile(r"cursor|scroll|bookmark|marker|continu|next|more|^(page|list)?_?token$")
+REMAINING = re.compile(
+    r"remaining(pages|items|results|records|rows|orders)|(pages|items|results|records|rows|orders)remaining"
+)
+CURSOR = re.compile(r"cursor|scroll|bookmark|marker|continu|next|more|^(page|list)?_?token$|^after$")
+DATE = re.compile(r"\d{4}-\d\d-\d\d")  # of the filter, which many shops repeat
 BACK = re.compile(r"prev|previous|first|last|self|before|back|start|current")
 NOTHING = {"", "0", "false", "null", "none", "no"}
 YES, NO = {"true", "yes", "1"}, {"false", "no", "0"}
 DEEPEST = 5  # keys around the rows: data.orders.pageInfo.hasNextPage
 MOST_KEYS = 200
+HEADER_PREFIX = re.compile(r"^(x-)?((wp|ms|pagination)-)?")
 PARTIAL = "206 Partial Content"
 DECLARE = "Declare in shop.toml how its pages follow each other."
 
@@ -97,7 +108,7 @@ def sign_of_more(
     values = [
         (shown, name, path, value)
         for shown, name, path, value in [*_of_headers(response), *_of_body(response.json(), rows_at)]
-        if not {shown, *path[-1:]} & set(accepted)
+        if not {shown, *path[-1:], *(".".join(map(str, path[:end])) for end in range(1, len(path)))} & set(accepted)
     ]
     if any(_says_end(name, value) for _, name, _, value in values):
         return None
@@ -118,14 +129,18 @@ def _of_headers(response: requests.Response) -> Iterator[tuple[str, str, Path, A
     for header, value in response.headers.items():
         if (lower := header.lower()) == "content-range":
             yield header, "total", (header,), value.rpartition("/")[2]
+        elif value.startswith("{"):  # X-Pagination: {"TotalCount":60,"HasNext":true}
+            with suppress(ValueError):
+                inner = _of_body(parse_json(value.encode()), ())
+                yield from ((header, name, (), part) for _, name, _, part in inner)
         elif lower not in ("link", "date", "server", "age"):
-            yield header, _plain(lower.removeprefix("x-").removeprefix("wp-")), (), value
+            yield header, _plain(HEADER_PREFIX.sub("", lower)), (), value
 
 
 def _of_body(body: Any, rows_at: Path) -> Iterator[tuple[str, str, Path, Any]]:
     for path, value in _around(body, (), rows_at):
-        # {"next": {"href": "…"}}: the name of a link is that of the object around it.
-        step = -2 if len(path) > 1 and str(path[-1]).lower() in ("href", "url", "link") else -1
+        # {"next": {"href": "…"}}, {"total": {"value": 60}}: the name is that of the object around it.
+        step = -2 if len(path) > 1 and str(path[-1]).lower() in ("href", "url", "link", "value") else -1
         yield ".".join(map(str, path)), _plain(str(path[step])), path, value
 
 
@@ -138,8 +153,11 @@ def _says_more(name: str, value: Any) -> bool:
     text = str(value).strip().lower()
     if (FLAG.fullmatch(name) and text in YES) or (LAST_FLAG.fullmatch(name) and text in NO):
         return True
-    is_next = isinstance(value, str) and text not in NOTHING
-    return is_next and bool(NEXT.fullmatch(name))
+    if isinstance(value, dict):  # {"next": {"after": "20"}}
+        is_given = any(isinstance(part, str) and part.lower() not in NOTHING for part in value.values())
+    else:
+        is_given = isinstance(value, str) and text not in NOTHING
+    return is_given and bool(NEXT.fullmatch(name) or REMAINING.fullmatch(name))
 
 
 def _counts_more(name: str, value: Any, rows: int, pages: int) -> bool:
@@ -152,7 +170,7 @@ def _counts_more(name: str, value: Any, rows: int, pages: int) -> bool:
 def _may_lead(path: Path, value: Any, response: requests.Response) -> bool:
     """Return whether a value may be a cursor, or the URL of another page, although its key is no usual one."""
     name = str(path[-1]).lower() if path else ""
-    if not name or not isinstance(value, str) or value.lower() in NOTHING or BACK.search(name):
+    if not name or not isinstance(value, str) or value.lower() in NOTHING or BACK.search(name) or DATE.match(value):
         return False
     if CURSOR.search(name):
         return True

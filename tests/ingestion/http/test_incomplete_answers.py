@@ -105,7 +105,7 @@ def test_more_without_a_cursor(declared: DeclaredShop) -> None:
         (page(total="60"), {}, "'total'"),
         (page(count=60, limit=2, offset=0), {}, "'count'"),
         (page(links=[{"rel": "self", "href": "?page=1"}, {"rel": "next", "href": "?page=2"}]), {}, "'links.next'"),
-        (page(_links={"next": {"href": "?page=2"}}), {}, "'_links.next.href'"),
+        (page(_links={"next": {"href": "?page=2"}}), {}, "'_links.next'"),
         (page(suivant="/api/v1/orders?date=2024-02-29&page=2"), {}, "'suivant'"),
         (page(), {"Link": '<?page=2>; rel="next"'}, "'Link'"),
         (page(), {"Link": "<?page=2>; rel=next"}, "'Link'"),
@@ -113,6 +113,16 @@ def test_more_without_a_cursor(declared: DeclaredShop) -> None:
         (page(), {"X-Total-Count": "60"}, "'X-Total-Count'"),
         (page(), {"X-Next-Page": "2"}, "'X-Next-Page'"),
         (page(), {"Content-Range": "orders 0-1/60"}, "'Content-Range'"),
+        (page(), {"X-Pagination": '{"TotalCount":60,"HasNext":true}'}, "'X-Pagination'"),
+        (page(), {"X-Pagination-Page-Count": "3"}, "'X-Pagination-Page-Count'"),
+        (page(), {"X-MS-Continuation": "abc"}, "'X-MS-Continuation'"),
+        (page(paging={"next": {"after": "20"}}), {}, "'paging.next'"),
+        (page(LastEvaluatedKey={"id": "x"}), {}, "'LastEvaluatedKey'"),
+        (page(total={"value": 60}), {}, "'total.value'"),
+        (page(incomplete_results=True), {}, "'incomplete_results'"),
+        (page(timed_out=True), {}, "'timed_out'"),
+        (page(after="abc"), {}, "'after'"),
+        (page(remaining_items=40), {}, "'remaining_items'"),
     ],
 )
 @pytest.mark.fault(54)
@@ -132,6 +142,7 @@ def test_a_single_page_that_says_there_is_more(
     ("body", "headers"),
     [
         (page(total=2, count=2, pages=1, page=1, limit=5000, per_page=50), {"X-WP-TotalPages": "1", "X-Total": "2"}),
+        (page(after="2024-02-29", next={"after": None}, end=True), {"X-RateLimit-Remaining": "40"}),
         (page(next=None, previous=None, has_more=False, next_page_url=""), {"Link": '<?page=1>; rel="last"'}),
         (page(pageInfo={"hasNextPage": False, "endCursor": "x"}, total=60), {}),
         (
