@@ -1,37 +1,46 @@
 """Errors that a shop reports in a body of JSON, with or without rows beside them."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from ingestion.values.json_text import Number
 
 # Keys in lower case, without signs. What they hold is an error unless it says that there is none.
-ERROR_KEYS = {"error", "errors", "errormessage", "errormessages", "errorcode", "fault", "exception"}
+ERROR_KEY = re.compile(
+    r"(has|is)?(user)?(error|err|fault|exception|failure|problem)s?(code|description|details?|messages?|msg|string|text)?"
+    r"|(has|is)?failed"
+)
 SUCCESS_KEYS = {"success", "ok", "issuccess", "successful"}
-STATUS_KEYS = {"status", "result", "state"}
-NO_ERROR = {"", "0", "200", "false", "no", "none", "null", "ok", "success"}
-FAILURE = {"", "0", "false", "no"}
-FAILED = {"error", "fail", "failed", "failure"}
+STATUS_KEYS = {
+    "status", "result", "state", "ack", "code", "statuscode", "resultcode", "responsecode", "httpstatus", "httpcode",
+}  # fmt: skip
+ENVELOPES = {"meta", "metadata", "response", "result", "status", "header", "shards", "data"}
+NO_ERROR = {"", "0", "200", "false", "n", "no", "none", "null", "ok", "success"}
+FAILURE = {"", "0", "false", "n", "no"}
+FAILED = {"error", "fail", "failed", "failure", "nok", "ko", "denied", "partial", "partialfailure", "unauthorized"}
 MESSAGE_KEYS = (
     "message", "error_description", "detail", "details", "description", "title", "reason", "error", "errors", "params",
-    "faultstring", "error_message",
+    "faultstring", "error_message", "msg", "Message",
 )  # fmt: skip
 CODE_KEYS = ("code", "type")
 THROTTLED = ("throttled", "rate limit", "rate_limit", "ratelimit", "too many requests", "too_many_requests")
 MOST_MESSAGES = 3
 
 
-def reported_error(body: Any, accepted: Collection[str] = ()) -> tuple[str, str] | None:
+def reported_error(body: Any, accepted: Collection[str | int] = ()) -> tuple[str, str] | None:
     """Return the key and the message of an error that a body reports, or of `success: false`; None without an error.
 
-    `accepted`: keys that are no error in this shop.
+    `accepted`: keys that are no error in this shop, or that hold the rows.
     """
     if not isinstance(body, dict):
         return None
     reported = {key: value for key, value in body.items() if key not in accepted}
     for key, value in reported.items():
         name = _name(key)
-        if (name in ERROR_KEYS and not _is_one_of(value, NO_ERROR)) or (
+        if name in ENVELOPES and isinstance(value, dict) and (inner := reported_error(value, accepted)):
+            return inner
+        if (ERROR_KEY.fullmatch(name) and not _is_one_of(value, NO_ERROR)) or (
             name in SUCCESS_KEYS and not isinstance(value, dict | list) and _is_one_of(value, FAILURE)
         ):
             return key, _said(reported) or (f"{key}: {value}".lower() if isinstance(value, bool | str) else key)
@@ -60,7 +69,9 @@ def is_throttling(body: Any, message: str) -> bool:
 
 def _said(body: Mapping[str, Any]) -> str | None:
     """Return the message of a page, from the keys of errors alone: the others may hold customers."""
-    parts = {key: value for key, value in body.items() if key.lower() in MESSAGE_KEYS or _name(key) in ERROR_KEYS}
+    parts = {
+        key: value for key, value in body.items() if key.lower() in MESSAGE_KEYS or ERROR_KEY.fullmatch(_name(key))
+    }
     return error_message(parts)
 
 
@@ -88,7 +99,8 @@ def _named_reasons(value: Mapping[str, Any]) -> list[str]:
 
 
 def _is_failure(status: str) -> bool:
-    return status.lower() in FAILED or (isinstance(status, Number) and status[:1] in "45" and len(status) == 3)
+    is_code = status.isdecimal() and status[0] in "45" and len(status) in (3, 5)  # 503, 40001
+    return is_code or _name(status) in FAILED
 
 
 def _is_one_of(value: Any, words: Collection[str]) -> bool:

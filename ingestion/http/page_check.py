@@ -103,8 +103,9 @@ class PageCheck:
     def _refuse_error(self, body: Any, response: requests.Response, where: str) -> None:
         """Refuse a body that reports an error, in an object around the rows, whatever stands beside it."""
         path = self._dataset.data_selector
-        around = [get_path(body, path[:depth]) for depth in range(max(1, len(path)))]
-        reported = next(filter(None, (reported_error(part, self._dataset.accept) for part in around)), None)
+        around = [(get_path(body, path[:depth]), {*path[depth : depth + 1]}) for depth in range(max(1, len(path)))]
+        accepted = {*self._dataset.accept}
+        reported = next(filter(None, (reported_error(part, accepted | rows) for part, rows in around)), None)
         if reported is None:
             return
         key, message = reported

@@ -182,6 +182,11 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"errors": {"limit": ["must be below 100"]}}, "limit: must be below 100"),
     ({"success": False, "message": "partial result"}, "partial result"),
     ({"ok": "false"}, "ok: false"),
+    ({"hasErrors": True, "errorMsg": "index is rebuilt"}, "errorMsg: index is rebuilt"),
+    ({"ack": "PartialFailure", "message": "shard 3 is down"}, "shard 3 is down"),
+    ({"code": 40001, "msg": "invalid session"}, "invalid session"),
+    ({"meta": {"status": 503, "message": "try later"}}, "try later"),
+    ({"_shards": {"total": 5, "failed": 2}}, "failed"),
     ({"status": "error", "message": "index rebuilding"}, "index rebuilding"),
     ({"errorCode": "E42"}, "errorCode: E42"),
     ({"error": True, "message": "no access of anna@example.com by canary-4f1c"}, "no access of … by …"),
@@ -206,6 +211,13 @@ def test_an_error_in_an_object_around_the_rows(declared: DeclaredShop) -> None:
     assert "answered with an error, so its rows may not be all: shard 3 is down" in declared.refusal()
 
 
+@pytest.mark.fault(55)
+def test_a_row_that_failed_is_no_error(declared: DeclaredShop, warehouse: Settings) -> None:
+    declared.declare('data_selector = "data"\n')
+    declared.answer({"data": ids(1)[0] | {"error": "card declined"}})
+    assert declared.rows() == 1
+
+
 @pytest.mark.fault(54)
 def test_partial_content(declared: DeclaredShop, warehouse: Settings) -> None:
     declared.declare("")
@@ -221,6 +233,7 @@ def test_partial_content(declared: DeclaredShop, warehouse: Settings) -> None:
     [
         ({"errors": [], "error": None, "success": True, "status": "ok", "errorCode": 0}, ""),
         ({"error": "", "ok": "true", "status": 200, "result": "success"}, ""),
+        ({"code": 0, "msg": "success", "hasError": False, "_shards": {"failed": 0}, "failures": []}, ""),
         ({"errors": [{"message": "a field is deprecated"}]}, 'accept = ["errors"]\n'),
     ],
 )
