@@ -22,7 +22,7 @@ def complete_fields(dataset: str, guess: "Guess", *, is_asking: bool) -> None:
         _ask_for_meaning(dataset, guess)
     elif guess.missing:
         raise ConfigurationError(
-            f"{', '.join(guess.missing)} of {dataset} were not found by name among {', '.join(_paths(guess.rows))}",
+            f"No key of {dataset} was recognised as {' or '.join(guess.missing)} among {', '.join(_paths(guess.rows))}",
             "Run it in a terminal, which prompts for them; or copy ingestion/shop.toml and set keys, and constants for "
             "fields that the shop does not have.",
         )

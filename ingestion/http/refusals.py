@@ -122,7 +122,9 @@ def _unauthorized(response: requests.Response, auth: Auth, answer: str, said: st
         remedy = "Set SHOP_API_USER and SHOP_API_TOKEN to a user and password that may read this."
     else:
         remedy = "Set SHOP_API_TOKEN to a token that may read this."
-        if isinstance(auth, ApiKeyAuth):
+        if isinstance(auth, ApiKeyAuth) and auth.name.lower() == "authorization" and " " not in sent:
+            remedy = 'Write its scheme before the token: SHOP_API_TOKEN="Bearer …", "Basic …" or another.'
+        elif isinstance(auth, ApiKeyAuth):
             remedy += f" It is sent as {auth.name}, in the {auth.location}: check the name, too."
     return RefusedRequestError(answer, remedy, response, said)
 

@@ -65,7 +65,7 @@ TYPED: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "json_server": ({"day": "2026-03-01", "_page": "1", "_limit": "3"}, []),
 }
-NOT_FOUND = {"json_server": "total_amount, status of orders were not found by name"}
+NOT_FOUND = {"json_server": "No key of orders was recognised as total_amount or status among"}
 
 
 def daybreak(*arguments: str, typed: str | None = None) -> tuple[int, str]:

@@ -99,6 +99,7 @@ def test_a_firewall_answers(declared: DeclaredShop, status: int, headers: dict[s
         ("", "", 'Basic realm="shop"', 'No token was sent: set auth = { type = "http_basic" }'),
         (BASIC, "secret-1", 'Basic realm="shop"', "Set SHOP_API_USER and SHOP_API_TOKEN to a user and password"),
         (KEY, "secret-1", "", "Set SHOP_API_TOKEN to a token that may read this. It is sent as X-Key, in the header"),
+        (KEY.replace("X-Key", "Authorization"), "secret-1", "", 'SHOP_API_TOKEN="Bearer …"'),
         ("", "secret-1", "", "Set SHOP_API_TOKEN to a token that may read this."),
     ],
 )
