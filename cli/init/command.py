@@ -82,6 +82,7 @@ def _write(out: Path, text: str) -> None:
 
     try:
         out.write_text(text, encoding="utf-8")
+        out.chmod(0o644)  # it holds no secret, and Airflow may run as another user
     except OSError as error:
         raise ConfigurationError(
             f"{out} cannot be written: {error.strerror}", "Name another file with --out."

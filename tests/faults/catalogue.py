@@ -22,7 +22,7 @@ AREAS: dict[str, Sequence[int]] = {
     "Security": range(45, 53),
     "The distributed engine": range(53, 54),
     "Answers that are not what they seem": range(54, 64),
-    "People and servers": range(67, 69),
+    "People and servers": (67, 68, 70),
 }
 
 FAULTS: dict[int, Fault] = {
@@ -181,5 +181,9 @@ FAULTS: dict[int, Fault] = {
     68: Fault(
         "A pooler, a socket folder, a database of another encoding or with a %, a Redis cluster, a wrong REDIS_URL",
         "It works, or `daybreak doctor` and the first step name it.",
+    ),
+    70: Fault(
+        "Another user of the machine reads files while a day is loaded",
+        "Files are 0600 and folders 0700 from the first byte, whatever the umask.",
     ),
 }
