@@ -51,7 +51,7 @@ class ShopConfig(BaseModel):
     max_text_bytes: Annotated[int, Field(ge=1, le=1_000_000_000)]
     page_size: Annotated[int, Field(ge=1)] = 5_000
     max_pages: Annotated[int, Field(ge=1)] = 100_000
-    max_page_bytes: Annotated[int, Field(ge=1)] = 512_000_000
+    max_page_bytes: Annotated[int, Field(ge=1)] = 128_000_000
     timeout_seconds: Annotated[float, Field(gt=0)] = 60
     deadline_seconds: Annotated[float, Field(gt=0)] = 3_600
     max_attempts: Annotated[int, Field(ge=1)] = 5

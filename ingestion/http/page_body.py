@@ -12,6 +12,7 @@ from ingestion.http.urls import readable
 from ingestion.values.json_text import parse_json
 from pipeline_errors import ShopError
 
+MOST_VALUES = 10_000_000  # of JSON in a page, empty objects included: about 1.5 GB of memory
 GZIP = b"\x1f\x8b"
 UTF = re.compile(r"utf-?(8|16|32)|ascii", re.IGNORECASE)
 CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
@@ -40,6 +41,8 @@ def parse_page(response: requests.Response) -> Any:
         raise ShopError(f"{where} answered with an empty body", NO_PAGE)
     if content[:2] == GZIP:
         raise ShopError(f"{where} sent {len(content):,} bytes of damaged gzip", AGAIN)
+    if sum(content.count(sign) for sign in (b",", b"{", b"[")) > MOST_VALUES:
+        raise ShopError(f"{where} sent a page of more than {MOST_VALUES:,} values", "Lower page_size in shop.toml.")
     try:
         return parse_json(_in_utf(response))
     except RecursionError:

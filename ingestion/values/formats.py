@@ -12,7 +12,7 @@ from typing import Any
 from ingestion.declaration.field_path import Path
 from ingestion.values.json_text import ABSENT, Number, get_path
 
-NUMBER = re.compile(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,4})?")
+NUMBER = re.compile(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?0*[0-9]{1,3})?")
 GROUPED = re.compile(r"[+-]?[0-9]{1,3}((,[0-9]{3})+(\.[0-9]+)?|([. '’\u00a0\u202f][0-9]{3})+(,[0-9]+)?)")
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 MOMENT = re.compile(

@@ -22,7 +22,7 @@ AREAS: dict[str, Sequence[int]] = {
     "Security": range(45, 53),
     "The distributed engine": range(53, 54),
     "Answers that are not what they seem": range(54, 64),
-    "People and servers": (67, 68, 70),
+    "People and servers": range(67, 71),
 }
 
 FAULTS: dict[int, Fault] = {
@@ -181,6 +181,10 @@ FAULTS: dict[int, Fault] = {
     68: Fault(
         "A pooler, a socket folder, a database of another encoding or with a %, a Redis cluster, a wrong REDIS_URL",
         "It works, or `daybreak doctor` and the first step name it.",
+    ),
+    69: Fault(
+        "Numbers with huge exponents or thousands of digits; millions of empty rows in a small gzip",
+        "The rows are rejected without computing the numbers; the page is refused before it is parsed.",
     ),
     70: Fault(
         "Another user of the machine reads files while a day is loaded",

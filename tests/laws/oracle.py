@@ -4,6 +4,7 @@ It shares no code and no SQL with Daybreak, and implements the rules independent
 """
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 NON_REVENUE = {"canceled", "cancelled", "refunded", "returned", "unavailable", "failed"}
 ACTIVE_DAYS = 90
 HIGH_VALUE = 1000  # money per year
+EXPONENT = re.compile(r"[eE][+-]?0*[1-9][0-9]{3}")
 FDR = Decimal("0.05")
 ORDER_FIELDS = ("order_id", "customer_id", "total_amount", "order_date", "status", "items")
 REVIEW_FIELDS = ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date")
@@ -143,11 +145,13 @@ def _sorted(value: Any) -> Any:
 
 
 def _decimal(text: str) -> Decimal | None:
+    if "_" in text or not text.isascii() or len(text.strip()) >= 400 or EXPONENT.search(text):
+        return None
     try:
-        value = Decimal(text.strip()) if "_" not in text and text.isascii() else None
+        value = Decimal(text.strip())
     except InvalidOperation:
         return None
-    return value if value is not None and value.is_finite() else None
+    return value if value.is_finite() else None
 
 
 def _is_too_long(identifier: str | None) -> bool:

@@ -10,7 +10,7 @@ translate(regexp_replace({{ value }}, settings.amount_pattern, '\1\2\3'), settin
 {%- endset -%}
 case
                 when settings.amount_pattern is null then {{ decimal_value(text) }}
-                when {{ value }} ~ settings.amount_pattern and pg_input_is_valid({{ rewritten }}, 'numeric') then {{ rewritten }}::numeric
+                when {{ value }} ~ settings.amount_pattern and octet_length({{ value }}) < 400 and pg_input_is_valid({{ rewritten }}, 'numeric') then {{ rewritten }}::numeric
             end
 {%- endmacro %}
 

@@ -6,7 +6,9 @@
 {% macro parse_items(text) -%}
 case
     when {{ text }} is null or settings.item_product_id is null or {{ is_missing(text) }} then null
+    when octet_length({{ text }}) > settings.max_text_bytes then null  -- rejected as text_too_long
     when not {{ is_flat_enough(text) }} or not pg_input_is_valid({{ text }}, 'jsonb') then '"items_not_a_list"'::jsonb
+    when {{ text }} ~ '[:[,] ?-?[0-9]+([.][0-9]+)?[eE][+-]?0*[1-9][0-9]{3}' then '"item_unreadable"'::jsonb  -- 1e9999
     when {{ listed_items(text) }} is null then '"items_not_a_list"'::jsonb
     else (
         select

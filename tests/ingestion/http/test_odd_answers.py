@@ -221,6 +221,14 @@ def test_gzip_without_its_header(declared: DeclaredShop, warehouse: Settings) ->
     assert "of damaged gzip" in declared.refusal()
 
 
+@pytest.mark.fault(69)
+def test_ten_million_empty_rows(declared: DeclaredShop) -> None:
+    rows = b'{"orders":[' + b"{}," * 9_999_999 + b"{}]}"
+    declared.declare("")
+    declared.answer(gzip.compress(rows, 1), headers=[{"Content-Encoding": "gzip"}])
+    assert "sent a page of more than 10,000,000 values. Lower page_size" in declared.refusal()
+
+
 @pytest.mark.fault(60)
 def test_another_charset(declared: DeclaredShop, warehouse: Settings) -> None:
     declared.declare("")
