@@ -1,6 +1,6 @@
 # The commands for people and CI. `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo unit test slow slow-durations check format airflow docs site reference report bench chaos clean
+.PHONY: sbom help setup lock demo unit test slow slow-durations check format airflow docs site reference report bench chaos clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -81,6 +81,9 @@ docs: setup ## build the dbt docs site, one offline page: .daybreak/docs/static_
 site: setup ## build the documentation, an offline site: .daybreak/site/index.html
 	$(MKDOCS) --site-dir $(STATE)/site
 	@echo "Open $(STATE)/site/index.html; with search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory $(STATE)/site"
+
+sbom: setup ## write a software bill of materials, CycloneDX: .daybreak/sbom.json
+	$(BIN)/python .ci/sbom.py $(STATE)/sbom.json
 
 reference: setup ## generate the parts of the documentation that come from code
 	$(BIN)/python -m docs.generator

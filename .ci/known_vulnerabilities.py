@@ -1,9 +1,11 @@
 """Checks requirements.lock for known vulnerabilities: `python .ci/known_vulnerabilities.py`, a part of `make check`.
 
 It runs pip-audit against OSV, which includes the Python Packaging Advisory Database and GitHub's advisories. If OSV
-cannot be reached, it prints one line and succeeds, so that `make check` works offline.
+cannot be reached, it prints a warning and succeeds, so that `make check` works offline, unless
+REQUIRE_VULNERABILITY_CHECK=1 is set, as a CI with access to OSV should.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,8 +36,9 @@ def blocker(service: str) -> str | None:
 def audit(lock: Path = LOCK, service: str = SERVICE) -> int:
     """Check the locked packages. Return 1 if any vulnerability is not accepted, or if OSV fails in between."""
     if reason := blocker(service):
-        sys.stdout.write(f"Known vulnerabilities were NOT checked: {service} cannot be reached ({reason}).\n")
-        return 0
+        warning = f"WARNING: known vulnerabilities were NOT checked: {service} cannot be reached ({reason})."
+        sys.stderr.write(f"{'!' * len(warning)}\n{warning}\n{'!' * len(warning)}\n")
+        return int(os.environ.get("REQUIRE_VULNERABILITY_CHECK") == "1")
     accepted = [argument for identifier in ACCEPTED for argument in ("--ignore-vuln", identifier)]
     options = ["--disable-pip", "--strict", "--progress-spinner", "off", "--vulnerability-service", "osv"]
     command = [sys.executable, "-m", "pip_audit", "--requirement", str(lock), *options, "--osv-url", service]

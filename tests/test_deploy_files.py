@@ -132,7 +132,7 @@ def test_the_dag_files_are_where_the_image_looks() -> None:
 
 
 def test_compose_starts_what_make_airflow_starts_after_the_deployment() -> None:
-    airflow = {name: service for name, service in SERVICES.items() if service["command"].startswith("airflow ")}
+    airflow = {name: service for name, service in SERVICES.items() if str(service["command"]).startswith("airflow ")}
     assert {name: service["command"].split()[1:] for name, service in airflow.items()} == {
         name: list(ARGUMENTS[name])[:1] for name in ARGUMENTS
     }
@@ -174,7 +174,20 @@ def test_compose_holds_no_secret() -> None:
     secrets = {name: value for name, value in given if SECRET.search(name)}
     assert {"PGPASSWORD", "AIRFLOW__CORE__FERNET_KEY", "POSTGRES_PASSWORD"} <= set(secrets)
     assert [name for name, value in secrets.items() if "${" not in value] == []
-    assert re.findall(r"--requirepass (?!\$\{VALKEY_PASSWORD\})\S+|://\w*:(?!\$\{)[^@\s]+@", COMPOSE_TEXT) == []
+    assert re.findall(r"://\w*:(?!\$\{)[^@\s]+@", COMPOSE_TEXT) == []
+
+
+def test_no_password_is_on_a_command_line() -> None:
+    for service in SERVICES.values():
+        for words in (service.get("command", ""), service.get("healthcheck", {}).get("test", "")):
+            assert not re.search(r"(?<!\$)\$\{\w*PASSWORD|--requirepass| -a ", str(words))
+
+
+def test_no_container_can_gain_rights() -> None:
+    for service in SERVICES.values():
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["cap_drop"] == ["ALL"]
+    assert {name for name, service in SERVICES.items() if "cap_add" in service} == {"postgres", "valkey"}
 
 
 def test_every_airflow_process_has_the_same_environment() -> None:

