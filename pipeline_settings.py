@@ -194,11 +194,3 @@ def settings() -> Settings:
         found = [(str(e["loc"][0]).upper(), e["msg"]) for e in error.errors(include_input=False)]
         wrong = "; ".join(f"{name}: {message.removeprefix('Value error, ')}" for name, message in found)
         raise ConfigurationError(f"The environment has invalid settings: {wrong}", "Correct or unset it.") from None
-
-
-def keep_files_private() -> int:
-    """Make all files that this process and its children write unreadable for other users. Return the former umask.
-
-    DAYBREAK_HOME holds rows of customers, and passwords of the servers. Called first by each command and Airflow task.
-    """
-    return os.umask(0o077)

@@ -25,9 +25,9 @@ def load_directory(home: Path, load_id: str) -> Iterator[Path]:
     """
     directory = home / "loads" / load_id
     try:
-        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(directory.parent)
-        directory.mkdir(mode=0o700)
+        directory.mkdir()
         lock = (directory / LOCK_FILE).open("w")
     except OSError as error:
         raise ConfigurationError(
