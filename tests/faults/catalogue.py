@@ -124,7 +124,11 @@ FAULTS: dict[int, Fault] = {
     46: Fault("Days and texts that look like SQL or templates", "Refused, or treated literally."),
     47: Fault("TLS with the wrong authority or host name", "Refused if verification is configured."),
     48: Fault("Mentions, markup and secrets in messages", "Escaped; no secrets and no personal data go out."),
-    49: Fault("Embedded servers", "127.0.0.1 only, with a password, private files."),
+    49: Fault(
+        "Other users of the machine",
+        "Embedded servers listen on 127.0.0.1 only, with a password; every file of a run is private from its first "
+        "byte, whatever the umask.",
+    ),
     50: Fault("Airflow's API without a token", "401; only its owner can read the generated password."),
     51: Fault(
         "A customer asks for erasure",
