@@ -132,7 +132,7 @@ FAULTS: dict[int, Fault] = {
     50: Fault("Airflow's API without a token", "401; only its owner can read the generated password."),
     51: Fault(
         "A customer asks for erasure",
-        "One command; the id is gone from tables, Redis and files, and later loads leave it out.",
+        "One command; the id, in any spelling, is gone from tables, Redis and files, and later loads leave it out.",
     ),
     52: Fault("Telemetry of the tools, and no network", "Off; a run needs no network but the shop's."),
     53: Fault(
