@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pipeline_errors import ConfigurationError
 
 PROJECT_ROOT = Path(__file__).resolve().parent
+PRIVATE_UMASK = 0o077  # of every process that writes to DAYBREAK_HOME, which holds customers' rows and passwords
 
 
 class _SecretFiles(PydanticBaseSettingsSource):

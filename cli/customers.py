@@ -7,6 +7,11 @@ import typer
 
 from cli.terminal import errors_as_exit_codes, progress, running_servers
 
+REMAINS = (
+    "Not erased: Postgres' log, archives of its write-ahead log, backups, what readers exported, and the shop itself. "
+    "ops.operator_actions records who ran this and when."
+)
+
 
 def fit(
     day: Annotated[datetime | None, typer.Argument(formats=["%Y-%m-%d"], metavar="[DAY]", show_default=False)] = None,
@@ -32,6 +37,11 @@ def forget(
         forgotten = forget_customer(customer_id, say)
     removed = ", ".join(f"{count:,} {dataset}" for dataset, count in forgotten.rows.items())
     typer.echo(f"Deleted from raw: {removed}. Later loads exclude this customer.")
+    if forgotten.copies:
+        typer.echo("Copies remain in schemas of dbt's target dev. If nobody needs them, drop them:")
+        for schema in forgotten.copies:
+            typer.echo(f'  drop schema "{schema}" cascade;')
+    typer.echo(REMAINS)
     for error in forgotten.outcome.errors:
         typer.echo(f"daybreak: {error}", err=True)
     raise typer.Exit(forgotten.outcome.exit_code)

@@ -19,6 +19,7 @@ from cli.terminal import errors_as_exit_codes, finish, progress, running_servers
 from orchestration.garbage_collection import collect_rarely
 from orchestration.outcome import RunOutcome
 from pipeline_errors import ConfigurationError
+from pipeline_settings import PRIVATE_UMASK
 from transformation.pipelines import PIPELINES, names_of
 
 app = typer.Typer(
@@ -204,6 +205,7 @@ def main(
     """A daily ELT pipeline for online shops."""
     from cli.logs import configure
 
+    os.umask(PRIVATE_UMASK)
     collect_rarely()
     configure(is_verbose=verbose)
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")

@@ -25,6 +25,7 @@ from local import process, state
 from local.airflow_home import OnProgress, remembered
 from local.state import LOOPBACK
 from pipeline_errors import DaybreakError
+from pipeline_settings import PRIVATE_UMASK
 
 ARGUMENTS = {
     "api-server": ["api-server"],
@@ -63,6 +64,7 @@ class Service:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=PRIVATE_UMASK,
                 env=dict(environment),
                 cwd=home,
             )

@@ -14,6 +14,7 @@ from typing import Any
 
 from local.state import POLL_SECONDS, open_private
 from pipeline_errors import ConfigurationError, WarehouseError
+from pipeline_settings import PRIVATE_UMASK
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def surroundings(account: Account) -> dict[str, Any]:
     Servers get a minimal environment: another account could read secrets in it, and PGPORT and others affect Postgres.
     """
     environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-    return {"env": environment, "cwd": "/", "umask": 0o077, **account.arguments()}
+    return {"env": environment, "cwd": "/", "umask": PRIVATE_UMASK, **account.arguments()}
 
 
 def run(command: Command, account: Account, held: Sequence[int] = (), text: str = "") -> str:

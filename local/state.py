@@ -74,9 +74,8 @@ def state_directory(home: Path, group: int | None = None) -> Path:
     """
     directory = home / "servers"
     with writing(directory):
-        home.parent.mkdir(parents=True, exist_ok=True)
-        make_private_directory(home, group)
-        make_private_directory(directory, group)
+        for path in (*reversed(home.parents), home, directory):
+            make_private_directory(path, group)
         os.close(open_private(directory / "lock", os.O_RDWR))
     return directory
 
@@ -95,10 +94,9 @@ def writing(path: Path) -> Iterator[None]:
 
 def make_private_directory(path: Path, group: int | None = None) -> None:
     """Create a directory that only its owner can read; members of `group` can walk through it."""
-    try:
-        path.mkdir(mode=0o700)
-    except FileExistsError:
+    if path.exists():
         return
+    path.mkdir(mode=0o700, exist_ok=True)
     if group is not None:
         os.chown(path, -1, group)
         path.chmod(0o710)

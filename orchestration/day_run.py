@@ -21,6 +21,7 @@ from warehouse import day_ledger
 from warehouse.connection import connect
 from warehouse.connection_cache import cached_connections
 from warehouse.locks import day_lock, pipeline_lock
+from warehouse.operator_actions import record_action
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ def replay_days(days: Sequence[date], pipelines: Sequence[str], on_progress: OnP
     with _run_context("daybreak.replay", days, outcome), report_run(pipelines, days, outcome, is_replay=True):
         with outcome.timed("prepare"):
             steps.prepare()
+        with connect() as connection:
+            record_action(connection, "replay", pipelines, days)
         for name in pipelines:
             if dataset := BY_NAME[name].dataset:
                 judge_again(dataset, days, outcome, on_progress)
@@ -142,6 +145,7 @@ def _unpublish(dataset: str, day: date, run_id: str) -> str:
     """Take a day out of the ledger; the next publish takes its rows out of the marts. Return the day's state."""
     pipeline = BY_DATASET[dataset].name
     with step([pipeline], "unpublish", [day], run_id), connect() as connection:
+        record_action(connection, "unpublish", [pipeline], [day])
         was_in_marts = day_ledger.unpublish(connection, dataset, day)
         forget_day(connection, pipeline, dataset, day)
     return OUT_OF_THE_MARTS[0 if was_in_marts else 1]

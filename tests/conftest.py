@@ -87,13 +87,14 @@ def home() -> Iterator[Path]:
 def environment(home: Path) -> Iterator[None]:
     """Run each test without the developer's variables, and restore the process afterwards.
 
-    That includes levels of logging, which the command line sets, and kept messages.
+    That includes levels of logging and the umask, which the command line sets, and kept messages.
     """
-    before = dict(os.environ)
+    before, umask = dict(os.environ), os.umask(0o022)
     loggers = [logging.getLogger(name) for name in (None, *OWN_PACKAGES, "monitoring.runs.run_log")]
     levels = [logger.level for logger in loggers]
     _clear_environment(home)
     yield
+    os.umask(umask)
     _restore_environment(before)
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)

@@ -3,6 +3,7 @@
 The marker is a SHA-256 hash; the id itself is not stored. An id that can be guessed can be checked against the marker.
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 from psycopg import sql
@@ -10,13 +11,22 @@ from psycopg import sql
 from warehouse.connection import Connection
 
 RAW_TABLES = {"orders": "raw.orders", "reviews": "raw.reviews"}  # by dataset
+OURS = ("raw", "marts", "ops", "build")  # schemas whose tables have a customer column
+OF_DBT = "_(staging|quarantine|build|marts|ops|published)$"  # schemas of the target dev and of `daybreak diff`
 LEARNT_TABLES = ["marts.customer_predictions", "marts.customer_segments_history"]
 HASH = "encode(sha256(convert_to({}, 'UTF8')), 'hex')"
+# One spelling of an id: an e-mail address is the same customer in any case, and no id begins or ends with white space.
+TRIMMED = r"regexp_replace({0}, '^\s+|\s+$', '', 'g')"
+ONE_SPELLING = f"(case when {{0}} like '%%@%%' then lower({TRIMMED}) else {TRIMMED} end)"
 # Serializes loads and markers: a load that lands meanwhile either sees the marker or is seen by the erasure.
 LOCK = "select pg_advisory_xact_lock(hashtextextended('forget', 0))"
 
+SAME_CUSTOMER = f"({ONE_SPELLING} = {ONE_SPELLING.format('%(customer)s::text')})"
+
 MARK = f"""
-    insert into ops.forgotten_customers (customer_hash) values ({HASH.format("%(customer)s::text")})
+    insert into ops.forgotten_customers (customer_hash)
+    select distinct {HASH.format("spelling")}
+    from unnest(array[%(customer)s::text, {ONE_SPELLING.format("%(customer)s::text")}]) as spelling
     on conflict (customer_hash) do nothing
 """
 HOLDING = """
@@ -87,7 +97,9 @@ def drop_forgotten(connection: Connection, dataset: str, day: date, load_id: str
         using ops.forgotten_customers as forgotten
         where
             landed._day = %s and landed._load_id = %s
-            and forgotten.customer_hash = {HASH.format("landed.customer_id")}
+            and forgotten.customer_hash in (
+                {HASH.format("landed.customer_id")}, {HASH.format(ONE_SPELLING.format("landed.customer_id"))}
+            )
         """.encode(),
         [day, load_id],
     ).rowcount
@@ -103,7 +115,8 @@ def delete_raw_rows(connection: Connection, customer_id: str) -> dict[str, int]:
         rows = connection.execute(
             f"""
             with gone as (
-                delete from {table} where customer_id = %(customer)s returning _day, _load_id, _row_number
+                delete from {table} where {SAME_CUSTOMER.format("customer_id")}
+                returning _day, _load_id, _row_number
             ),
             scores as (
                 delete from staging.review_sentiment as scores using gone
@@ -127,13 +140,13 @@ def delete_raw_rows(connection: Connection, customer_id: str) -> dict[str, int]:
     return deleted
 
 
-def rows_left(connection: Connection, customer_id: str) -> dict[str, int]:
-    """Return the customer's rows by table, in every table of raw, marts, ops and build with a customer column."""
+def rows_left(connection: Connection, customer_id: str, schemas: Sequence[str] = OURS) -> dict[str, int]:
+    """Return the customer's rows by table, in every table of the schemas with a customer column."""
     found = {}
-    for table, columns in _tables_with_customers(connection, ["raw", "marts", "ops", "build"]).items():
-        condition = sql.SQL(" or ").join(sql.SQL("{} = %(id)s").format(sql.Identifier(column)) for column in columns)
-        query = sql.SQL("select count(*) as row_count from {} where {}").format(sql.Identifier(*table), condition)
-        row = connection.execute(query, {"id": customer_id}).fetchone()
+    for table, columns in _tables_with_customers(connection, list(schemas)).items():
+        condition = " or ".join(SAME_CUSTOMER.format(column) for column in columns)
+        query = f"select count(*) as row_count from {_quoted(table)} where {condition}"
+        row = connection.execute(query.encode(), {"customer": customer_id}).fetchone()
         if row and row["row_count"]:
             found[".".join(table)] = row["row_count"]
     return found
@@ -143,15 +156,27 @@ def clear_build(connection: Connection, customer_id: str) -> None:
     """Delete the customer's rows from the tables of the last build, which are published or obsolete by now."""
     for table, columns in _tables_with_customers(connection, ["build"]).items():
         for column in columns:
-            statement = sql.SQL("delete from {} where {} = %s")
-            connection.execute(statement.format(sql.Identifier(*table), sql.Identifier(column)), [customer_id])
+            statement = f"delete from {_quoted(table)} where {SAME_CUSTOMER.format(column)}"
+            connection.execute(statement.encode(), {"customer": customer_id})
 
 
 def delete_learnt_rows(connection: Connection, customer_id: str) -> None:
     """Delete the customer's rows outside of builds: the prediction and the dated history."""
     for table in LEARNT_TABLES:
         if connection.execute("select where to_regclass(%s) is not null", [table]).fetchone() is not None:
-            connection.execute(f"delete from {table} where customer_id = %s".encode(), [customer_id])
+            statement = f"delete from {table} where {SAME_CUSTOMER.format('customer_id')}"
+            connection.execute(statement.encode(), {"customer": customer_id})
+
+
+def copies_in_other_schemas(connection: Connection, customer_id: str) -> list[str]:
+    """Return the schemas of dbt's dev target and of `daybreak diff` with tables that hold the customer."""
+    rows = connection.execute("select nspname from pg_namespace where nspname ~ %s", [OF_DBT]).fetchall()
+    left = rows_left(connection, customer_id, [row["nspname"] for row in rows])
+    return sorted({table.partition(".")[0] for table in left})
+
+
+def _quoted(table: tuple[str, str]) -> str:
+    return sql.Identifier(*table).as_string()
 
 
 def _tables_with_customers(connection: Connection, schemas: list[str]) -> dict[tuple[str, str], list[str]]:

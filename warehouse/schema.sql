@@ -228,6 +228,19 @@ create table if not exists ops.forgotten_customers (
     forgotten_at timestamptz not null default clock_timestamp()
 );
 
+-- Who changed what readers see, or erased a customer, by a command. No customer: an erasure has no subject.
+create table if not exists ops.operator_actions (
+    action_id bigint generated always as identity primary key,
+    action text not null check (action in ('forget', 'replay', 'unpublish', 'accept contract')),
+    subjects text[] not null,  -- pipelines or datasets
+    first_day date,
+    last_day date,
+    database_user text not null default session_user,
+    os_user text not null,  -- the account of the operating system
+    acted_at timestamptz not null default clock_timestamp()
+);
+create index if not exists operator_actions_days on ops.operator_actions (first_day, last_day);
+
 -- The changes of each publish. The newest row of a pipeline is the state that readers see.
 create table if not exists ops.publications (
     publication_id bigint generated always as identity primary key,

@@ -1,5 +1,6 @@
 """`daybreak doctor`: checks the configuration and opens every connection that a run opens, with the same drivers."""
 
+import shlex
 import tempfile
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.doctor.private_files import readable_entries
 from pipeline_errors import ConfigurationError, DaybreakError, WarehouseError
 from pipeline_settings import settings
 from warehouse import roles
@@ -48,6 +50,10 @@ def print_diagnosis(day: date | None = None) -> int:
             table.add_row(name, "[red]failed[/red]", Text(str(error)))
             failed.add(name)
             code = code or error.exit_code
+    readable = readable_entries(settings().daybreak_home)
+    if readable:
+        remedy = f"chmod -R go-rwx {shlex.join(map(str, readable))}"
+        table.add_row("files", "[yellow]warning[/yellow]", Text(f"Other users of this machine can read them: {remedy}"))
     Console().print(table)
     return code
 

@@ -70,6 +70,8 @@ def events_of(story: DayStory) -> Iterator[Event]:
         is_out = story.dataset is not None and publication["load_id"] is None
         kind = "unpublished" if is_out else "published"
         yield Event(publication["published_at"], kind, _publication_text(publication))
+    for action in story.actions:
+        yield Event(action["acted_at"], "action", escape(f"{action['action']} by {_actor(action)}"))
     for anomaly in story.anomalies:
         colour = SEVERITIES[anomaly["severity"]]
         text = f"[{colour}]{anomaly['severity']}[/] {anomaly['kind']}: {escape(anomaly['message'])}"
@@ -107,6 +109,11 @@ def _run_event(run: Run) -> Event:
             details.append((4, escape(step["error"])))
     text = f"{escape(run.run_id)} [{STATUSES[run.status]}]{run.status}[/]"
     return Event(run.steps[0]["started_at"], "run", text, details)
+
+
+def _actor(action: Row) -> str:
+    """Return the account of the system, and the database user."""
+    return f"{action['os_user']} (database user {action['database_user']})"
 
 
 def _publication_text(publication: Row) -> str:

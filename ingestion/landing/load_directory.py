@@ -41,17 +41,17 @@ def load_directory(home: Path, load_id: str) -> Iterator[Path]:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def remove_leftovers(loads: Path) -> None:
-    """Remove the directories that no running load has locked."""
+def remove_leftovers(loads: Path, grace_seconds: float = GRACE_SECONDS) -> None:
+    """Remove the directories older than `grace_seconds` that no running load has locked."""
     for directory in loads.iterdir():
-        if _is_leftover(directory):
+        if _is_leftover(directory, grace_seconds):
             logger.info("removing the files of a killed load: %s", directory)
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def _is_leftover(directory: Path) -> bool:
+def _is_leftover(directory: Path, grace_seconds: float) -> bool:
     try:
-        if time.time() - directory.stat().st_mtime < GRACE_SECONDS:
+        if time.time() - directory.stat().st_mtime < grace_seconds:
             return False
         with (directory / LOCK_FILE).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

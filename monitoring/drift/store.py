@@ -21,6 +21,7 @@ from monitoring.drift.profile import Profile
 from monitoring.plain_text import first_line
 from warehouse.connection import Connection, connect
 from warehouse.load_receipt import LoadReceipt
+from warehouse.operator_actions import record_action
 from warehouse.roles import acting_as
 
 logger = logging.getLogger(__name__)
@@ -150,6 +151,7 @@ def accept(connection: Connection, pipeline: str, dataset: str, load: ProfiledLo
     values = {"dataset": dataset, "day": load.day, "load_id": load.load_id, "pipeline": pipeline}
     for statement in ACCEPT:
         connection.execute(statement, values)
+    record_action(connection, "accept contract", [dataset], [load.day])
 
 
 def forget_profiles(connection: Connection, dataset: str, day: date) -> None:

@@ -57,6 +57,11 @@ ANOMALIES = """
     where pipeline = any(%(pipelines)s) and logical_date between %(first)s and %(last)s
     order by found_at, kind
 """
+ACTIONS = """
+    select * from ops.operator_actions
+    where first_day <= %(last)s and last_day >= %(first)s
+    order by action_id
+"""
 MESSAGES = """
     select alerts.*, unanswered.alert_id is not null as is_open
     from ops.alerts as alerts
@@ -97,6 +102,7 @@ class DayStory:
     publications: list[Row] = field(default_factory=list)
     anomalies: list[Row] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
+    actions: list[Row] = field(default_factory=list)
 
     @property
     def is_blank(self) -> bool:
@@ -138,6 +144,10 @@ def read_stories(
         story(row["pipeline"], row["logical_date"]).anomalies.append(row)
     for row in rows(MESSAGES):
         story(row["pipeline"], row["logical_date"]).messages.append(row)
+    for row in rows(ACTIONS):
+        for (pipeline, day), history in stories.items():
+            if {pipeline, datasets[pipeline]} & set(row["subjects"]) and row["first_day"] <= day <= row["last_day"]:
+                history.actions.append(row)
     for place, runs in _runs(rows(STEPS), rows(METRICS)).items():
         story(*place).runs = runs
     return dict(sorted(stories.items()))

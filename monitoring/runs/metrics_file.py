@@ -79,10 +79,13 @@ def write_metrics_file(pipelines: Mapping[str, str | None]) -> None:
             connection.execute("set statement_timeout = '5s'")
             families = list(_families(connection, pipelines))
         file = settings().daybreak_home.resolve() / FILE_NAME
-        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.parent.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.parent.chmod(0o755)
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Collected(families))
         write_to_textfile(str(file), registry)
+        file.chmod(0o644)  # figures only, for node_exporter, which is another account
     except Exception as failure:
         logger.warning("The metrics file was not written: %s", first_line(failure))
 

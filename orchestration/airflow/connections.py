@@ -24,7 +24,7 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSecretsBackendAccessDenied
 
 from pipeline_errors import ConfigurationError
-from pipeline_settings import settings
+from pipeline_settings import PRIVATE_UMASK, settings
 
 logger = logging.getLogger(__name__)
 
@@ -77,9 +77,11 @@ CONNECTIONS: dict[str, tuple[tuple[str, ...], Callable[[Connection], Values]]] =
 def take_connections() -> None:
     """Copy the values of connections into this process's environment, once. Settings and dbt's profile read them there.
 
-    Call it only in a process that runs a task or a callback: each connection costs a request to Airflow's API. Invalid
-    settings are not reported here but by the step that needs them.
+    Files that the process creates from then on are private. Call it only in a process that runs a task or a callback:
+    each connection costs a request to Airflow's API. Invalid settings are not reported here but by the step that needs
+    them.
     """
+    os.umask(PRIVATE_UMASK)
     try:
         known = {name.upper() for name in settings().model_fields_set}
     except ConfigurationError:

@@ -109,6 +109,7 @@ def test_a_shop_that_changes_its_data(world: Callable[[Shop], World], capsys: py
 
     # accept the capitals
     assert daybreak("contract", "--accept", "orders", "--day", str(SHOUTED)).exit_code == 0
+    assert select("select from ops.operator_actions where action = 'accept contract' and first_day = %s", SHOUTED)
     assert shown("--day", str(SHOUTED))["differences"] == []
     assert shown("--day", str(SHOUTED_AGAIN))["differences"] == []
     back = {one["field"] for one in shown()["differences"] if one["is_breaking"]}  # small letters break it from now on

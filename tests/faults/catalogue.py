@@ -124,11 +124,15 @@ FAULTS: dict[int, Fault] = {
     46: Fault("Days and texts that look like SQL or templates", "Refused, or treated literally."),
     47: Fault("TLS with the wrong authority or host name", "Refused if verification is configured."),
     48: Fault("Mentions, markup and secrets in messages", "Escaped; no secrets and no personal data go out."),
-    49: Fault("Embedded servers", "127.0.0.1 only, with a password, private files."),
+    49: Fault(
+        "Other users of the machine",
+        "Embedded servers listen on 127.0.0.1 only, with a password; every file of a run is private from its first "
+        "byte, whatever the umask.",
+    ),
     50: Fault("Airflow's API without a token", "401; only its owner can read the generated password."),
     51: Fault(
         "A customer asks for erasure",
-        "One command; the id is gone from tables, Redis and files, and later loads leave it out.",
+        "One command; the id, in any spelling, is gone from tables, Redis and files, and later loads leave it out.",
     ),
     52: Fault("Telemetry of the tools, and no network", "Off; a run needs no network but the shop's."),
     53: Fault(

@@ -1,5 +1,6 @@
 """Erasure of a customer from the database, files and Redis, and from later loads."""
 
+import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipeline_settings import Settings, settings
 from tests.laws.conftest import rows_of
 from transformation.pipelines import BY_NAME
 from warehouse.connection import connect
+from warehouse.customer_erasure import drop_forgotten
 
 DAYS = [date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)]
 GONE, KEPT = "CUSTOMER-TO-FORGET", "CUSTOMER-TO-KEEP"
@@ -111,6 +113,47 @@ def test_a_forgotten_customer_is_erased_and_stays_out_of_later_loads(shop: Liste
     assert outcome.days[0].row_count == 29
     assert tables_with(GONE) == {}
     assert forget_customer(GONE).rows == {"orders": 0, "reviews": 0}
+
+
+@pytest.mark.fault(51)
+def test_spellings_leftovers_and_copies_of_a_customer_are_found(
+    warehouse: Settings, cache: redis.Redis, home: Path
+) -> None:
+    mail, spelled = "jo@shop.example", " Jo@Shop.Example\t"
+    with connect() as connection:
+        for number, customer in enumerate([mail, spelled, "other@shop.example"]):
+            connection.execute(
+                "insert into raw.orders (_load_id, _day, _row_number, customer_id) values ('killed', %s, %s, %s)",
+                [DAYS[0], number, customer],
+            )
+        connection.execute("create schema dev_marts")
+        connection.execute("create table dev_marts.fct_orders as select %s::text as customer_id", [mail])
+    killed = home / "loads" / "killed"
+    killed.mkdir(parents=True)
+    for name in ("in_use", "day.csv"):
+        (killed / name).write_text(mail)
+    os.utime(killed, (0, 0))
+
+    result = CliRunner().invoke(app, ["forget", "JO@shop.example", "--yes"])
+
+    assert result.exit_code == 0, result.output
+    assert "2 orders" in result.output
+    assert 'drop schema "dev_marts" cascade;' in result.output
+    assert "write-ahead log" in result.output
+    assert files_with(mail) == []
+    assert tables_with(mail) == {"dev_marts.fct_orders": 1}
+    assert tables_with(spelled) == {}
+    assert tables_with("other@shop.example")["raw.orders"] == 1
+    with connect() as connection:
+        connection.execute(
+            "insert into raw.orders (_load_id, _day, _row_number, customer_id) values ('later', %s, 0, %s)",
+            [DAYS[1], spelled],
+        )
+        assert drop_forgotten(connection, "orders", DAYS[1], "later") == 1
+        (action,) = connection.execute("select * from ops.operator_actions").fetchall()
+        assert (action["action"], action["database_user"]) == ("forget", warehouse.pguser)
+        assert action["os_user"]
+        connection.execute("drop schema dev_marts cascade")
 
 
 def test_forget_asks_for_confirmation(home: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 
+from cli.status.day import events_of
 from monitoring.runs.day_history import read_stories
 from monitoring.runs.overview import read_overview
 from orchestration.customer_models import due, fit_if_due
@@ -80,6 +81,8 @@ def test_a_mistyped_day_is_taken_out_and_nothing_of_it_is_left(loads: Loads, cac
         overview = read_overview(connection, datasets)
     assert story.state == "unpublished"
     assert [row["load_id"] is None for row in story.publications] == [False, True]
+    assert [row["action"] for row in story.actions] == ["unpublish"]
+    assert any(event.kind == "action" and str(story.actions[0]["os_user"]) in event.text for event in events_of(story))
     assert "unpublish" in {step["step"] for run in story.runs for step in run.steps}
     assert overview.first_day is not None
     assert overview.first_day < FIRST
@@ -89,6 +92,8 @@ def test_a_mistyped_day_is_taken_out_and_nothing_of_it_is_left(loads: Loads, cac
     assert states(unpublished(loads, MISTYPED)) == ["not published"] * 2
     replayed = replay_days([MISTYPED], ALL)
     assert (replayed.exit_code, replayed.days) == (0, [])
+    replays = read("select subjects, first_day from ops.operator_actions where action = 'replay'")
+    assert replays == [{"subjects": ALL, "first_day": MISTYPED}]
     assert contents() == before
     published(loads, MISTYPED)
     assert_marts_are_right(loads)
