@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from pipeline_errors import LockedError, WarehouseError
 from pipeline_settings import Settings, settings
-from warehouse import connection_cache, roles, session_check
+from warehouse import connection_cache, role_logins, roles, session_check
 
 SCHEMA_FILE, ROLES_FILE, GRANTS_FILE = (
     Path(__file__).with_name(name) for name in ("schema.sql", "roles.sql", "grants.sql")
@@ -43,11 +43,11 @@ FORMATS = "-c TimeZone=UTC -c DateStyle=ISO -c jit=off"
 def connect(*, autocommit: bool = False, using: Settings | None = None) -> Iterator[Connection]:
     """Yield a connection with dict rows; commit at the end of the block, roll back on an exception.
 
-    The connection takes the role of the block (roles.acting_as) if that role is set up.
+    The connection logs in as the role of the block (roles.acting_as), or takes it, if that role is set up.
 
     Raises WarehouseError if the server cannot be reached or is too old, or if the connection is lost in the block.
     """
-    where = using or settings()
+    where = login_of_block(using)
     options = f"{bounded_waits(where)} {FORMATS}"
     parameters = f"{where.postgres_uri()} {options}"
     connection = connection_cache.take(parameters) or _opened(where, options)
@@ -116,9 +116,24 @@ def require_own_sessions() -> None:
         session_check.check_sessions(first, second, settings())
 
 
+def login_of_block(using: Settings | None = None) -> Settings:
+    """Return the settings with the login of the block: its role's if that is set up (role_logins), else PGUSER's."""
+    where, role = using or settings(), roles.wanted_role()
+    if role is None or where.pgpassword is None:
+        return where
+    place = where.postgres_uri()
+    if place not in role_logins.known:
+        with roles.acting_as(None), connect(autocommit=True, using=where) as connection:
+            role_logins.known[place] = role_logins.state_of(connection, where)["are_set_up"]
+    return role_logins.login_as(role, where) if role_logins.known[place] else where
+
+
 def role_option() -> str:
-    """Return the role of the block as a libpq option, for tools with their own connections; empty without a role."""
-    if roles.wanted_role() is None:
+    """Return the role of the block as a libpq option, for tools with their own connections.
+
+    It is empty without a role, and for the login of a role.
+    """
+    if roles.wanted_role() in {None, login_of_block().pguser}:
         return ""
     with connect(autocommit=True) as connection:
         row = connection.execute("select current_user as role, current_user <> session_user as is_taken").fetchone()
@@ -135,7 +150,7 @@ def bounded_waits(using: Settings | None = None) -> str:
 def tool_parameters() -> dict[str, Any]:
     """Return libpq's parameters for a tool's own connection: server, bounded waits, formats, the role of the block."""
     return {
-        **settings().postgres_parameters(),
+        **login_of_block().postgres_parameters(),
         **CLIENT_KEEPALIVES,
         "connect_timeout": CONNECT_SECONDS,
         "application_name": "daybreak",

@@ -186,4 +186,9 @@ FAULTS: dict[int, Fault] = {
         "Another user of the machine reads files while a day is loaded",
         "Files are 0600 and folders 0700 from the first byte, whatever the umask.",
     ),
+    71: Fault(
+        "A member of daybreak_transformer adds a trigger to a mart, or changes the password of the role",
+        "The trigger runs as the role, which has no more rights; the next run sets the password again.",
+        "Without PGPASSWORD, or the right to alter roles, it could act as PGUSER: `daybreak doctor` says so.",
+    ),
 }
