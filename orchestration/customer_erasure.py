@@ -13,6 +13,7 @@ from transformation.pipelines import PIPELINES
 from warehouse.connection import connect
 from warehouse.customer_erasure import clear_build, delete_learnt_rows, delete_raw_rows, mark_forgotten, rows_left
 from warehouse.locks import pipeline_lock
+from warehouse.roles import TRANSFORMER, acting_as
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,10 @@ def _forget(customer_id: str, on_progress: OnProgress) -> Forgotten:
             rows = delete_raw_rows(connection, customer_id)
     outcome = publish_pending(on_progress)
     if not outcome.errors:
-        with connect() as connection:
+        with acting_as(TRANSFORMER), connect() as connection:
             delete_learnt_rows(connection, customer_id)
             clear_build(connection, customer_id)
+        with connect() as connection:
             left = rows_left(connection, customer_id)
         if left:
             where = ", ".join(f"{table} {count}" for table, count in sorted(left.items()))

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ SCHEMA_FILE, ROLES_FILE, GRANTS_FILE = (
 )
 RELATION = r"^create (?:table if not exists|index if not exists|or replace view) (?:\w+\.)?(\w+)"
 SCHEMA_LOCK = 4_021_000_001  # advisory lock: one process at a time creates the schemas
+SCHEMA_WAIT_SECONDS = 30.0
+POLL_SECONDS = 0.1
 
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -158,12 +161,24 @@ def tool_parameters() -> dict[str, Any]:
     }
 
 
+def lock_schemas(connection: Connection) -> None:
+    """Let no other process create schemas or roles until this transaction ends. Raises LockedError with the holder."""
+    deadline = time.monotonic() + SCHEMA_WAIT_SECONDS
+    locking = "select pg_try_advisory_xact_lock(%s) as is_held"
+    while connection.execute(locking, [SCHEMA_LOCK]).fetchone() != {"is_held": True}:
+        if time.monotonic() > deadline:
+            raise LockedError(
+                "The lock for creating schemas is taken", session_check.holder_of(connection, SCHEMA_LOCK)
+            )
+        time.sleep(POLL_SECONDS)
+
+
 def create_schemas(connection: Connection) -> None:
     """Create the missing objects of warehouse/schema.sql, and the roles and grants if the login user may.
 
     Runs nothing if everything exists: even `create index if not exists` would wait for the loads of other runs.
     """
-    connection.execute("select pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
+    lock_schemas(connection)
     declared = SCHEMA_FILE.read_text()
     digest = hashlib.sha256("".join(map(Path.read_text, (SCHEMA_FILE, ROLES_FILE, GRANTS_FILE))).encode()).hexdigest()
     if _is_created(connection, declared, digest) and roles.are_settled(connection):

@@ -8,7 +8,7 @@ from psycopg import sql
 from pipeline_errors import WarehouseError
 from pipeline_settings import Settings, settings
 from warehouse import role_logins
-from warehouse.connection import SCHEMA_LOCK, Connection, connect, create_schemas
+from warehouse.connection import Connection, connect, create_schemas, lock_schemas
 from warehouse.roles import ROLES, acting_as
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def settle_logins() -> None:
     with acting_as(None):
         refused = _refused(where)
         with connect() as connection:
-            connection.execute("select pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
+            lock_schemas(connection)
             state = role_logins.state_of(connection, where)
             if refused and state["are_ours"] and state["are_alterable"]:
                 for role in refused:
