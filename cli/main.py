@@ -136,9 +136,10 @@ def env() -> None:
     """Print the current variables as shell commands: eval "$(daybreak env)" connects dbt and psql."""
     with errors_as_exit_codes():
         from local import servers
+        from transformation.dbt_login import shell_login
 
         servers.ensure()
-        for name, value in servers.environment().items():
+        for name, value in (servers.environment() | shell_login()).items():
             typer.echo(f"export {name}={shlex.quote(value)}")
 
 

@@ -23,6 +23,7 @@ from warehouse.customer_erasure import (
 )
 from warehouse.locks import pipeline_lock
 from warehouse.operator_actions import record_action
+from warehouse.roles import TRANSFORMER, acting_as
 
 KILLED_BEFORE_SECONDS = 1.0  # a load that began later may not have locked its files yet
 
@@ -63,9 +64,10 @@ def _forget(customer_id: str, on_progress: OnProgress) -> Forgotten:
         _remove_files()
     outcome = publish_pending(on_progress)
     if not outcome.errors:
-        with connect() as connection:
+        with acting_as(TRANSFORMER), connect() as connection:
             delete_learnt_rows(connection, customer_id)
             clear_build(connection, customer_id)
+        with connect() as connection:
             left = rows_left(connection, customer_id)
         if left:
             where = ", ".join(f"{table} {count}" for table, count in sorted(left.items()))

@@ -71,7 +71,7 @@ def due() -> date | None:
     Due are the last published Sunday without models; models whose days were published again, loaded late or taken out
     since; and a history that was not kept.
     """
-    with connect() as connection:
+    with acting_as(TRANSFORMER), connect() as connection:
         published, newest = _newest_day(connection), _newest_model(connection)
     if published is None:
         return None
@@ -119,7 +119,7 @@ def keep_history(as_of_date: date, run_id: str) -> None:
 def fit_now(as_of_date: date | None, on_progress: "OnProgress" = lambda _: None) -> "Fit":
     """Fit as of a day, or the last published Sunday, even if it is not due, and snapshot the history."""
     run_id = new_run_id()
-    with connect() as connection:
+    with acting_as(TRANSFORMER), connect() as connection:
         published = _newest_day(connection)
     if published is None:
         raise ConfigurationError("No day of orders is published yet", RUN_FIRST)

@@ -26,9 +26,10 @@ from pipeline_errors import DayBusyError, ModelError
 from transformation.pipelines import BY_DATASET, BY_NAME, POSTGRES, REVIEWS, SPARK
 from transformation.staging import ensure_staging
 from warehouse import day_ledger
-from warehouse.connection import connect, create_schemas, require_own_sessions
+from warehouse.connection import connect, require_own_sessions
 from warehouse.customer_erasure import drop_forgotten
 from warehouse.locks import day_lock, once_more, pipeline_lock
+from warehouse.login_setup import prepare_schemas
 from warehouse.raw_retention import prune_day
 from warehouse.roles import LOADER, READER, TRANSFORMER, acting_as
 from warehouse.time_limit import time_limit
@@ -56,8 +57,7 @@ def prepare() -> None:
     anomaly_limits()
     with time_limit():
         require_own_sessions()
-        with connect() as connection:
-            create_schemas(connection)
+        prepare_schemas()
         save_settings(shop_config())
         ensure_staging()
 

@@ -15,6 +15,7 @@ from pipeline_errors import ModelError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, settings
 from transformation.dbt_errors import failure_of, raise_if_disk, raise_if_interrupted
 from transformation.dbt_import import import_dbt
+from transformation.dbt_login import dbt_login
 from transformation.parsed_project import folder_of
 from transformation.pipelines import PIPELINES
 from warehouse.connection import bounded_waits, connect, role_option
@@ -160,19 +161,22 @@ def invoke(
 
 @contextmanager
 def _options_in_force() -> Iterator[None]:
-    """Give dbt's connections our lock timeouts and the role of the block from the start, through PGOPTIONS.
+    """Give dbt's connections our lock timeouts and the login or role of the block, through variables of libpq.
 
     dbt's role setting sends `set role` in the first transaction, and a rollback would undo it.
     """
-    before = os.environ.get("PGOPTIONS")
-    os.environ["PGOPTIONS"] = f"{before or ''} {bounded_waits()} {role_option()}".strip()
+    options = f"{os.environ.get('PGOPTIONS', '')} {bounded_waits()} {role_option()}".strip()
+    variables = {"PGOPTIONS": options, **dbt_login()}
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["PGOPTIONS"]
-        else:
-            os.environ["PGOPTIONS"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _lineage(result: Any) -> Sequence[Any]:

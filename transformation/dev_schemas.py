@@ -84,11 +84,12 @@ def _drop(connection: Connection, prefix: str) -> None:
             where
                 pg_locks.database = (select oid from pg_database where datname = current_database())
                 and pg_class.relnamespace in (select oid from pg_namespace where nspname = any(%s))
-                and pg_stat_activity.application_name = 'dbt' and pg_stat_activity.usename = session_user
+                and pg_stat_activity.application_name = 'dbt'
+                and pg_stat_activity.usename = any(array[session_user, %s])
                 and pg_locks.pid <> pg_backend_pid()
         ) as left_over
         """,
-        [schemas],
+        [schemas, TRANSFORMER],
     )
     names = sql.SQL(", ").join(map(sql.Identifier, schemas))
     connection.execute(sql.SQL("drop schema if exists {} cascade").format(names))

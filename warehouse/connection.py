@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +14,15 @@ from psycopg.rows import dict_row
 
 from pipeline_errors import LockedError, WarehouseError
 from pipeline_settings import Settings, settings
-from warehouse import connection_cache, roles, session_check
+from warehouse import connection_cache, role_logins, roles, session_check
 
 SCHEMA_FILE, ROLES_FILE, GRANTS_FILE = (
     Path(__file__).with_name(name) for name in ("schema.sql", "roles.sql", "grants.sql")
 )
 RELATION = r"^create (?:table if not exists|index if not exists|or replace view) (?:\w+\.)?(\w+)"
 SCHEMA_LOCK = 4_021_000_001  # advisory lock: one process at a time creates the schemas
+SCHEMA_WAIT_SECONDS = 30.0
+POLL_SECONDS = 0.1
 
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -43,11 +46,11 @@ FORMATS = "-c TimeZone=UTC -c DateStyle=ISO -c jit=off"
 def connect(*, autocommit: bool = False, using: Settings | None = None) -> Iterator[Connection]:
     """Yield a connection with dict rows; commit at the end of the block, roll back on an exception.
 
-    The connection takes the role of the block (roles.acting_as) if that role is set up.
+    The connection logs in as the role of the block (roles.acting_as), or takes it, if that role is set up.
 
     Raises WarehouseError if the server cannot be reached or is too old, or if the connection is lost in the block.
     """
-    where = using or settings()
+    where = login_of_block(using)
     options = f"{bounded_waits(where)} {FORMATS}"
     parameters = f"{where.postgres_uri()} {options}"
     connection = connection_cache.take(parameters) or _opened(where, options)
@@ -116,9 +119,24 @@ def require_own_sessions() -> None:
         session_check.check_sessions(first, second, settings())
 
 
+def login_of_block(using: Settings | None = None) -> Settings:
+    """Return the settings with the login of the block: its role's if that is set up (role_logins), else PGUSER's."""
+    where, role = using or settings(), roles.wanted_role()
+    if role is None or where.pgpassword is None:
+        return where
+    place = where.postgres_uri()
+    if place not in role_logins.known:
+        with roles.acting_as(None), connect(autocommit=True, using=where) as connection:
+            role_logins.known[place] = role_logins.state_of(connection, where)["are_set_up"]
+    return role_logins.login_as(role, where) if role_logins.known[place] else where
+
+
 def role_option() -> str:
-    """Return the role of the block as a libpq option, for tools with their own connections; empty without a role."""
-    if roles.wanted_role() is None:
+    """Return the role of the block as a libpq option, for tools with their own connections.
+
+    It is empty without a role, and for the login of a role.
+    """
+    if roles.wanted_role() in {None, login_of_block().pguser}:
         return ""
     with connect(autocommit=True) as connection:
         row = connection.execute("select current_user as role, current_user <> session_user as is_taken").fetchone()
@@ -135,7 +153,7 @@ def bounded_waits(using: Settings | None = None) -> str:
 def tool_parameters() -> dict[str, Any]:
     """Return libpq's parameters for a tool's own connection: server, bounded waits, formats, the role of the block."""
     return {
-        **settings().postgres_parameters(),
+        **login_of_block().postgres_parameters(),
         **CLIENT_KEEPALIVES,
         "connect_timeout": CONNECT_SECONDS,
         "application_name": "daybreak",
@@ -143,12 +161,24 @@ def tool_parameters() -> dict[str, Any]:
     }
 
 
+def lock_schemas(connection: Connection) -> None:
+    """Let no other process create schemas or roles until this transaction ends. Raises LockedError with the holder."""
+    deadline = time.monotonic() + SCHEMA_WAIT_SECONDS
+    locking = "select pg_try_advisory_xact_lock(%s) as is_held"
+    while connection.execute(locking, [SCHEMA_LOCK]).fetchone() != {"is_held": True}:
+        if time.monotonic() > deadline:
+            raise LockedError(
+                "The lock for creating schemas is taken", session_check.holder_of(connection, SCHEMA_LOCK)
+            )
+        time.sleep(POLL_SECONDS)
+
+
 def create_schemas(connection: Connection) -> None:
     """Create the missing objects of warehouse/schema.sql, and the roles and grants if the login user may.
 
     Runs nothing if everything exists: even `create index if not exists` would wait for the loads of other runs.
     """
-    connection.execute("select pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
+    lock_schemas(connection)
     declared = SCHEMA_FILE.read_text()
     digest = hashlib.sha256("".join(map(Path.read_text, (SCHEMA_FILE, ROLES_FILE, GRANTS_FILE))).encode()).hexdigest()
     if _is_created(connection, declared, digest) and roles.are_settled(connection):

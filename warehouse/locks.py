@@ -17,13 +17,12 @@ import psycopg
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from pipeline_errors import DayBusyError, LockedError
-from warehouse.connection import Connection, connect
+from warehouse.connection import POLL_SECONDS, Connection, connect
+from warehouse.session_check import holder_of
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-POLL_SECONDS = 0.1
 
 NEXT_HOLDER = """
     insert into ops.fencing_tokens as fences (dataset, day, token) values (%s, %s, 1)
@@ -58,7 +57,7 @@ def day_locks(dataset: str, days: Sequence[date]) -> Iterator[Sequence[date]]:
             assert row is not None
             tokens[dataset, day] = row["token"]
         if not days:
-            raise DayBusyError(f"{dataset} of {day} is being worked on by another run", "Wait until that run ends.")
+            raise DayBusyError(f"{dataset} of {day} is being worked on by another run", _holder(connection, name))
         before = _tokens.set(tokens)
         try:
             yield days
@@ -92,7 +91,7 @@ def pipeline_lock(pipeline: str, wait_seconds: float) -> Iterator[None]:
         name = f"build {pipeline}"
         while not _try_lock(connection, name):
             if time.monotonic() > deadline:
-                raise DayBusyError(f"{pipeline} is being built by another run", "Wait until that run ends.")
+                raise DayBusyError(f"{pipeline} is being built by another run", _holder(connection, name))
             time.sleep(POLL_SECONDS)
         try:
             yield
@@ -115,6 +114,12 @@ def once_more(locked: Callable[[], T]) -> T:
 def _try_lock(connection: Connection, name: str) -> bool:
     row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0)) as held", [name]).fetchone()
     return bool(row and row["held"])
+
+
+def _holder(connection: Connection, name: str) -> str:
+    row = connection.execute("select hashtextextended(%s, 0) as key", [name]).fetchone()
+    assert row is not None
+    return holder_of(connection, row["key"])
 
 
 def _unlock(connection: Connection, name: str) -> None:

@@ -13,6 +13,16 @@ from pipeline_settings import Settings
 
 MINIMUM_SERVER_VERSION = 160000  # pg_input_is_valid() came with PostgreSQL 16
 EXPECTED = {"lock_timeout": "30s", "TimeZone": "UTC"}  # some of the settings that warehouse.connection asks for
+HOLDER = """
+    select pid, usename, application_name
+    from pg_locks
+    inner join pg_stat_activity using (pid)
+    where
+        locktype = 'advisory' and granted and objsubid = 1
+        and database = (select oid from pg_database where datname = current_database())
+        and (classid::bigint << 32) | objid::bigint = %s
+    limit 1
+"""
 
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -46,6 +56,17 @@ def check_sessions(first: Connection, second: Connection, where: Settings) -> No
     before, other, after = (_process(connection) for connection in (first, second, first))
     if before != after or other == before:
         raise pooled(where, "gives each transaction another session")
+
+
+def holder_of(connection: Connection, key: int) -> str:
+    """Return who holds an advisory lock, and how to end that session: any user of the database can take one."""
+    holder = connection.execute(HOLDER, [key]).fetchone()
+    if holder is None:
+        return "It was released just now: run the same command again."
+    return (
+        f"It is held by process {holder['pid']} of {holder['usename']} ({holder['application_name'] or 'unnamed'}). "
+        f"Wait until that ends, or end it: select pg_terminate_backend({holder['pid']});"
+    )
 
 
 def pooled(where: Settings, fault: str) -> WarehouseError:

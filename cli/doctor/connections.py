@@ -16,7 +16,7 @@ from rich.text import Text
 from cli.doctor.private_files import readable_entries
 from pipeline_errors import ConfigurationError, DaybreakError, WarehouseError
 from pipeline_settings import settings
-from warehouse import roles
+from warehouse import role_logins, roles
 from warehouse.connection import connect, require_own_sessions, tool_parameters, unreachable
 from warehouse.roles import acting_as
 
@@ -114,9 +114,10 @@ def _check_roles() -> str:
     with connect() as connection:
         remedy = roles.remedy(connection)
         settled = roles.are_settled(connection)
+        remark = role_logins.remark(connection, settings())
     if remedy:
         return f"every step runs as {settings().pguser}; for separate roles, have an administrator run: {remedy}"
-    return "steps take " + ", ".join(roles.ROLES) if settled else "roles will be created"
+    return remark if settled else "roles will be created"
 
 
 def _check_load() -> str:

@@ -10,7 +10,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from monitoring.anomalies.findings import Anomaly
-from warehouse.connection import Connection
+from warehouse.connection import Connection, connect
+from warehouse.roles import READER, acting_as
 
 PRODUCTS_NAMED = 10
 LONGEST_ID = 40  # characters shown
@@ -57,7 +58,8 @@ def new_rating_drops(connection: Connection, pipeline: str, day: date) -> Sequen
     """
     if connection.execute(NEWEST_DAY, {"pipeline": pipeline}).fetchone() != {"as_of_date": day}:
         return None
-    dropped = [RatingDrop(**row) for row in connection.execute(DROPPED)]
+    with acting_as(READER), connect() as reader:
+        dropped = [RatingDrop(**row) for row in reader.execute(DROPPED)]
     products = {"day": day, "products": [drop.product_id for drop in dropped]}
     for statement in (UNBEGIN, UNEND, END):
         connection.execute(statement, products)

@@ -134,6 +134,8 @@ def test_env_prints_export_lines(warehouse: Settings) -> None:
     printed = daybreak("env").stdout
     assert f"export PGPORT={warehouse.pgport}" in printed
     assert "export REDIS_URL=" in printed
+    assert f"export PGUSER={warehouse.pguser}" in printed
+    assert "export DAYBREAK_DBT_USER=daybreak_transformer" in printed
 
 
 def test_doctor_lists_failed_checks_and_remedies(warehouse: Settings) -> None:
@@ -142,7 +144,7 @@ def test_doctor_lists_failed_checks_and_remedies(warehouse: Settings) -> None:
     assert "SHOP_API_URL" in result.output
     printed = " ".join(result.output.split())
     assert "PostgreSQL 18" in printed
-    assert "steps take daybreak_loader" in printed
+    assert "steps log in as daybreak_loader" in printed
 
 
 def test_status_lists_days(shop: ListedShop) -> None:

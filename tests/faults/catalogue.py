@@ -22,7 +22,7 @@ AREAS: dict[str, Sequence[int]] = {
     "Security": range(45, 53),
     "The distributed engine": range(53, 54),
     "Answers that are not what they seem": range(54, 64),
-    "People and servers": range(67, 71),
+    "People and servers": range(67, 72),
 }
 
 FAULTS: dict[int, Fault] = {
@@ -193,5 +193,10 @@ FAULTS: dict[int, Fault] = {
     70: Fault(
         "Another user of the machine reads files while a day is loaded",
         "Files are 0600 and folders 0700 from the first byte, whatever the umask.",
+    ),
+    71: Fault(
+        "A member of daybreak_transformer adds a trigger to a mart, or changes the password of the role",
+        "The trigger runs as the role, which has no more rights; the next run sets the password again.",
+        "Without PGPASSWORD, or the right to alter roles, it could act as PGUSER: `daybreak doctor` says so.",
     ),
 }

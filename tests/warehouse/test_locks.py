@@ -6,13 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import date, timedelta
 
+import psycopg
 import pytest
 
-from pipeline_errors import DayBusyError
+from pipeline_errors import DayBusyError, LockedError
 from pipeline_settings import Settings
 from tests.warehouse.sessions import end_locks
-from warehouse.connection import connect
+from warehouse import connection as warehouse_connection
+from warehouse.connection import SCHEMA_LOCK, connect
 from warehouse.locks import day_lock, day_locks, pipeline_lock, require_day
+from warehouse.login_setup import prepare_schemas
 
 DAY = date(2026, 3, 1)
 
@@ -120,3 +123,20 @@ def test_a_day_is_not_taken_over_while_its_holder_writes(warehouse: Settings) ->
             with pytest.raises(TimeoutError):
                 taking.result(0.5)
         taking.result(10)
+
+
+@pytest.mark.fault(71)
+def test_the_session_that_blocks_a_run_is_named(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warehouse_connection, "SCHEMA_WAIT_SECONDS", 0.2)
+    with psycopg.connect(warehouse.postgres_uri(), autocommit=True, application_name="mallory") as blocker:
+        pid = blocker.info.backend_pid
+        remedy = rf"process {pid} of {warehouse.pguser} \(mallory\).*pg_terminate_backend\({pid}\)"
+        blocker.execute("select pg_advisory_lock(%s)", [SCHEMA_LOCK])
+        with pytest.raises(LockedError, match=remedy):
+            prepare_schemas()
+        for name in (f"day orders {DAY}", "build orders"):
+            blocker.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [name])
+        with pytest.raises(DayBusyError, match=remedy), day_lock("orders", DAY):
+            pass
+        with pytest.raises(DayBusyError, match=remedy), pipeline_lock("orders", 0):
+            pass

@@ -186,15 +186,15 @@ def test_a_rollback_keeps_the_role(warehouse: Settings) -> None:
     with (
         acting_as(TRANSFORMER),
         dbt_runner._options_in_force(),
-        psycopg.connect(warehouse.postgres_uri()) as dbts,
+        psycopg.connect(warehouse.postgres_uri(), user=os.environ["PGUSER"], password=os.environ["PGPASSWORD"]) as dbts,
     ):
         dbts.execute("select 1")
         dbts.rollback()
-        assert dbts.execute(me.encode()).fetchone() == (TRANSFORMER, warehouse.pguser)
+        assert dbts.execute(me.encode()).fetchone() == (TRANSFORMER, TRANSFORMER)
     assert os.environ.get("PGOPTIONS") == before
     with acting_as(LOADER), connect() as ours:
         ours.rollback()
-        assert ours.execute(me.encode()).fetchone() == {"me": LOADER, "login": warehouse.pguser}
+        assert ours.execute(me.encode()).fetchone() == {"me": LOADER, "login": LOADER}
         with acting_as(None), connect() as login:
             assert login.execute(me.encode()).fetchone() == {"me": warehouse.pguser, "login": warehouse.pguser}
 
