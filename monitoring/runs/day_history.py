@@ -4,7 +4,7 @@ Reads many days at once in a few statements: `daybreak status DAY` shows one day
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -144,13 +144,19 @@ def read_stories(
         story(row["pipeline"], row["logical_date"]).anomalies.append(row)
     for row in rows(MESSAGES):
         story(row["pipeline"], row["logical_date"]).messages.append(row)
-    for row in rows(ACTIONS):
-        for (pipeline, day), history in stories.items():
-            if {pipeline, datasets[pipeline]} & set(row["subjects"]) and row["first_day"] <= day <= row["last_day"]:
-                history.actions.append(row)
+    _add_actions(stories.values(), list(rows(ACTIONS)))
     for place, runs in _runs(rows(STEPS), rows(METRICS)).items():
         story(*place).runs = runs
     return dict(sorted(stories.items()))
+
+
+def _add_actions(stories: Iterable[DayStory], actions: Sequence[Row]) -> None:
+    """Add each action to the days and pipelines that it covered."""
+    for story in stories:
+        for row in actions:
+            is_in_time = row["first_day"] <= story.day <= row["last_day"]
+            if is_in_time and {story.pipeline, story.dataset} & set(row["subjects"]):
+                story.actions.append(row)
 
 
 def _runs(steps: Iterator[Row], metrics: Iterator[Row]) -> dict[tuple[str, date], list[Run]]:
