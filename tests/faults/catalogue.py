@@ -22,7 +22,7 @@ AREAS: dict[str, Sequence[int]] = {
     "Security": range(45, 53),
     "The distributed engine": range(53, 54),
     "Answers that are not what they seem": range(54, 64),
-    "People and servers": (67, 68, 70),
+    "People and servers": (67, 68, 70, 71),
 }
 
 FAULTS: dict[int, Fault] = {
