@@ -74,8 +74,8 @@ def test_everything_that_a_run_opens_is_opened(shop: HTTPServer, cache: "redis.R
     code, output = doctor()
     assert (code, "failed" in output) == (0, False), output
     for shown in (
-        "its first page of", "steps log in as daybreak_loader", "loads as daybreak_loader", "Great Expectations connects",
-        "dbt connects", "takes writes",
+        "its first page of", "steps log in as daybreak_loader", "loads as daybreak_loader",
+        "Great Expectations connects", "dbt connects", "takes writes",
     ):  # fmt: skip
         assert shown in output
     assert "canary" not in output
