@@ -20,14 +20,19 @@ from typing import Any
 LONGEST_CAUSE = 600  # characters: a driver's message can fill a page
 
 
+def one_line(text: str) -> str:
+    """Return a text on one line, without characters that control a terminal or turn the direction of writing."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
 class DaybreakError(Exception):
     """A failure with its cause and remedy. `str()` gives one line: "day step: cause. remedy"."""
 
     exit_code = 1
 
     def __init__(self, cause: str, remedy: str = "") -> None:
-        self.cause = " ".join(cause.split())[:LONGEST_CAUSE]
-        self.remedy = " ".join(remedy.split())
+        self.cause = one_line(cause)[:LONGEST_CAUSE]
+        self.remedy = one_line(remedy)
         self.day: date | None = None
         self.step: str | None = None
         super().__init__(self.cause, self.remedy)

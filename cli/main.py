@@ -15,11 +15,10 @@ from cli.customers import fit, forget
 from cli.diff import diff
 from cli.drift.contract_command import contract
 from cli.init.command import init
-from cli.terminal import errors_as_exit_codes, finish, progress, running_servers
+from cli.terminal import errors_as_exit_codes, finish, hide_controls, progress, running_servers
 from orchestration.garbage_collection import collect_rarely
 from orchestration.outcome import RunOutcome
 from pipeline_errors import ConfigurationError
-from pipeline_settings import PRIVATE_UMASK
 from transformation.pipelines import PIPELINES, names_of
 
 app = typer.Typer(
@@ -205,8 +204,10 @@ def main(
 ) -> None:
     """A daily ELT pipeline for online shops."""
     from cli.logs import configure
+    from pipeline_settings import PRIVATE_UMASK
 
     os.umask(PRIVATE_UMASK)
+    hide_controls()
     collect_rarely()
     configure(is_verbose=verbose)
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")

@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline_errors import DaybreakError
+from pipeline_errors import DaybreakError, one_line
 
 if TYPE_CHECKING:
     from orchestration.day_loading import OnProgress
     from orchestration.outcome import RunOutcome
 
 logger = logging.getLogger(__name__)
+
+# Characters that control a terminal, or turn the direction of writing. Texts of the shop may hold them.
+CONTROLS = {*range(32), *range(127, 160)}
+CONTROLS |= {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+
+
+def hide_controls() -> None:
+    """Let rich leave out every control character of a text but tabs and ends of lines; it leaves out five of them."""
+    from rich import control
+
+    control._CONTROL_STRIP_TRANSLATE.update(dict.fromkeys(CONTROLS - {9, 10}))
 
 
 @contextmanager
@@ -65,10 +76,8 @@ def errors_as_exit_codes() -> Iterator[None]:
         raise
     except Exception as error:
         logger.error("unexpected", exc_info=True, extra={"is_reported": True})
-        first_line = str(error).strip().splitlines()[:1]
-        typer.echo(
-            f"daybreak: unexpected {type(error).__name__}: {' '.join(first_line)} (daybreak -v shows where)", err=True
-        )
+        first_line = one_line("".join(str(error).strip().splitlines()[:1]))
+        typer.echo(f"daybreak: unexpected {type(error).__name__}: {first_line} (daybreak -v shows where)", err=True)
         raise typer.Exit(1) from None
 
 

@@ -97,6 +97,9 @@ def _opened(where: Settings, options: str) -> Connection:
         raise unreachable(where, error) from None
     try:
         session_check.check_server(connection, where)
+    except psycopg.OperationalError as error:  # the session ended at once
+        connection.close()
+        raise unreachable(where, error) from None
     except BaseException:
         connection.close()
         raise
@@ -114,7 +117,7 @@ def _closed_after_errors(connection: Connection) -> Iterator[None]:
 
 
 def require_own_sessions() -> None:
-    """Raise WarehouseError if a connection pooler lends one session to two connections."""
+    """Raise WarehouseError if a connection pooler gives two connections one session."""
     with connect(autocommit=True) as first, connect() as second:
         session_check.check_sessions(first, second, settings())
 

@@ -1,7 +1,7 @@
 """Prepares the schemas, and lets the group roles log in, if the login user may alter them or an administrator has."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from psycopg import sql
 
@@ -45,29 +45,31 @@ def settle_logins() -> None:
             _record(connection, where, refused)
 
 
-def _refused(where: Settings) -> list[str]:
-    """Return the roles that cannot log in. The connections of the others are kept for the steps that follow."""
+def _refused(where: Settings) -> dict[str, str]:
+    """Return the roles that cannot log in, and why. Connections of the others are kept for the steps that follow."""
     role_logins.known[where.postgres_uri()] = True
-    return [role for role in ROLES if not _may_log_in(role)]
+    reasons = {role: _refusal(role) for role in ROLES}
+    return {role: reason for role, reason in reasons.items() if reason}
 
 
-def _may_log_in(role: str) -> bool:
+def _refusal(role: str) -> str | None:
     try:
         with acting_as(role), connect(autocommit=True):
-            return True
+            return None
     except WarehouseError as error:
         logger.debug("%s", error)
-        return False
+        return error.cause
 
 
-def _record(connection: Connection, where: Settings, refused: Sequence[str]) -> None:
+def _record(connection: Connection, where: Settings, refused: Mapping[str, str]) -> None:
     """Record in the warehouse whether the logins are set up. An administrator's `nologin` takes them back."""
     state = role_logins.state_of(connection, where)
     is_possible = state["are_ours"] and state["may_log_in"]
     if refused and is_possible and state["are_set_up"]:
         raise WarehouseError(
-            f"{', '.join(refused)} cannot log in with the password that follows from PGPASSWORD",
-            "Have an administrator run: "
+            f"{', '.join(refused)} cannot log in with the password that follows from PGPASSWORD: "
+            f"{next(iter(refused.values()))}",
+            "If that names the password, have an administrator run: "
             + " ".join(role_logins.statement(connection, role, where) for role in refused),
         )
     are_set_up = is_possible and not refused

@@ -15,7 +15,7 @@ from cli.init.doubts import auth_of, doubts_about, facts_about, secrets_in
 from cli.init.fields import complete_fields
 from cli.init.toml_text import toml_text
 from cli.terminal import errors_as_exit_codes
-from pipeline_errors import ConfigurationError, ShopError
+from pipeline_errors import ConfigurationError, ShopError, one_line
 
 if TYPE_CHECKING:
     import requests
@@ -62,9 +62,9 @@ def init(
         _print_next_steps(out, orders, guesses["orders"].day)
         for dataset, guess in guesses.items():
             for line in [*facts_about(dataset, guess), *(f"Warning: {doubt}" for doubt in doubts[dataset])]:
-                typer.echo(line)
+                typer.echo(one_line(line))
         for warning in secrets_in(urls.values()):
-            typer.echo(f"Warning: {warning}")
+            typer.echo(f"Warning: {one_line(warning)}")
 
 
 def _print_next_steps(out: Path, orders: str, day: date) -> None:

@@ -1,4 +1,4 @@
-"""What `daybreak init` prints about a draft: what it saw, what it could not tell, secrets in the URL."""
+"""What `daybreak init` prints about a draft: what it saw, what it could not determine, secrets in the URL."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any

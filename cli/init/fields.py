@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipeline_errors import ConfigurationError
+from pipeline_errors import ConfigurationError, one_line
 
 if TYPE_CHECKING:
     from ingestion.drafting.draft_dataset import Guess
@@ -36,13 +36,14 @@ def _typed_key(dataset: str, field: str, guess: "Guess") -> str:
     is_known = bool(samples) or field not in guess.missing
     default = guess.declared["keys"].get(field, field) if is_known else None
     if default is None and (offered := candidates(field, guess.rows)):
-        typer.echo(f"{dataset}: {field} was not found by name. It may be {', '.join(offered[:OFFERED])}.")
+        may_be = one_line(", ".join(offered[:OFFERED]))
+        typer.echo(f"{dataset}: {field} was not found by name. It may be {may_be}.")
     while True:
         shown = f" ({samples[0]})" if samples else ""
         key: str = typer.prompt(f"{dataset}: JSON key of {field}?{shown}", default=default)
         if key == default or not guess.rows or _is_in(guess.rows, key):
             return key
-        typer.echo(f"No row has {key}. The rows have {', '.join(_paths(guess.rows))}.")
+        typer.echo(f"No row has {key}. The rows have {one_line(', '.join(_paths(guess.rows)))}.")
 
 
 def _ask_for_meaning(dataset: str, guess: "Guess") -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import requests
 
 from ingestion.http.urls import readable
+from pipeline_errors import one_line
 from pipeline_settings import settings
 
 HIDDEN = "…"
@@ -38,8 +39,7 @@ def clean(text: str | bytes, request: requests.PreparedRequest | None = None, li
     plain = NAMED_SECRET.sub(rf"\g<1>{HIDDEN}", plain)
     plain = SCHEME.sub(rf"\g<1> {HIDDEN}", plain)
     plain = DIGITS.sub(HIDDEN, LONG_CODE.sub(HIDDEN, plain))
-    visible = "".join(letter if letter.isprintable() else " " for letter in plain)
-    line = " ".join(visible.split())
+    line = one_line(plain)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + HIDDEN
 
 

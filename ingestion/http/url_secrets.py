@@ -10,7 +10,7 @@ SECRET = re.compile(
 
 
 def is_secret(name: str) -> bool:
-    """Return whether a parameter has the name of a key, token or password: `api_key`, `X-Access-Token`."""
+    """Return whether a parameter is named like one that holds a secret, such as `api_key` or `X-Access-Token`."""
     return SECRET.fullmatch(re.sub(r"[^a-z]", "", name.lower()).removeprefix("x")) is not None
 
 

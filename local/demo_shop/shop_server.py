@@ -161,6 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, respond: Callable[[str], bytes]) -> None:
         status = HTTPStatus.OK
         try:
+            self._check_host()
             body = respond(urlsplit(self.path).path)
         except _RefusedRequestError as refusal:
             status, body = refusal.status, json.dumps({"error": str(refusal)}).encode()
@@ -176,6 +177,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
+
+    def _check_host(self) -> None:
+        """Refuse a web page of another site, whose name was made to lead to this machine."""
+        name = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
+        with suppress(ValueError):
+            if name in ("", "localhost") or ipaddress.ip_address(name).is_loopback:
+                return
+        raise _RefusedRequestError(HTTPStatus.MISDIRECTED_REQUEST, "The demo shop answers on this machine only")
 
     def _read(self, path: str) -> bytes:
         if path == "/health":  # without a token, so that waiting for the shop does not depend on it

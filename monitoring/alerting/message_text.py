@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from pipeline_errors import LONGEST_CAUSE
+from pipeline_errors import LONGEST_CAUSE, one_line
 
 LONGEST_TITLE = 200
 LOOK_ALIKE = str.maketrans({"<": "‹", ">": "›", "`": "'", "*": "∗", "~": "∼", "|": "¦"})
@@ -48,8 +48,7 @@ def body_of(alert: Mapping[str, Any]) -> str:
 
 def harmless(text: str) -> str:
     """Return the text as one line without mentions, markup, links, entities and invisible characters."""
-    seen = "".join(letter if letter.isprintable() else " " for letter in text)
-    line = ENTITY.sub("＆", " ".join(seen.split()).translate(LOOK_ALIKE))
+    line = ENTITY.sub("＆", one_line(text).translate(LOOK_ALIKE))
     return MENTION_OR_LINK.sub(rf"\g<0>{NO_WIDTH}", line)
 
 

@@ -22,7 +22,7 @@ AREAS: dict[str, Sequence[int]] = {
     "Security": range(45, 53),
     "The distributed engine": range(53, 54),
     "Answers that are not what they seem": range(54, 64),
-    "People and servers": range(67, 72),
+    "People and servers": (*range(67, 72), 73),
 }
 
 FAULTS: dict[int, Fault] = {
@@ -198,5 +198,9 @@ FAULTS: dict[int, Fault] = {
         "A member of daybreak_transformer adds a trigger to a mart, or changes the password of the role",
         "The trigger runs as the role, which has no more rights; the next run sets the password again.",
         "Without PGPASSWORD, or the right to alter roles, it could act as PGUSER: `daybreak doctor` says so.",
+    ),
+    73: Fault(
+        "Control characters in a text of the shop; another site's page that calls the demo's shop or the report",
+        "They never reach the terminal; 421.",
     ),
 }

@@ -39,8 +39,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def server(certificates: Path, name: str, heard: list[bytes]) -> Iterator[int]:
-    """Run a server with one of the certificates; `heard` collects data from clients that trusted it."""
+def server(certificates: Path, name: str, received: list[bytes]) -> Iterator[int]:
+    """Run a server with one of the certificates; `received` collects data from clients that trusted it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / f"{name}.pem", certificates / f"{name}.key")
 
@@ -55,7 +55,7 @@ def server(certificates: Path, name: str, heard: list[bytes]) -> Iterator[int]:
                         connection.sendall(b"S")
                     with context.wrap_socket(connection, server_side=True) as trusted:
                         if data := trusted.recv(65_536):
-                            heard.append(data)
+                            received.append(data)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, daemon=True).start()
@@ -90,8 +90,8 @@ def ask_shop(port: int, trusted: Path) -> None:
 @pytest.mark.parametrize("ask", [ask_postgres, ask_redis, ask_shop])
 @pytest.mark.parametrize("name", ["elsewhere", "stranger"])
 def test_a_wrong_certificate_is_refused(certificates: Path, ask: object, name: str) -> None:
-    heard: list[bytes] = []
-    with server(certificates, name, heard) as port:
+    received: list[bytes] = []
+    with server(certificates, name, received) as port:
         assert callable(ask)
         ask(port, certificates / "elsewhere.pem")
-    assert heard == []
+    assert received == []

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from tests.faults.proxy import CutError, Proxy
 from tests.laws.conftest import World, rows_of
 from transformation import dbt_runner
 from transformation.pipelines import BY_NAME
-from warehouse.connection import connect
+from warehouse.connection import bounded_waits, connect
 
 ORDERS = "ecommerce_order_pipeline"
 NAMES = list(BY_NAME)
@@ -149,7 +150,8 @@ def test_a_statement_timeout_is_a_warehouse_error_and_is_repaired(here: World, m
             "create trigger dawdle after insert on marts.daily_sales for each statement execute function dawdle()"
         )
     with monkeypatch.context() as sooner:  # than the step's limit, which would expire first
-        sooner.setattr("warehouse.connection.bounded_waits", lambda *_: "-c statement_timeout=1s")
+        waits = re.sub(r"statement_timeout=\d+", "statement_timeout=1000", bounded_waits())
+        sooner.setattr("warehouse.connection.bounded_waits", lambda *_: waits)
         outcome = run_days([SECOND], [ORDERS])
     assert outcome.exit_code == 4, outcome.errors
     assert "statement timeout" in str(outcome.errors[0])

@@ -73,9 +73,16 @@ def test_the_next_page_is_on_the_requested_host(server: ShopServer) -> None:
 
 
 def test_an_odd_host_header_does_not_reach_the_next_url(server: ShopServer) -> None:
-    headers = {"Host": 'evil"/?x'}
+    headers = {"Host": 'localhost:1"'}
     answer = requests.get(f"{server.url}/api/v1/orders?date={DAY}&limit=3", headers=headers, timeout=10)
     assert answer.json()["next"].startswith(server.url)
+
+
+@pytest.mark.parametrize("host", ["shop.example", "shop.example:80", "192.0.2.1", 'evil"/?x'])
+@pytest.mark.fault(73)
+def test_a_page_of_another_site_is_refused(server: ShopServer, host: str) -> None:
+    answer = requests.get(f"{server.url}/api/v1/orders?date={DAY}", headers={"Host": host}, timeout=10)
+    assert answer.status_code == 421
 
 
 def test_limit_has_a_default_and_a_cap() -> None:
