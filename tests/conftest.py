@@ -22,6 +22,7 @@ from psycopg import sql
 from cli.logs import OWN_PACKAGES
 from local import servers as local_servers
 from orchestration import steps
+from orchestration.garbage_collection import collect_rarely
 from pipeline_settings import Settings, settings
 from tests import slices
 from warehouse.connection import connect
@@ -56,7 +57,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Record durations once, in the process that receives the reports of all tests."""
+    """Collect garbage as a run does. Record durations once, in the process that receives the reports of all tests."""
+    collect_rarely()
     if config.option.record_durations and not hasattr(config, "workerinput"):
         config.pluginmanager.register(slices.Recorder())
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -73,21 +74,26 @@ def write_report(datasets: Mapping[str, str | None]) -> Path:
     return folder / "index.html"
 
 
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"count": _count, "percent": "{:.2%}".format, "cause": _cause, "utc": _utc}
+    environment.globals |= {"symbols": STATES, "stage_titles": STAGES}
+    return environment
+
+
 class _Pages:
     """Writes the site's files; a reader never sees half of one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.written: set[Path] = set()
-        self.environment = Environment(
-            loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-            lstrip_blocks=True,
-        )  # fmt: skip
-        self.environment.filters |= {"count": _count, "percent": "{:.2%}".format, "cause": _cause, "utc": _utc}
-        self.environment.globals |= {"symbols": STATES, "stage_titles": STAGES}
 
     def render(self, template: str, pages: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        found: Template = self.environment.get_template(template)
+        found: Template = _environment().get_template(template)
         for name, content in pages:
             self.write(name, found.render(content))
 

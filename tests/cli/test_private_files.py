@@ -52,6 +52,7 @@ def daybreak(home: Path, temporary: Path, *arguments: str) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.fault(70)
 @pytest.mark.fault(49)
 def test_files_of_a_run_are_private_from_the_first_byte(

@@ -16,11 +16,11 @@ ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipelin
 
 
 @pytest.mark.fault(26)
-def test_a_build_publishes_pending_days_without_replacing_the_marts(dbt_process: Dbt, dbt: Dbt, loads: Loads) -> None:
+def test_a_build_publishes_pending_days_without_replacing_the_marts(dbt: Dbt, loads: Loads) -> None:
     for day in (FIRST, SECOND):
         loads.admit("orders", day, orders(day))
         loads.admit("reviews", day, reviews(day))
-    assert dbt_process("build").succeeded
+    assert dbt("build").succeeded
     assert publications() == [ORDERS, REVIEWS, HEALTH]
     assert pending() == []
     assert_marts_are_right(loads)
@@ -123,6 +123,7 @@ def test_a_red_test_publishes_nothing_and_a_retry_does(dbt: Dbt, dbt_process: Db
     assert_marts_are_right(loads)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(26)
 def test_a_users_view_on_a_mart_shows_the_published_rows(
     dbt: Dbt, dbt_process: Dbt, loads: Loads, tmp_path: Path

@@ -144,6 +144,7 @@ def test_a_view_that_loses_a_column_keeps_its_grants_and_names_readers_beforehan
     assert views() == set()
 
 
+@pytest.mark.slow
 def test_a_view_of_the_project_reads_the_former_one_until_it_is_built(published: None, changed: Project) -> None:
     project = changed(
         RATINGS,

@@ -110,6 +110,7 @@ def test_sessions_terminated_at_random_moments(here: World, warehouse: Settings,
     here.assert_marts_are_right()
 
 
+@pytest.mark.slow
 @pytest.mark.fault(21)
 def test_a_session_that_ends_before_its_table_is_kept(
     here: World, warehouse: Settings, monkeypatch: pytest.MonkeyPatch

@@ -198,13 +198,15 @@ def test_marts_of_many_histories_are_a_function_of_the_admitted_loads(world: Cal
 def assert_history_and_backfill_agree(
     world: Callable[[Shop], World], before: Rows, after: Rows, seed: int, pipelines: Sequence[Pipeline]
 ) -> None:
-    """Run days one by one, corrected and again in any order: the result equals one backfill, and always the oracle."""
+    """Run two days, then these and a third, corrected and in any order: the marts equal those of one backfill.
+
+    They equal the oracle's after each day.
+    """
     names = [pipeline.name for pipeline in pipelines]
     empty_warehouse()
     shop_before = ListedShop(with_plain_rows(before))
     restated = world(shop_before)
-    for day in DAYS:
-        restated.run([day], names)
+    restated.run(DAYS[:2], names)
     restated.assert_marts_are_right(pipelines)
     for key, rows in with_plain_rows(after).items():
         shop_before.put(*key, rows)

@@ -38,7 +38,7 @@
 
 {# Fail if something that is no published view of this project reads the view. #}
 {% macro require_no_foreign_readers(view, lost) -%}
-{%- set ours = graph.nodes.values() | selectattr('config.materialized', 'equalto', 'published_view') | list -%}
+{%- set ours = nodes_of_type('model') | selectattr('config.materialized', 'equalto', 'published_view') | list -%}
 {%- set names = [] -%}
 {%- for node in ours -%}{%- do names.append(node.schema ~ '.' ~ node.alias) -%}{%- endfor -%}
 {%- set commands = [] -%}

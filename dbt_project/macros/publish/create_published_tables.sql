@@ -4,7 +4,7 @@
 #}
 {% macro create_published_tables() %}
     {%- if execute and target.type == 'postgres' -%}
-        {%- set marts = graph.nodes.values() | selectattr('config.materialized', 'equalto', 'published') | list -%}
+        {%- set marts = nodes_of_type('model') | selectattr('config.materialized', 'equalto', 'published') | list -%}
         {%- set schema = before_this_build(marts[0]).without_identifier() -%}
         {%- if not is_dev() -%}
             {%- do run_query(take_role()) -%}

@@ -35,10 +35,17 @@
 ]) }}
 {%- endmacro %}
 
+{# The nodes of a type, as of the graph. dbt converts each node when it is read, which takes longer than to find it. #}
+{% macro nodes_of_type(resource_type) -%}
+{%- set nodes = [] -%}
+{%- for id in graph.nodes if id.startswith(resource_type ~ '.') -%}{%- do nodes.append(graph.nodes[id]) -%}{%- endfor -%}
+{{ return(nodes) }}
+{%- endmacro %}
+
 {# The models of a pipeline, as nodes of the graph. #}
 {% macro models_of(pipeline) -%}
 {%- set models = [] -%}
-{%- for node in graph.nodes.values() if node.resource_type == 'model' and pipeline.name in node.tags -%}
+{%- for node in nodes_of_type('model') if pipeline.name in node.tags -%}
     {%- do models.append(node) -%}
 {%- endfor -%}
 {{ return(models) }}
@@ -48,7 +55,7 @@
 {% macro nodes_of(pipeline) -%}
 {%- set nodes = models_of(pipeline) -%}
 {%- set ids = nodes | map(attribute='unique_id') | list -%}
-{%- for test in graph.nodes.values() if test.resource_type == 'test' and test.config.enabled -%}
+{%- for test in nodes_of_type('test') if test.config.enabled -%}
     {%- if test.depends_on.nodes | select('in', ids) | list -%}{%- do nodes.append(test) -%}{%- endif -%}
 {%- endfor -%}
 {{ return(nodes) }}
