@@ -202,6 +202,7 @@ def _relay(near: socket.socket, host: str, port: int) -> None:
                 (far if source is near else near).sendall(data)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(68)
 def test_a_socket_folder_works(shop: HTTPServer, warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Path(subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip())

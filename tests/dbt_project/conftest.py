@@ -18,8 +18,7 @@ from transformation import dbt_runner
 
 __all__ = ["world"]  # the fixture of a shop and its warehouse
 
-# Otherwise dbt leaves its log file open, and writes its manifest with every command: a third of a small build.
-QUIETLY = ("--quiet", "--log-level", "none", "--no-write-json")
+QUIETLY = ("--quiet", "--log-level", "none")  # otherwise dbt leaves its log file open
 
 
 LINES_SHOWN = 12
@@ -78,7 +77,7 @@ def dbt_process(warehouse: Settings, dbt_state: Path) -> Dbt:
 def dbt(warehouse: Settings, dbt_state: Path) -> Dbt:
     """Run a dbt command on the project in this process."""
 
-    def run(*arguments: str, unit_tests: bool = False) -> Result:
+    def run(*arguments: str, unit_tests: bool = False, keeps_results: bool = False) -> Result:
         from dbt.cli.main import dbtRunner
 
         messages: list[str] = []
@@ -88,7 +87,9 @@ def dbt(warehouse: Settings, dbt_state: Path) -> Dbt:
 
         runner = dbtRunner(dbt_runner._manifest(), [hear])
         command = list(arguments) if unit_tests else _without_unit_tests(arguments)
-        ended = runner.invoke([*command, *_places(dbt_state), *QUIETLY])
+        # writing the manifest and the results, which only `dbt retry` reads, takes a third of a small build
+        files = [] if keeps_results else ["--no-write-json"]
+        ended = runner.invoke([*command, *_places(dbt_state), *QUIETLY, *files])
         return Result(ended.success, "\n".join([*messages, str(ended.exception)]))
 
     return run

@@ -110,6 +110,7 @@ def test_missing_rows_are_deleted(loads: Loads) -> None:
     assert_marts_are_right(loads)
 
 
+@pytest.mark.slow
 def test_one_superseded_row_of_an_order_is_deleted_and_the_other_stays(loads: Loads) -> None:
     for day in (FIRST, SECOND, THIRD):
         loads.admit("orders", day, [order(day, 1), order(day, 2)])

@@ -127,6 +127,7 @@ def test_a_build_that_another_build_replaced_is_refused(dbt: Dbt, published: Loa
     assert pending() == [f"orders {THIRD}"]
 
 
+@pytest.mark.slow
 def test_a_build_that_is_replaced_while_running_is_not_published(dbt: Dbt, published: Loads) -> None:
     published.admit("orders", THIRD, orders(THIRD))
     before = seen()
@@ -202,6 +203,7 @@ def test_a_publish_times_out_on_a_conflicting_lock(dbt: Dbt, published: Loads) -
     assert_marts_are_right(published)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(24)
 def test_a_build_times_out_on_a_locked_mart(dbt: Dbt, published: Loads) -> None:
     published.admit("orders", THIRD, [order(THIRD, 1)])

@@ -65,6 +65,7 @@ def test_rows_are_exchanged_in_a_bucket(
     assert not store.keys(), "orders of customers are left behind"
 
 
+@pytest.mark.slow
 @pytest.mark.fault(53)
 def test_a_missing_bucket_is_reported_and_not_created(
     shop_in_use: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch

@@ -136,6 +136,7 @@ def test_a_restart_restores_the_pages_in_memory(home: Path) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(21)
 def test_a_killed_postgres_recovers_committed_data(home: Path) -> None:
     servers.ensure()

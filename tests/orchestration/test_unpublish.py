@@ -97,6 +97,7 @@ def test_a_mistyped_day_is_taken_out_and_nothing_of_it_is_left(loads: Loads, cac
     assert contents() == before
 
 
+@pytest.mark.slow
 def test_a_day_in_the_middle_gives_back_what_it_changed(loads: Loads) -> None:
     """Orders of the day before are superseded on it, and return. Health follows each dataset back."""
     third = SECOND + timedelta(days=1)
