@@ -42,7 +42,9 @@ PARTIAL = "not exists (select from build.int_order_days as days where days.is_fu
 
 
 # The columns of published orders that the models read.
-OF_PUBLISHED = "order_id, customer_id, order_date, total_amount, is_revenue"
+OF_PUBLISHED = (
+    "order_id, customer_id, order_date, total_amount, discount_amount, tax_amount, shipping_amount, is_revenue"
+)
 
 
 def _lookup_by_key(keys: str, table: str, key: str, column: str, columns: str = "*") -> str:

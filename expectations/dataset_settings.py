@@ -40,6 +40,7 @@ class DatasetSettings:
     amount_pattern: str | None = None
     amount_signs: str | None = None
     amount_decimals: str = "exact"  # or 'round': amounts with more than two decimals are rounded
+    currency: str | None = None  # the shop's own, ISO 4217
 
 
 COLUMNS = [field.name for field in fields(DatasetSettings)]
@@ -85,6 +86,7 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
             amount_pattern=amounts.pattern if amounts else None,
             amount_signs=amounts.signs if amounts else None,
             amount_decimals=dataset.amount_decimals,
+            currency=config.currency,
         )
         for name, dataset in ((name, config.dataset(name)) for name in config.datasets)
         for dates, amounts in [(date_pattern(dataset.date_format), amount_pattern(dataset.amount_format))]

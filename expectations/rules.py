@@ -36,6 +36,13 @@ DATASET_RULES = {
         Rule("order_date_after_the_day", "order_date is later than the day on which the shop updated the order."),
         Rule("items_not_a_list", "items is not a JSON list."),
         Rule("item_unreadable", "An item has a quantity or amount that does not fit, or an id that is too long."),
+        Rule("currency_not_the_shops", "currency is not the shop's, and no exchange_rate converts it."),
+        Rule("exchange_rate_unreadable", "exchange_rate is not a number above zero."),
+        Rule("discount_unreadable", "discount_amount is not a plain decimal number, or too large."),
+        Rule("tax_unreadable", "tax_amount is not a plain decimal number, or too large."),
+        Rule("shipping_unreadable", "shipping_amount is not a plain decimal number, or too large."),
+        Rule("is_test_unreadable", "is_test is not a flag such as true, 0 or no."),
+        Rule("cancelled_at_unreadable", "cancelled_at is neither empty nor a date."),
     ),
     "reviews": (
         Rule("rating_not_a_number", "rating is not a plain decimal number."),

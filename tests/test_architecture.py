@@ -82,7 +82,9 @@ def test_a_receipt_is_read_without_dlt() -> None:
 
 
 # Each is one sum, with an example in its header.
-LONGER = {"customer_order_totals__changes.sql": 86, "customer_health_totals__changes.sql": 107}
+LONGER = {
+    "stg_shop__orders.sql": 84, "customer_order_totals__changes.sql": 86, "customer_health_totals__changes.sql": 107,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,24 @@ create table if not exists raw.orders (
     order_date text,
     status text,
     items text,  -- JSON: the items of the order, if the shop sends them
+    currency text,
+    exchange_rate text,
+    discount_amount text,
+    tax_amount text,
+    shipping_amount text,
+    is_test text,
+    cancelled_at text,
     _extra text,   -- JSON of the undeclared fields, keys sorted; of the whole record if it is not an object; null if none
     _escaped text  -- declared fields that landed escaped because Postgres cannot store their text, comma-separated
 );
 alter table raw.orders add column if not exists items text;
+alter table raw.orders add column if not exists currency text;
+alter table raw.orders add column if not exists exchange_rate text;
+alter table raw.orders add column if not exists discount_amount text;
+alter table raw.orders add column if not exists tax_amount text;
+alter table raw.orders add column if not exists shipping_amount text;
+alter table raw.orders add column if not exists is_test text;
+alter table raw.orders add column if not exists cancelled_at text;
 create index if not exists orders_day_load on raw.orders (_day, _load_id);
 
 create table if not exists raw.reviews (
@@ -69,7 +83,8 @@ create table if not exists ops.dataset_settings (
     item_product_id text[],  -- path within an item of an order; null: the shop sends no items
     item_quantity text[],
     item_price text[],  -- per unit
-    item_total text[]  -- of the whole line
+    item_total text[],  -- of the whole line
+    currency text  -- the shop's own, ISO 4217
 );
 alter table ops.dataset_settings add column if not exists amount_unit numeric not null default 1;
 alter table ops.dataset_settings add column if not exists amount_decimals text not null default 'exact';
@@ -85,6 +100,7 @@ alter table ops.dataset_settings add column if not exists date_rewritten text;
 alter table ops.dataset_settings add column if not exists amount_format text not null default '1234.56';
 alter table ops.dataset_settings add column if not exists amount_pattern text;
 alter table ops.dataset_settings add column if not exists amount_signs text;
+alter table ops.dataset_settings add column if not exists currency text;
 
 -- One row per completely landed load. A load without a row here is half-landed: invisible, and pruned later.
 create table if not exists ops.loads (

@@ -13,11 +13,20 @@ from ingestion.declaration.endpoint import Auth, BearerAuth, HeaderName, HeaderT
 from pipeline_errors import ConfigurationError
 from pipeline_settings import settings
 
-# The columns that the staging models read from each dataset, its id first. Other fields stay in raw.
+# The columns that the staging models need from each dataset, its id first.
 STAGED_FIELDS = {
     "orders": ("order_id", "customer_id", "total_amount", "order_date", "status"),
     "reviews": ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date"),
 }
+
+# Further columns that the staging models read. Other fields stay in raw.
+OPTIONAL_FIELDS = {
+    "orders": (
+        "items", "currency", "exchange_rate", "discount_amount", "tax_amount", "shipping_amount", "is_test",
+        "cancelled_at",
+    ),
+    "reviews": (),
+}  # fmt: skip
 
 # A row without one of these is never valid: the marts declare the columns not null.
 NEEDED_FIELDS = {
@@ -37,6 +46,7 @@ OWN_KEYS = {
     "product_id_pattern": "reviews",
 }
 
+CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~%/-]+$")]
 
 
@@ -47,6 +57,7 @@ class ShopConfig(BaseModel):
 
     time_zone: TimeZone
     language: Language
+    currency: CurrencyCode | None = None
     health_path: UrlPath
     max_text_bytes: Annotated[int, Field(ge=1, le=1_000_000_000)]
     page_size: Annotated[int, Field(ge=1)] = 5_000
@@ -69,6 +80,10 @@ class ShopConfig(BaseModel):
                 raise ValueError(f"datasets.{name}.fields lacks {', '.join(missing)}, which staging reads")
             if missing := [field for field in NEEDED_FIELDS[name] if field not in dataset.required]:
                 raise ValueError(f"datasets.{name}.required lacks {', '.join(missing)}, which the marts need")
+            if "currency" in dataset.fields and self.currency is None:
+                raise ValueError(
+                    f'datasets.{name}.fields names currency: set the shop\'s own, currency = "EUR", above the datasets'
+                )
             for key, owner in OWN_KEYS.items():
                 if key in dataset.model_fields_set and name != owner:
                     raise ValueError(f"datasets.{name}.{key} has no effect: it is a key of {owner} only")

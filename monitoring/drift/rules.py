@@ -6,6 +6,7 @@ from math import log10
 from statistics import median
 
 from ingestion.values.parsing import UNREADABLE
+from ingestion.values.statuses import comparable_status
 from monitoring.drift.baseline import CHANCE, Difference, FieldHistory, at_least, percent
 from monitoring.drift.profile import REST, FieldProfile
 
@@ -77,11 +78,11 @@ def words(seen: FieldHistory) -> Iterator[Difference]:
     known = set(seen.merged(lambda field: field.values)) | seen.known_words
     if not known - seen.known_words:  # too many different ones to be listed
         return
-    new = {word: count for word, count in seen.now.values.items() if word not in known}
+    known |= set(map(comparable_status, known))
+    new = {word: count for word, count in seen.now.values.items() if comparable_status(word) not in known}
     if not new:
         return
-    variants = {_plain(word) for word in seen.known_words}
-    respelled = sum(count for word, count in new.items() if _plain(word) in variants)
+    respelled = sum(count for word, count in new.items() if _plain(word) in map(_plain, seen.known_words))
     total = sum(new.values())
     unseen = seen.has_more(
         lambda field: sum(count for word, count in field.values.items() if word in new), _present, LEAST_NEW_WORDS

@@ -69,6 +69,8 @@ class Loads:
             set(config.required),
             is_day_of_update=config.day_is == "updated",
             item_keys={name: str(path[-1]) for name, path in config.items or () if path},
+            declared=config.fields,
+            currency=shop_config().currency,
         )
         with connect() as connection:
             connection.execute("update ops.loads set scored_at = clock_timestamp() where load_id = %s", [load_id])

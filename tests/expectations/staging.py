@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg import sql
 
-from ingestion.declaration.shop_config import load_shop_config
+from ingestion.declaration.shop_config import OPTIONAL_FIELDS, load_shop_config
 from pipeline_settings import PROJECT_ROOT
 from warehouse.connection import connect
 
@@ -41,7 +41,8 @@ def review(number: int, **fields: str | None) -> Row:
 
 def land_rows(dataset: str, day: date, load_id: str, rows: list[Row]) -> None:
     """Put rows into raw as one complete load."""
-    columns = ["_load_id", "_day", "_row_number", *OURS.dataset(dataset).fields, "_extra", "_escaped"]
+    fields = dict.fromkeys([*OURS.dataset(dataset).fields, *OPTIONAL_FIELDS[dataset]])
+    columns = ["_load_id", "_day", "_row_number", *fields, "_extra", "_escaped"]
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     with connect() as connection, connection.cursor() as cursor:
         copying = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier("raw", dataset), names)

@@ -1,7 +1,7 @@
 """The validation rules: the smallest row that breaks each one, and rows that nearly do."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import pytest
@@ -247,6 +247,38 @@ REVIEWS: list[tuple[Row, list[str]]] = [
 ]
 
 
+FURTHER: list[tuple[Mapping[str, str | None], list[str]]] = [
+    ({"currency": "EUR"}, []),
+    ({"currency": "\teur "}, []),
+    ({"currency": " "}, []),
+    ({"currency": None}, []),
+    ({"currency": "USD"}, ["currency_not_the_shops"]),
+    ({"currency": "€"}, ["currency_not_the_shops"]),
+    ({"currency": "USD", "exchange_rate": "1.1"}, []),
+    ({"currency": "USD", "exchange_rate": "0"}, ["exchange_rate_unreadable"]),
+    ({"currency": "USD", "exchange_rate": "-1"}, ["exchange_rate_unreadable"]),
+    ({"currency": "USD", "exchange_rate": "1e-10"}, ["exchange_rate_unreadable"]),
+    ({"currency": "USD", "exchange_rate": "1e400"}, ["exchange_rate_unreadable"]),
+    ({"currency": "EUR", "exchange_rate": "0"}, []),  # not needed
+    ({"exchange_rate": "1.1"}, []),  # a shop that numbers its currencies
+    ({"exchange_rate": "x"}, ["exchange_rate_unreadable"]),
+    ({"exchange_rate": "3", "total_amount": "9999999999999999.99"}, []),
+    ({"exchange_rate": "0.5", "total_amount": "9999999999999999.99"}, ["amount_too_large"]),
+    ({"exchange_rate": "3", "total_amount": "10.005"}, []),  # rounded, as every converted amount
+    ({"discount_amount": "-5.00", "tax_amount": "1.5960", "shipping_amount": "0"}, []),
+    ({"discount_amount": "", "tax_amount": " ", "shipping_amount": None}, []),
+    ({"discount_amount": "10%"}, ["discount_unreadable"]),
+    ({"discount_amount": "NaN"}, ["discount_unreadable"]),
+    ({"tax_amount": "1e16"}, ["tax_unreadable"]),
+    ({"tax_amount": "-1e400"}, ["tax_unreadable"]),
+    ({"shipping_amount": "free"}, ["shipping_unreadable"]),
+    *[({"is_test": text}, []) for text in ("true", "False", "0", "1", " YES ", "no", "t", "F", "on", "off", "", None)],
+    *[({"is_test": text}, ["is_test_unreadable"]) for text in ("2", "maybe", "null", "[]", "1.0")],
+    *[({"cancelled_at": text}, []) for text in (None, "", "0000-00-00", "0000-00-00 00:00:00", "2024-03-31T10:00Z")],
+    *[({"cancelled_at": text}, ["cancelled_at_unreadable"]) for text in ("true", "false", "0", "2024-02-30", "soon")],
+]
+
+
 def assert_reasons(dataset: str, cases: Sequence[tuple[Row, list[str]]]) -> None:
     """Assert that each row of the load is rejected for exactly these reasons, and that none is a copy."""
     rows = [row for row, _ in cases]
@@ -296,6 +328,12 @@ def test_items_are_judged_and_read(warehouse: Settings) -> None:
             "select items from staging.stg_shop__orders where _day = %s order by _row_number", [DAY]
         )
         assert [row["items"] for row in rows] == [items for *_, items in ITEMS]
+
+
+def test_optional_fields_are_judged_and_read(warehouse: Settings) -> None:
+    """In a shop in euros. The values that readers see are in the staging model's unit tests and in the laws."""
+    save_settings(BERLIN.model_copy(update={"currency": "EUR"}))
+    assert_reasons("orders", [(order(number, **fields), codes) for number, (fields, codes) in enumerate(FURTHER)])
 
 
 def test_an_order_may_be_older_than_its_last_change(warehouse: Settings) -> None:
@@ -364,8 +402,10 @@ def test_the_rules_match_the_staging_model(dataset: str) -> None:
     common = (PROJECT_ROOT / "dbt_project" / "macros" / "staging" / "common_reasons.sql").read_text()
     codes = r"then\s+'([a-z0-9_]+)'\s+end"
     if dataset == "orders":
-        parsed_items = (PROJECT_ROOT / "dbt_project" / "macros" / "staging" / "parse_items.sql").read_text()
+        macros = PROJECT_ROOT / "dbt_project" / "macros" / "staging"
+        parsed_items = (macros / "parse_items.sql").read_text()
         model += re.sub(r"'\"([a-z_]+)\"'::jsonb", r"'\1' end", parsed_items)
+        model += (macros / "order_fields.sql").read_text()
     assert set(re.findall(codes, model)) == {rule.code for rule in DATASET_RULES[dataset]}
     assert set(re.findall(codes, common)) == {rule.code for rule in COMMON_RULES}
     assert "then 'missing_{{ field }}' end" in common
@@ -378,6 +418,7 @@ def test_every_rule_is_tested(dataset: str) -> None:
     if dataset == "orders":
         tested |= {code for _, codes in AMOUNTS + ORDER_DATES + UPDATED_ORDERS for code in codes}
         tested |= {code for _, codes, _ in ITEMS for code in codes}
+        tested |= {code for _, codes in FURTHER for code in codes}
     known = {rule.code for rule in rules(dataset, OURS.datasets[dataset].required)}
     assert known - tested <= {"not_an_object"}  # one rule for all datasets, tested with orders
     assert tested <= known

@@ -78,6 +78,8 @@ class World:
             non_revenue=config.non_revenue_statuses,
             is_day_of_update=config.day_is == "updated",
             item_keys={name: str(path[-1]) for name, path in config.items or () if path},
+            declared=config.fields,
+            currency=shop_config().currency,
         )
         is_admitted = not judged.is_refused_above(Decimal(str(config.max_bad_rate)))
         if is_admitted:

@@ -19,7 +19,12 @@ ACTIVE_DAYS = 90
 HIGH_VALUE = 1000  # money per year
 EXPONENT = re.compile(r"[eE][+-]?0*[1-9][0-9]{3}")
 FDR = Decimal("0.05")
+PARTS = ("discount_amount", "tax_amount", "shipping_amount")
 ORDER_FIELDS = ("order_id", "customer_id", "total_amount", "order_date", "status", "items")
+OPTIONAL_FIELDS = ("currency", "exchange_rate", *PARTS, "is_test", "cancelled_at")
+FLAGS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True) | dict.fromkeys(
+    ("false", "f", "no", "n", "off", "0", ""), False
+)
 REVIEW_FIELDS = ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date")
 
 
@@ -58,9 +63,14 @@ def judge(
     non_revenue: Collection[str] = NON_REVENUE,
     is_day_of_update: bool = False,
     item_keys: Mapping[str, str] | None = None,
+    declared: Collection[str] = (),
+    currency: str | None = None,
 ) -> Judged:
-    """Judge the served items of a day."""
-    fields = ORDER_FIELDS if dataset == "orders" else REVIEW_FIELDS
+    """Judge the served items of a day. `declared`: the fields of shop.toml; `currency`: the shop's."""
+    fields: tuple[str, ...] = REVIEW_FIELDS
+    if dataset == "orders":
+        fields = (*ORDER_FIELDS, *(name for name in OPTIONAL_FIELDS if name in declared))
+    none = set(map(_comparable, non_revenue))
     parsed = [_read(item) for item in items]
     last_of_content: dict[str, int] = {}
     last_of_id: dict[str, int] = {}
@@ -73,13 +83,16 @@ def judge(
         if last_of_content[_content(item, fields)] != number:
             judged.copies += 1
             continue
-        row = _accept(dataset, day, item, required, zone, is_day_of_update)
-        lines = _lines(item.get("items"), item_keys or {}) if row is not None and dataset == "orders" else []
+        row = _accept(day, item, required, zone, is_day_of_update, fields, currency)
+        lines: list[dict[str, Any]] | None = []
+        if row is not None and dataset == "orders":
+            lines = _lines(item.get("items"), item_keys or {}, row.pop("rate"))
         if row is None or lines is None or last_of_id[row[fields[0]]] != number:
             judged.rejected += 1
         else:
             if dataset == "orders":
-                row |= {"is_revenue": row["status"] not in non_revenue, "lines": lines}
+                is_sale = not row["is_test"] and row["cancelled_at"] is None
+                row |= {"is_revenue": is_sale and _comparable(row["status"]) not in none, "lines": lines}
                 del row["items"]  # replaced by lines
             judged.accepted.append(row)
     return judged
@@ -172,11 +185,16 @@ def _date(text: str, zone: str) -> date | None:
 
 
 def _accept(
-    dataset: str, day: date, item: Any, required: set[str], zone: str, is_day_of_update: bool
+    day: date,
+    item: Any,
+    required: set[str],
+    zone: str,
+    is_day_of_update: bool,
+    fields: tuple[str, ...],
+    currency: str | None,
 ) -> dict[str, Any] | None:
     if not isinstance(item, dict):
         return None
-    fields = ORDER_FIELDS if dataset == "orders" else REVIEW_FIELDS
     row: dict[str, Any] = {name: _text(item.get(name)) for name in fields}
     if any(_is_missing(row[name]) for name in required):
         return None
@@ -189,24 +207,60 @@ def _accept(
             return None
     if any(_is_too_long(text) for name, text in row.items() if name.endswith("_id")):
         return None
-    if dataset == "orders":
-        return _accept_order(row, day, zone, is_day_of_update)
+    if fields[0] == "order_id":
+        return _accept_order(row, day, zone, is_day_of_update, currency)
     return _accept_review(row, day, zone)
 
 
-def _accept_order(row: dict[str, Any], day: date, zone: str, is_day_of_update: bool) -> dict[str, Any] | None:
+def _accept_order(
+    row: dict[str, Any], day: date, zone: str, is_day_of_update: bool, currency: str | None
+) -> dict[str, Any] | None:
+    code, rate = (row.get("currency") or "").strip().upper() or None, _rate(row, currency)
     amount = _decimal(row["total_amount"])
-    if amount is None or amount < 0 or amount >= Decimal(10) ** 16 or amount != cents(amount):
+    if amount is not None and rate not in {None, 1}:
+        amount = cents(amount / rate)
+    if rate is None or amount is None or amount < 0 or amount >= Decimal(10) ** 16 or amount != cents(amount):
         return None
     ordered = _date(row["order_date"], zone)
     if ordered is None or ordered > day or (ordered < day and not is_day_of_update):
         return None
+    ended = row.get("cancelled_at") or ""
+    was_cancelled = not _is_missing(ended) and not ended.strip().startswith("0000-00-00")
+    cancelled = _date(ended, zone) if was_cancelled else None
+    is_test = FLAGS.get((row.get("is_test") or "").strip().lower())
+    parts = {name: _part(row.get(name), rate) for name in PARTS}
+    if is_test is None or "unreadable" in parts.values() or (was_cancelled and cancelled is None):
+        return None
     return {
-        **row, "total_amount": cents(amount), "order_date": ordered, "logical_date": day, "is_large": amount > 50_000,
+        **{name: value for name, value in row.items() if name not in OPTIONAL_FIELDS}, **parts,
+        "total_amount": cents(amount), "order_date": ordered, "logical_date": day, "is_large": amount > 50_000,
+        "currency": code or currency, "is_test": is_test, "cancelled_at": cancelled, "rate": rate,
     }  # fmt: skip
 
 
-def _lines(sent: Any, keys: Mapping[str, str]) -> list[dict[str, Any]] | None:
+def _part(sent: str | None, rate: Decimal) -> Decimal | str | None:
+    if _is_missing(sent):
+        return None
+    part = _decimal(sent or "")
+    return "unreadable" if part is None or abs(part / rate) >= Decimal(10) ** 16 else cents(abs(part / rate))
+
+
+def _comparable(status: str) -> str:
+    return "".join(status.split()).lower().removeprefix("wc-")
+
+
+def _rate(row: dict[str, Any], currency: str | None) -> Decimal | None:
+    """Return what the order's amounts are divided by; None if it has no usable rate and needs one."""
+    code, sent = (row.get("currency") or "").strip().upper(), row.get("exchange_rate")
+    if currency and code == currency:
+        return Decimal(1)
+    if _is_missing(sent):
+        return None if currency and code else Decimal(1)
+    rate = _decimal(sent or "")
+    return rate if rate is not None and Decimal("1e-9") <= rate <= Decimal("1e9") else None
+
+
+def _lines(sent: Any, keys: Mapping[str, str], rate: Decimal) -> list[dict[str, Any]] | None:
     """Parse the items of an order; None if they are malformed."""
     if not keys or sent is None or (isinstance(sent, str) and not isinstance(sent, Literal) and not sent.strip()):
         return []
@@ -225,7 +279,7 @@ def _lines(sent: Any, keys: Mapping[str, str]) -> list[dict[str, Any]] | None:
         product = (read["product_id"] or "").strip() or None
         if quantity is None or amount is None or quantity != _rounded(quantity, "0.001") or _is_too_long(product):
             return None
-        line = cents(amount if "total" in keys else amount * quantity)
+        line = cents((amount if "total" in keys else amount * quantity) / rate)
         lines.append({"product_id": product, "quantity": quantity, "amount": line})
     return lines
 
@@ -264,9 +318,17 @@ def _daily_sales(orders: dict[str, dict[str, Any]]) -> dict[date, dict[str, Any]
             "customers": len({order["customer_id"] for order in sold}),
             "revenue": sum(order["total_amount"] for order in sold),
             "average_order_value": cents(sum(order["total_amount"] for order in sold) / len(sold)),
+            "discounts": _told([order["discount_amount"] for order in sold]),
+            "tax": _told([order["tax_amount"] for order in sold]),
+            "shipping": _told([order["shipping_amount"] for order in sold]),
         }
         for day, sold in by_day.items()
     }
+
+
+def _told(values: list[Decimal | None]) -> Decimal | None:
+    told = [value for value in values if value is not None]
+    return sum(told, Decimal(0)) if told else None
 
 
 def _customer_ltv(orders: dict[str, dict[str, Any]], as_of: date | None) -> dict[str, dict[str, Any]]:

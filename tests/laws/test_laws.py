@@ -168,6 +168,58 @@ def updates(seed: int) -> Rows:
     return {("orders", day): [row(day) for _ in range(6)] for day in DAYS}
 
 
+FURTHER = ["currency", "exchange_rate", "discount_amount", "tax_amount", "shipping_amount", "is_test", "cancelled_at"]
+
+
+@pytest.fixture
+def with_further_fields(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A shop.toml of a shop in euros that declares every optional field of an order."""
+    config = tmp_path / "shop.toml"
+    names = ", ".join(f'"{name}"' for name in FURTHER)
+    text = OURS.replace('"status", "items"]', f'"status", "items", {names}]').replace(
+        "max_bad_rate = 0.05", "max_bad_rate = 1"
+    )
+    config.write_text(f'currency = "EUR"\n{text}')
+    monkeypatch.setenv("SHOP_CONFIG", str(config))
+
+
+def further_fields(chance: random.Random) -> dict[str, Any]:
+    """Draw optional fields as shops send them, and some that no order can have."""
+    drawn = {
+        "currency": chance.choice([None, "", "EUR", " eur", "USD", "EUR"]),
+        "exchange_rate": chance.choice([None, "1.2", "0.85", "1", "x", 0, " "]),
+        "discount_amount": chance.choice([None, "0", "-1.005", 3.5, "12.345", "", "1e3"]),
+        "tax_amount": chance.choice([None, "1.59600", 2, "x" if chance.random() < 0.1 else "7"]),
+        "shipping_amount": chance.choice([None, "4.99", 0, "1e400" if chance.random() < 0.1 else "5"]),
+        "is_test": chance.choice([None, False, 0, "0", "false", "No", True, "maybe"]),
+        "cancelled_at": chance.choice([None, "", "0000-00-00 00:00:00", str(FIRST), "soon", f"{FIRST}T23:00:00Z"]),
+    }
+    # mostly a few of them at a time, so that most orders are accepted
+    return {name: drawn[name] for name in chance.sample(FURTHER, chance.choice([0, 1, 2, 2, 3, 7]))}
+
+
+@pytest.mark.fault(65)
+@pytest.mark.usefixtures("with_further_fields")
+def test_currencies_parts_and_marks_of_orders_reach_the_marts(world: Callable[[Shop], World]) -> None:
+    """A shop without these fields is what every other test has."""
+    chance = random.Random(24)
+    rows = with_plain_rows({("orders", day): [] for day in DAYS[:2]})
+    statuses = ["shipped", "Refunded", "wc-failed", " CANCELLED ", "re funded"]
+    for orders in rows.values():
+        for order in orders:
+            order.update(
+                further_fields(chance), status=chance.choice(statuses), total_amount=chance.randrange(9999) / 2
+            )
+    here = world(ListedShop(rows))
+    here.run(DAYS[:2], ["ecommerce_order_pipeline"])
+    here.assert_marts_are_right([BY_NAME["ecommerce_order_pipeline"]])
+    published = rows_of("fct_orders")
+    assert {row["is_revenue"] for row in published} == {True, False}
+    assert len({row["currency"] for row in published}) == 2
+    for column in ("discount_amount", "tax_amount", "shipping_amount", "cancelled_at"):
+        assert len({row[column] for row in published}) > 1, column
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("told_by_update")
 def test_marts_by_last_update_are_a_function_of_the_admitted_loads(world: Callable[[Shop], World]) -> None:

@@ -2,7 +2,11 @@
 
 {# Text without leading and trailing white space by Unicode's definition, independent of the database's locale. #}
 {% macro trimmed(text) -%}
-btrim({{ text }}, e' \t\n\x0B\f\r\u001C\u001D\u001E\u001F\u0085\u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u2028\u2029\u202F\u205F\u3000')
+btrim({{ text }}, {{ white_space() }})
+{%- endmacro %}
+
+{% macro white_space() -%}
+e' \t\n\x0B\f\r\u001C\u001D\u001E\u001F\u0085\u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u2028\u2029\u202F\u205F\u3000'
 {%- endmacro %}
 
 {# True for a missing field: absent, null, or only white space. The first branch is the fast path: most text begins with a

@@ -16,13 +16,13 @@ case
 
 {#
     An amount as its nearest cent if `amount_decimals` says so, or if its further digits are noise: a floating-point number
-    has up to 17 digits, and differs from the amount in the last of them. Other amounts stay as they are. Keep it in step
-    with ingestion/values/amounts.py.
+    has up to 17 digits, and differs from the amount in the last of them. A converted amount is rounded. Other amounts stay
+    as they are. Keep it in step with ingestion/values/amounts.py.
 #}
 {% macro nearest_cent(amount) -%}
 case
     when {{ amount }} = round({{ amount }}, 2) then {{ amount }}
-    when settings.amount_decimals = 'round' then round({{ amount }}, 2)
+    when settings.amount_decimals = 'round' or money.conversion_rate is not null then round({{ amount }}, 2)
     when
         abs({{ amount }} - round({{ amount }}, 2)) < least(0.0005, 1e-9 + abs({{ amount }}) * 1e-14)
         and length(ltrim(replace(trim_scale(abs({{ amount }}))::text, '.', ''), '0')) >= 15

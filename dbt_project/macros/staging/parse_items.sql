@@ -1,6 +1,6 @@
 {#
     The items of an order as a JSON list of {product_id, quantity, amount}, or the rejection reason as a JSON string if they
-    are unreadable. Null without items. Needs a row of ops.dataset_settings as `settings`. The amount is that of the whole
+    are unreadable. Null without items. Needs the rows `settings` and `money`, as amount_of. The amount is that of the whole
     line, rounded half up, because a unit price can have more than two decimals.
 #}
 {% macro parse_items(text) -%}
@@ -55,11 +55,11 @@ from (
         nullif({{ trimmed('item #>> settings.item_product_id') }}, '') as product_id,
         {{ quantity_value('quantity_as_sent') }} as quantity,
         case
-            when settings.item_total is not null then {{ parse_amount('reported_total') }}
+            when settings.item_total is not null then {{ amount_of('reported_total') }}
             -- the product of two huge numbers would overflow numeric
             when abs({{ quantity_value('quantity_as_sent') }}) < 1e9
-                then {{ parse_amount('price_as_sent') }} * {{ quantity_value('quantity_as_sent') }}
-        end * settings.amount_unit as amount
+                then {{ amount_of('price_as_sent') }} * {{ quantity_value('quantity_as_sent') }}
+        end as amount
     from (
         select
             item,

@@ -18,19 +18,21 @@ parsed as (
         settings.required_fields,
         settings.max_text_bytes,
         settings.day_is,
+        money.*,
         typed.*
     from source
     cross join settings
     -- offset 0 keeps Postgres from inlining these expressions into every rule below
+    cross join lateral ({{ conversion() }}) as money  -- noqa: ST05
     cross join lateral (  -- noqa: ST05
         select
             {{ nearest_cent('exact.amount') }} as amount,
             {{ parse_date('source.order_date', 'source._day') }} as local_order_date,
             {{ parse_items('source.items') }} as parsed_items,
             {{ is_no_object('source._extra') }} as is_item_no_object,
-            {{ longest_text_bytes(raw_orders, 'source') }} as longest_text_bytes
-        from (select {{ parse_amount('source.total_amount') }} * settings.amount_unit limit all offset 0)  -- noqa: AM09
-            as exact (amount)
+            {{ longest_text_bytes(raw_orders, 'source') }} as longest_text_bytes,
+            {{ further_fields() }}
+        from (select {{ amount_of('source.total_amount') }} limit all offset 0) as exact (amount)  -- noqa: AM09
         limit all offset 0  -- noqa: AM09
     ) as typed
 ),
@@ -54,7 +56,8 @@ judged as (
                 end,
                 case when local_order_date <> _day and day_is = 'order_date' then 'order_date_not_the_day' end,
                 case when local_order_date > _day and day_is = 'updated' then 'order_date_after_the_day' end,
-                case when jsonb_typeof(parsed_items) = 'string' then parsed_items #>> '{}' end
+                case when jsonb_typeof(parsed_items) = 'string' then parsed_items #>> '{}' end,
+                {{ reasons_of_further_fields() }}
             ], null) as rejection_reasons
         limit all offset 0  -- noqa: AM09
     ) as verdict
@@ -71,6 +74,7 @@ renamed as (
         case when abs(round(amount, 2)) < 1e16 then amount::numeric(18, 2) end as total_amount,
         status,
         case when jsonb_typeof(parsed_items) = 'array' then parsed_items::text end as items,
+        {{ further_columns() }},
         is_identical_copy,
         case when is_identical_copy then '{}'::text[] else rejection_reasons end as rejection_reasons,
         not is_identical_copy and cardinality(rejection_reasons) = 0 as is_valid

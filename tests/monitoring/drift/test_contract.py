@@ -145,7 +145,6 @@ BREAKING = {
     "date without dashes": ("orders", change("order_date", lambda v: f"{day(v):%Y%m%d}")),
     "date a day later": ("orders", change("order_date", lambda v: str(day(v) + timedelta(days=1)))),
     "review date with slashes": ("reviews", change("review_date", lambda v: f"{day(v):%m/%d/%Y}")),
-    "status in capitals": ("orders", change("status", str.upper)),
     "status other words": ("orders", change("status", lambda v: {"delivered": "done", "paid": "done"}.get(v, v))),
     "a refund in other words": (
         "orders",
@@ -167,7 +166,6 @@ BREAKING = {
     "items one level deeper": ("orders", row(lambda row, _: {"order": row})),
     "items in lists": ("orders", row(lambda row, _: list(row.values()))),
     "items texts": ("reviews", row(lambda row, _: str(row))),
-    "statuses with a space behind": ("orders", change("status", lambda v: f"{v} ")),
     "products in small letters": ("reviews", change("product_id", str.lower)),
     "text the same for all": ("reviews", change("review_text", lambda _: "[removed]")),
 }
@@ -192,6 +190,8 @@ OF_THE_NESTED = {
 
 HARMLESS = {
     "nothing": ("orders", row(lambda row, _: row)),
+    "status in capitals": ("orders", change("status", str.upper)),
+    "statuses with a space behind": ("orders", change("status", lambda v: f"{v} ")),
     "no change of reviews": ("reviews", row(lambda row, _: row)),
     "a new text": ("orders", row(lambda row, _: {**row, "coupon": "SPRING"})),
     "a new number": ("orders", row(lambda row, n: {**row, "weight": n})),
@@ -336,7 +336,7 @@ def test_summer_time_is_not_another_time_zone() -> None:
 @pytest.mark.parametrize("shop", OF_BOTH)
 @pytest.mark.parametrize("days", [1, 2, 3])
 def test_a_short_history_is_enough_for_many_differences(shop: str, days: int) -> None:
-    for name in ("amount renamed", "status in capitals", "amount in cents", "date with slashes", "customer a list"):
+    for name in ("amount renamed", "status other words", "amount in cents", "date with slashes", "customer a list"):
         dataset, changed = BREAKING[name]
         found = differences(shop, dataset, changed(shop), days=days)
         assert [one.field for one in found if one.is_breaking], name
@@ -379,7 +379,7 @@ def test_a_new_rare_status_is_reported_as_harmless() -> None:
 
 def test_another_spelling_of_a_status_without_revenue_breaks_at_once() -> None:
     def shouted(row: Row, number: int) -> Row:
-        return {**row, "status": "CANCELLED"} if number in (7, 9) else row
+        return {**row, "status": "CANCEL-LED"} if number in (7, 9) else row
 
     (found,) = differences("nested", "orders", shouted)
     assert (found.kind, found.is_breaking) == ("values", True)

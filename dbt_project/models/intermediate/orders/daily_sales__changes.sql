@@ -19,12 +19,10 @@ of_dates as (
     {{ lookup_by_key('dates', 'published', 'order_date') }}
 ),
 
+{% set columns = 'order_date, customer_id, total_amount, discount_amount, tax_amount, shipping_amount, is_revenue' %}
+
 orders as (
-    select
-        of_dates.order_date,
-        of_dates.customer_id,
-        of_dates.total_amount,
-        of_dates.is_revenue
+    select {{ columns }}
     from of_dates
     where
         not exists (
@@ -36,11 +34,7 @@ orders as (
             where days.is_full
         )
     union all
-    select
-        order_date,
-        customer_id,
-        total_amount,
-        is_revenue
+    select {{ columns }}
     from {{ ref('fct_orders__changes') }}
 ),
 
@@ -50,7 +44,10 @@ customers as (
         order_date,
         customer_id,
         count(*) as orders,
-        sum(total_amount) as revenue
+        sum(total_amount) as revenue,
+        sum(discount_amount) as discounts,
+        sum(tax_amount) as tax,
+        sum(shipping_amount) as shipping
     from orders
     where is_revenue
     group by order_date, customer_id
@@ -62,7 +59,10 @@ sales as (
         cast(sum(orders) as bigint) as orders,
         count(*) as customers,
         cast(sum(revenue) as numeric(38, 2)) as revenue,
-        {{ money_average('sum(revenue)', 'sum(orders)') }} as average_order_value
+        {{ money_average('sum(revenue)', 'sum(orders)') }} as average_order_value,
+        cast(sum(discounts) as numeric(38, 2)) as discounts,
+        cast(sum(tax) as numeric(38, 2)) as tax,
+        cast(sum(shipping) as numeric(38, 2)) as shipping
     from customers
     group by order_date
 )

@@ -21,10 +21,24 @@ accepted as (
         order_date,
         total_amount,
         status,
-        not status = any((select settings.non_revenue_statuses from settings)::text[]) as is_revenue,
+        not is_test
+        and cancelled_at is null
+        and not {{ comparable_status('status') }} = any(
+            array(
+                select {{ comparable_status('non_revenue.status') }}
+                from settings
+                cross join unnest(settings.non_revenue_statuses) as non_revenue (status)
+            )
+        ) as is_revenue,
         total_amount > {{ var('large_order_amount') }} as is_large,
         _day as logical_date,
-        items
+        items,
+        currency,
+        discount_amount,
+        tax_amount,
+        shipping_amount,
+        is_test,
+        cancelled_at
     from orders
     where
         is_valid

@@ -45,26 +45,17 @@ affected as (
 with_former_place as (
     select
         affected.order_id,
-        former.customer_id as former_customer_id,
-        former.order_date as former_order_date,
-        former.total_amount as former_total_amount,
-        former.status as former_status,
-        former.is_revenue as former_is_revenue,
-        former.is_large as former_is_large,
-        former.logical_date as former_logical_date,
-        former.items as former_items
+        {%- for column in order_columns() if column != 'order_id' %}
+        former.{{ column }} as former_{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from affected
     -- offset 0 forces one index lookup per order: Postgres would plan a join without statistics, and read all history
     left join lateral (
         select
-            published.customer_id,
-            published.order_date,
-            published.total_amount,
-            published.status,
-            published.is_revenue,
-            published.is_large,
-            coalesce(published.logical_date, published.order_date) as logical_date,
-            published.items
+            {%- for column in order_columns() if column not in ('order_id', 'logical_date') %}
+            published.{{ column }},
+            {%- endfor %}
+            coalesce(published.logical_date, published.order_date) as logical_date
         from published
         where affected.order_id = published.order_id
         limit all offset 0  -- noqa: AM09

@@ -19,7 +19,7 @@ affected as (
     select * from {{ ref('int_orders_affected') }}
 ),
 
-{% set columns = 'order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items' %}
+{% set columns = order_columns() | join(', ') %}
 
 accepted as (
     select {{ columns }} from {{ ref('int_orders_accepted') }}
@@ -33,14 +33,9 @@ superseded as (
 accepted_before as (
     select
         order_id,
-        former_customer_id as customer_id,
-        former_order_date as order_date,
-        former_total_amount as total_amount,
-        former_status as status,
-        former_is_revenue as is_revenue,
-        former_is_large as is_large,
-        former_logical_date as logical_date,
-        former_items as items
+        {%- for column in order_columns() if column != 'order_id' %}
+        former_{{ column }} as {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from affected
     where former_order_date is not null
     union all
