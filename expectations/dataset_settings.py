@@ -1,6 +1,6 @@
 """The settings of shop.toml that rows are judged by, stored in the warehouse for the staging views and the gate."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 
 import psycopg
@@ -41,9 +41,10 @@ class DatasetSettings:
     amount_signs: str | None = None
     amount_decimals: str = "exact"  # or 'round': amounts with more than two decimals are rounded
     currency: str | None = None  # the shop's own, ISO 4217
+    no_customer: list[str] = field(default_factory=list)  # ids that mean nobody
 
 
-COLUMNS = [field.name for field in fields(DatasetSettings)]
+COLUMNS = [each.name for each in fields(DatasetSettings)]
 
 
 def save_settings(config: ShopConfig) -> None:
@@ -87,6 +88,7 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
             amount_signs=amounts.signs if amounts else None,
             amount_decimals=dataset.amount_decimals,
             currency=config.currency,
+            no_customer=list(dataset.no_customer),
         )
         for name, dataset in ((name, config.dataset(name)) for name in config.datasets)
         for dates, amounts in [(date_pattern(dataset.date_format), amount_pattern(dataset.amount_format))]

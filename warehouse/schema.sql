@@ -14,6 +14,21 @@ alter table if exists ops.day_fences rename to fencing_tokens;
 alter table if exists ops.int_orders_shadowed rename to int_orders_superseded;
 alter table if exists ops.int_reviews_shadowed rename to int_reviews_superseded;
 
+-- Orders without a customer, since 0.2.0: published tables of 0.1.0 require one.
+do $$
+declare
+    published regclass;
+begin
+    for published in
+        select attrelid::regclass from pg_attribute
+        where attrelid in (to_regclass('marts.fct_orders'), to_regclass('ops.int_orders_superseded'))
+        and attname = 'customer_id' and attnotnull
+    loop
+        execute format('alter table %s alter column customer_id drop not null', published);
+    end loop;
+end
+$$;
+
 -- Rows as sent by the shop's API: declared fields as exact text, versioned by load. dlt could create these tables; they
 -- are declared here for the index, and so that staging has its columns before the first load.
 create table if not exists raw.orders (
@@ -84,7 +99,8 @@ create table if not exists ops.dataset_settings (
     item_quantity text[],
     item_price text[],  -- per unit
     item_total text[],  -- of the whole line
-    currency text  -- the shop's own, ISO 4217
+    currency text,  -- the shop's own, ISO 4217
+    no_customer text[] not null default '{}'  -- ids of customers that mean nobody
 );
 alter table ops.dataset_settings add column if not exists amount_unit numeric not null default 1;
 alter table ops.dataset_settings add column if not exists amount_decimals text not null default 'exact';
@@ -101,6 +117,7 @@ alter table ops.dataset_settings add column if not exists amount_format text not
 alter table ops.dataset_settings add column if not exists amount_pattern text;
 alter table ops.dataset_settings add column if not exists amount_signs text;
 alter table ops.dataset_settings add column if not exists currency text;
+alter table ops.dataset_settings add column if not exists no_customer text[] not null default '{}';
 
 -- One row per completely landed load. A load without a row here is half-landed: invisible, and pruned later.
 create table if not exists ops.loads (

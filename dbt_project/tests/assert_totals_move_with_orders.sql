@@ -4,7 +4,7 @@ with
 
 orders as (
     {{ changed_rows(
-        'fct_orders', 'int_orders_affected', ['order_id'], 'int_order_days', ['total_amount', 'is_revenue']
+        'fct_orders', 'int_orders_affected', ['order_id'], 'int_order_days', ['customer_id', 'total_amount', 'is_revenue']
     ) }}
 ),
 
@@ -21,14 +21,23 @@ dates as (
     ) }}
 ),
 
-changes as (
+expected as (
     select
-        'fct_orders' as mart,
+        'customer_order_totals' as mart,
+        coalesce(sum(direction), 0) as orders,
+        coalesce(sum(direction * total_amount), 0) as amount
+    from orders
+    where is_revenue and customer_id is not null
+    union all
+    select
+        'daily_sales' as mart,
         coalesce(sum(direction), 0) as orders,
         coalesce(sum(direction * total_amount), 0) as amount
     from orders
     where is_revenue
-    union all
+),
+
+changes as (
     select
         'customer_order_totals' as mart,
         coalesce(sum(direction * total_orders), 0) as orders,
@@ -44,5 +53,5 @@ changes as (
 
 select changes.*
 from changes
-inner join changes as of_orders on of_orders.mart = 'fct_orders'
-where (changes.orders, changes.amount) <> (of_orders.orders, of_orders.amount)
+inner join expected on changes.mart = expected.mart
+where (changes.orders, changes.amount) <> (expected.orders, expected.amount)

@@ -8,8 +8,18 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from ingestion.declaration.endpoint import STRICT, HeaderName, Template, check_template, fill_body, names_moment
-from ingestion.declaration.field_path import Constant, Source
-from ingestion.declaration.pages import BodyPath, KeyPath, Paginator, ParameterName, RowsSelector, Selector, SinglePage
+from ingestion.declaration.field_path import Constant, FirstOf, Path, Source
+from ingestion.declaration.pages import (
+    BodyPath,
+    KeyPath,
+    Paginator,
+    ParameterName,
+    RowsSelector,
+    Selector,
+    SinglePage,
+    Written,
+    path_of,
+)
 from ingestion.values.amounts import PLAIN, amount_pattern
 from ingestion.values.dates import NAMED_FORMATS, date_pattern
 
@@ -69,6 +79,17 @@ def _check_amount_format(amount_format: str) -> str:
     return amount_format
 
 
+def _parse_key(key: object) -> Path | FirstOf:
+    if not isinstance(key, dict):
+        return path_of(key)
+    paths = key.get("first_of")
+    if set(key) != {"first_of"} or not isinstance(paths, list) or len(paths) < 2:
+        raise ValueError(
+            f'{key!r} is not a path: use {{ first_of = ["customer.id", "email"] }} for the first with a value'
+        )
+    return FirstOf(tuple(map(path_of, paths)))
+
+
 AmountFormat = Annotated[str, AfterValidator(_check_amount_format)]
 DateFormat = Annotated[str, AfterValidator(_check_date_format)]
 TimeZone = Annotated[str, AfterValidator(_check_zone)]
@@ -81,6 +102,12 @@ FieldName = Annotated[
     AfterValidator(_check_column),
 ]
 TemplatePath = Annotated[Template, StringConstraints(pattern=r"^[A-Za-z0-9._~%/:{}-]+$")]
+
+# A path, or several of which the first with a value counts.
+FieldPlace = Annotated[
+    Path | FirstOf,
+    BeforeValidator(_parse_key, json_schema_input_type=Written | dict[Literal["first_of"], list[Written]]),
+]
 
 # A string is one template; a list repeats the parameter once per template.
 Params = dict[
@@ -129,10 +156,11 @@ class DatasetConfig(BaseModel):
     total_header: HeaderName | None = None
     accept: Annotated[tuple[str, ...], Field(strict=False)] = ()
     fields: Annotated[tuple[FieldName, ...], Field(min_length=1, strict=False)]
-    keys: dict[str, KeyPath] = {}
+    keys: dict[str, FieldPlace] = {}
     constants: dict[str, str] = {}
     required: Annotated[tuple[str, ...], Field(strict=False)]
     items: ItemKeys | None = None
+    no_customer: Annotated[tuple[str, ...], Field(strict=False)] = ()
     product_id_pattern: Annotated[str, AfterValidator(_check_pattern)] | None = None
     day_is: Literal["order_date", "updated"] = "order_date"
     skip_other_days: str | None = None
@@ -199,8 +227,13 @@ class DatasetConfig(BaseModel):
         return self
 
     def sources(self) -> tuple["Source", ...]:
-        """Return the source of each field, in the order of `fields`: its path in the JSON item, or its constant."""
-        return tuple(
-            Constant(self.constants[field]) if field in self.constants else self.keys.get(field, (field,))
-            for field in self.fields
-        )
+        """Return the source of each field, in the order of `fields`."""
+        return tuple(map(self._source, self.fields))
+
+    def _source(self, field: str) -> "Source":
+        if field in self.constants:
+            return Constant(self.constants[field])
+        place = self.keys.get(field, (field,))
+        if field == "customer_id" and isinstance(place, FirstOf):
+            return FirstOf(place.paths, frozenset(self.no_customer))
+        return place

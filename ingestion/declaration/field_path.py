@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from ingestion.values.json_text import ABSENT, get_path
+from ingestion.values.json_text import ABSENT, field_text, get_path
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,30 @@ class Constant:
 
 
 Path: TypeAlias = tuple[str | int, ...]  # keys of objects, numbers of list items
-Source: TypeAlias = Path | Constant
+
+
+@dataclass(frozen=True)
+class FirstOf:
+    """The first of several paths with a value, which is neither null, blank, nor one of those that mean none."""
+
+    paths: tuple[Path, ...]
+    none: frozenset[str] = frozenset()
+
+    def value_in(self, item: Any) -> Any:
+        """Return the value in a JSON item, None without one."""
+        values = (_found(item, path) for path in self.paths)
+        return next((value for value in values if (field_text(value) or "").strip() not in {"", *self.none}), None)
+
+
+Source: TypeAlias = Path | Constant | FirstOf
 
 
 def values_of(items: Sequence[dict[str, Any]], source: Source) -> list[Any]:
     """Return the value at this source in each item, None where it is absent."""
     if isinstance(source, Constant):
         return [source.value] * len(items)
+    if isinstance(source, FirstOf):
+        return list(map(source.value_in, items))
     if len(source) > 1:
         return [_found(item, source) for item in items]
     (key,) = source
@@ -38,8 +55,10 @@ def whole_keys(sources: Sequence[Source]) -> frozenset[str]:
 
 
 def entered_keys(sources: Sequence[Source]) -> frozenset[str]:
-    """Return the keys of an item whose values hold fields further down; the rest of those values goes to _extra."""
-    return frozenset(str(source[0]) for source in sources if isinstance(source, tuple) and len(source) > 1)
+    """Return the keys of an item whose values hold fields further down, or may be one; all of them goes to _extra."""
+    inner = {str(source[0]) for source in sources if isinstance(source, tuple) and len(source) > 1}
+    either = {str(path[0]) for source in sources if isinstance(source, FirstOf) for path in source.paths}
+    return frozenset(inner | either)
 
 
 def _found(item: Any, path: Path) -> Any:

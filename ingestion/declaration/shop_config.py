@@ -13,24 +13,24 @@ from ingestion.declaration.endpoint import Auth, BearerAuth, HeaderName, HeaderT
 from pipeline_errors import ConfigurationError
 from pipeline_settings import settings
 
-# The columns that the staging models need from each dataset, its id first.
+# The columns that the staging models read from each dataset, its id first.
 STAGED_FIELDS = {
     "orders": ("order_id", "customer_id", "total_amount", "order_date", "status"),
     "reviews": ("review_id", "product_id", "customer_id", "rating", "review_text", "review_date"),
 }
 
-# Further columns that the staging models read. Other fields stay in raw.
+# Those that a shop need not declare, and further ones. Other fields stay in raw.
 OPTIONAL_FIELDS = {
     "orders": (
-        "items", "currency", "exchange_rate", "discount_amount", "tax_amount", "shipping_amount", "is_test",
-        "cancelled_at",
+        "customer_id", "items", "currency", "exchange_rate", "discount_amount", "tax_amount", "shipping_amount",
+        "is_test", "cancelled_at",
     ),
     "reviews": (),
 }  # fmt: skip
 
 # A row without one of these is never valid: the marts declare the columns not null.
 NEEDED_FIELDS = {
-    "orders": ("order_id", "customer_id", "total_amount", "order_date", "status"),
+    "orders": ("order_id", "total_amount", "order_date", "status"),
     "reviews": ("review_id", "product_id", "customer_id", "rating"),
 }
 
@@ -76,7 +76,7 @@ class ShopConfig(BaseModel):
         for name, dataset in self.datasets.items():
             if name not in STAGED_FIELDS:
                 raise ValueError(f"datasets.{name} has no staging model; the datasets are {', '.join(STAGED_FIELDS)}")
-            if missing := [field for field in STAGED_FIELDS[name] if field not in dataset.fields]:
+            if missing := [f for f in STAGED_FIELDS[name] if f not in (*dataset.fields, *OPTIONAL_FIELDS[name])]:
                 raise ValueError(f"datasets.{name}.fields lacks {', '.join(missing)}, which staging reads")
             if missing := [field for field in NEEDED_FIELDS[name] if field not in dataset.required]:
                 raise ValueError(f"datasets.{name}.required lacks {', '.join(missing)}, which the marts need")

@@ -10,7 +10,7 @@ import requests
 
 from ingestion.declaration.dataset_config import DatasetConfig
 from ingestion.declaration.endpoint import ApiKeyAuth
-from ingestion.declaration.field_path import Constant, values_of
+from ingestion.declaration.field_path import Constant, FirstOf, Source, values_of
 from ingestion.declaration.shop_config import ShopConfig
 from ingestion.http.access import shop_access, shop_auth
 from ingestion.http.deadline import Deadline
@@ -93,11 +93,18 @@ def _request_of(response: requests.Response, config: ShopConfig) -> str:
     return f"{line} {body.decode()}" if body else line
 
 
+def _place_of(source: Source) -> str:
+    if isinstance(source, Constant):
+        return "constant"
+    paths = source.paths if isinstance(source, FirstOf) else (source,)
+    return " or ".join(".".join(map(str, path)) for path in paths)
+
+
 def _fields_of(rows: Sequence[Any], declared: DatasetConfig) -> dict[str, tuple[str, str | None]]:
     """Return the path of each field, and its value in the first row."""
     fields = {}
     for field, source in zip(declared.fields, declared.sources(), strict=True):
-        where = "constant" if isinstance(source, Constant) else ".".join(map(str, source))
+        where = _place_of(source)
         values = values_of([row if isinstance(row, dict) else {} for row in rows], source)
         fields[field] = (where, field_text(values[0]) if values else None)
     return fields

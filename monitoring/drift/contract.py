@@ -103,8 +103,8 @@ def _successor(
     candidates = [
         path for path, types in new.items() if types.get("string", 0) + types.get("number", 0) >= lost.share * rows / 2
     ]
-    was = declared.keys.get(lost.field, lost.field)
-    leaf = str(was[-1]) if isinstance(was, tuple) else was.rpartition(".")[2]
+    was = declared.keys.get(lost.field)
+    leaf = str(was[-1]) if isinstance(was, tuple) else lost.field
     scored = [(max(_likeness(path, name) for name in (leaf, lost.field)), path) for path in candidates]
     scored += [(LIKELY, path) for path in candidates if _plain(path.rpartition(".")[2]) in NAMES.get(lost.field, ())]
     best, path = max(scored, default=(0.0, ""))

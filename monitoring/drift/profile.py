@@ -14,7 +14,7 @@ from functools import partial
 from statistics import median
 from typing import Any, Self
 
-from ingestion.declaration.field_path import Constant
+from ingestion.declaration.field_path import Constant, FirstOf, Path
 from ingestion.declaration.shop_config import ShopConfig
 from ingestion.values.formats import items_structure, number_value, structure
 from ingestion.values.json_text import ABSENT, Number, get_path
@@ -99,21 +99,25 @@ def profile_of(rows: Sequence[Any], config: ShopConfig, dataset: str, day: date)
     items = [row for row in rows if type(row) is dict]
     reading = ValueReading.of(declared, day)
     pattern = re.compile(declared.product_id_pattern or "")
-    fields, taken = {}, set()
+    fields, taken = {}, set[Path]()
     for name, source in zip(declared.fields, declared.sources(), strict=True):
         if isinstance(source, Constant):
             continue
-        taken.add(source)
+        taken.update(source.paths if isinstance(source, FirstOf) else (source,))
         role = ROLES.get(name, "other")
         structure_of = (
             partial(items_structure, declared.items.product_id) if name == "items" and declared.items else structure
         )
-        texts, counted = _counted([get_path(item, source) for item in items], reading.format_of(role), structure_of)
+        texts, counted = _counted([_value_in(item, source) for item in items], reading.format_of(role), structure_of)
         counted |= OF_ROLE[role](texts, reading) if role in OF_ROLE else {}
         if name == "product_id":
             counted["off_pattern"] = sum(count for text, count in texts.items() if not pattern.search(text))
         fields[name] = FieldProfile(**counted)
     return Profile(len(items), fields, undeclared_types(items, taken), len(rows) - len(items))
+
+
+def _value_in(item: Any, source: Path | FirstOf) -> Any:
+    return source.value_in(item) if isinstance(source, FirstOf) else get_path(item, source)
 
 
 def profile_as_json(config: ShopConfig, dataset: str, rows: Sequence[Any], day: date) -> dict[str, Any] | None:

@@ -71,6 +71,7 @@ class Loads:
             item_keys={name: str(path[-1]) for name, path in config.items or () if path},
             declared=config.fields,
             currency=shop_config().currency,
+            no_customer=config.no_customer,
         )
         with connect() as connection:
             connection.execute("update ops.loads set scored_at = clock_timestamp() where load_id = %s", [load_id])

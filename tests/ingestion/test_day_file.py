@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.declaration.field_path import Constant
+from ingestion.declaration.field_path import Constant, FirstOf
 from ingestion.landing import day_file
 from ingestion.landing.day_file import MAX_UNDECLARED_NAMES, CsvFile, DayFile, columns_of
 from ingestion.landing.page_columns import page_columns
@@ -62,6 +62,21 @@ def test_an_object_with_a_nested_field_goes_to_extra(rows: list[Any]) -> None:
         wanted = [field_text(value) for value in (row.get("id"), part, item, "paid")]
         assert found == [text if text is None else storable(text) for text in wanted]
         assert (columns.extra[number].as_py() is not None) == bool(row.keys() - {"id"})
+    assert columns.undeclared == set()
+
+
+def test_the_first_path_with_a_value_counts() -> None:
+    customer = FirstOf((("customer", "id"), ("email",)), frozenset({"0"}))
+    rows = [
+        {"customer": {"id": Number("7")}, "email": "a@shop.example"},
+        {"customer": {"id": Number("0")}, "email": "b@shop.example"},
+        {"customer": {"id": " "}, "email": None},
+        {"customer": None, "email": ""},
+        {},
+    ]
+    columns = page_columns(rows, ("customer_id",), (customer,))
+    assert columns.fields[0].to_pylist() == ["7", "b@shop.example", None, None, None]
+    assert [text is not None for text in columns.extra.to_pylist()] == [True, True, True, True, False]
     assert columns.undeclared == set()
 
 

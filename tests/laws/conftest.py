@@ -80,6 +80,7 @@ class World:
             item_keys={name: str(path[-1]) for name, path in config.items or () if path},
             declared=config.fields,
             currency=shop_config().currency,
+            no_customer=config.no_customer,
         )
         is_admitted = not judged.is_refused_above(Decimal(str(config.max_bad_rate)))
         if is_admitted:

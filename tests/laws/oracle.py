@@ -65,6 +65,7 @@ def judge(
     item_keys: Mapping[str, str] | None = None,
     declared: Collection[str] = (),
     currency: str | None = None,
+    no_customer: Collection[str] = (),
 ) -> Judged:
     """Judge the served items of a day. `declared`: the fields of shop.toml; `currency`: the shop's."""
     fields: tuple[str, ...] = REVIEW_FIELDS
@@ -83,7 +84,7 @@ def judge(
         if last_of_content[_content(item, fields)] != number:
             judged.copies += 1
             continue
-        row = _accept(day, item, required, zone, is_day_of_update, fields, currency)
+        row = _accept(day, _identified(item, no_customer), required, zone, is_day_of_update, fields, currency)
         lines: list[dict[str, Any]] | None = []
         if row is not None and dataset == "orders":
             lines = _lines(item.get("items"), item_keys or {}, row.pop("rate"))
@@ -245,6 +246,18 @@ def _part(sent: str | None, rate: Decimal) -> Decimal | str | None:
     return "unreadable" if part is None or abs(part / rate) >= Decimal(10) ** 16 else cents(abs(part / rate))
 
 
+def _identified(item: Any, no_customer: Collection[str]) -> Any:
+    """Return the item with its customer: none for an id that means nobody, an e-mail address in one spelling."""
+    if not isinstance(item, dict):
+        return item
+    sent = _text(item.get("customer_id"))
+    bare = (sent or "").strip()
+    if not bare or bare in no_customer:
+        return {**item, "customer_id": None}
+    is_address = re.fullmatch(r"[^@\s]+@[^@\s]+[.][^@\s]+", bare)
+    return {**item, "customer_id": bare.lower() if is_address else sent}
+
+
 def _comparable(status: str) -> str:
     return "".join(status.split()).lower().removeprefix("wc-")
 
@@ -315,7 +328,7 @@ def _daily_sales(orders: dict[str, dict[str, Any]]) -> dict[date, dict[str, Any]
     return {
         day: {
             "orders": len(sold),
-            "customers": len({order["customer_id"] for order in sold}),
+            "customers": len({order["customer_id"] for order in sold} - {None}),
             "revenue": sum(order["total_amount"] for order in sold),
             "average_order_value": cents(sum(order["total_amount"] for order in sold) / len(sold)),
             "discounts": _told([order["discount_amount"] for order in sold]),
@@ -334,7 +347,7 @@ def _told(values: list[Decimal | None]) -> Decimal | None:
 def _customer_ltv(orders: dict[str, dict[str, Any]], as_of: date | None) -> dict[str, dict[str, Any]]:
     by_customer: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for order in orders.values():
-        if order["is_revenue"]:
+        if order["is_revenue"] and order["customer_id"] is not None:
             by_customer[order["customer_id"]].append(order)
     result = {}
     for customer, bought in by_customer.items():
@@ -363,7 +376,7 @@ def _customer_months(orders: dict[str, dict[str, Any]]) -> dict[tuple[date, str]
     cohorts: dict[str, date] = {}
     result: dict[tuple[date, str], dict[str, Any]] = {}
     for order in sorted(orders.values(), key=lambda order: order["order_date"]):
-        if order["is_revenue"]:
+        if order["is_revenue"] and order["customer_id"] is not None:
             customer, month = order["customer_id"], order["order_date"].replace(day=1)
             row = result.setdefault((month, customer), {"orders": 0, "revenue": Decimal(0)})
             row["cohort_month"] = cohorts.setdefault(customer, month)

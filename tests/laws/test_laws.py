@@ -179,6 +179,7 @@ def with_further_fields(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     text = OURS.replace('"status", "items"]', f'"status", "items", {names}]').replace(
         "max_bad_rate = 0.05", "max_bad_rate = 1"
     )
+    text = text.replace('required = ["order_id", "customer_id",', 'no_customer = ["0"]\nrequired = ["order_id",', 1)
     config.write_text(f'currency = "EUR"\n{text}')
     monkeypatch.setenv("SHOP_CONFIG", str(config))
 
@@ -198,22 +199,31 @@ def further_fields(chance: random.Random) -> dict[str, Any]:
     return {name: drawn[name] for name in chance.sample(FURTHER, chance.choice([0, 1, 2, 2, 3, 7]))}
 
 
-@pytest.mark.fault(65)
+@pytest.mark.fault(64, 65)
 @pytest.mark.usefixtures("with_further_fields")
 def test_currencies_parts_and_marks_of_orders_reach_the_marts(world: Callable[[Shop], World]) -> None:
     """A shop without these fields is what every other test has."""
     chance = random.Random(24)
-    rows = with_plain_rows({("orders", day): [] for day in DAYS[:2]})
+    rows = with_plain_rows({(dataset, day): [] for dataset in ("orders", "reviews") for day in DAYS[:2]})
     statuses = ["shipped", "Refunded", "wc-failed", " CANCELLED ", "re funded"]
-    for orders in rows.values():
-        for order in orders:
+    for day in DAYS[:2]:
+        for order in rows["orders", day]:
+            if chance.random() < 0.3:
+                order["customer_id"] = chance.choice(
+                    [None, "", 0, "0 ", "Anna@Shop.example", " anna@shop.example", "@x"]
+                )
             order.update(
                 further_fields(chance), status=chance.choice(statuses), total_amount=chance.randrange(9999) / 2
             )
+    rows["orders", FIRST][1].update(currency="usd", exchange_rate="1.2", is_test=False, cancelled_at=None, tax_amount=1)
     here = world(ListedShop(rows))
-    here.run(DAYS[:2], ["ecommerce_order_pipeline"])
-    here.assert_marts_are_right([BY_NAME["ecommerce_order_pipeline"]])
+    for day in DAYS[:2]:
+        here.run([day])
+    here.assert_marts_are_right()
     published = rows_of("fct_orders")
+    customers = {row["customer_id"] for row in published}
+    assert customers >= {None, "anna@shop.example", "@x"}
+    assert not customers & {"", "0", "0 ", "Anna@Shop.example"}
     assert {row["is_revenue"] for row in published} == {True, False}
     assert len({row["currency"] for row in published}) == 2
     for column in ("discount_amount", "tax_amount", "shipping_amount", "cancelled_at"):

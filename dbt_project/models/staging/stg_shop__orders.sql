@@ -29,6 +29,7 @@ parsed as (
             {{ nearest_cent('exact.amount') }} as amount,
             {{ parse_date('source.order_date', 'source._day') }} as local_order_date,
             {{ parse_items('source.items') }} as parsed_items,
+            {{ customer_of('source.customer_id') }} as customer,
             {{ is_no_object('source._extra') }} as is_item_no_object,
             {{ longest_text_bytes(raw_orders, 'source') }} as longest_text_bytes,
             {{ further_fields() }}
@@ -46,6 +47,7 @@ judged as (
         select
             array_remove(array[
                 {{ common_reasons(raw_orders, ['order_id', 'customer_id']) }},
+                {{ missing_customer() }},
                 case when amount is null and not {{ is_missing('total_amount') }} then 'amount_not_a_number' end,
                 case when amount < 0 then 'amount_negative' end,
                 case when amount <> round(amount, 2) then 'amount_too_precise' end,
@@ -69,7 +71,7 @@ renamed as (
         _day,
         _row_number,
         order_id,
-        customer_id,
+        customer as customer_id,
         local_order_date as order_date,
         case when abs(round(amount, 2)) < 1e16 then amount::numeric(18, 2) end as total_amount,
         status,

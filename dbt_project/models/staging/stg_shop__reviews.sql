@@ -26,6 +26,7 @@ parsed as (
         select
             {{ decimal_value('source.rating') }} as rating_value,
             {{ parse_date('source.review_date', 'source._day') }} as local_review_date,
+            {{ customer_of('source.customer_id') }} as customer,
             {{ is_no_object('source._extra') }} as is_item_no_object,
             {{ longest_text_bytes(raw_reviews, 'source') }} as longest_text_bytes
         limit all offset 0  -- noqa: AM09
@@ -41,6 +42,7 @@ judged as (
         select
             array_remove(array[
                 {{ common_reasons(raw_reviews, ['review_id', 'product_id', 'customer_id']) }},
+                {{ missing_customer() }},
                 case when rating_value is null and not {{ is_missing('rating') }} then 'rating_not_a_number' end,
                 case when rating_value not in (1, 2, 3, 4, 5) then 'rating_not_1_to_5' end,
                 case
@@ -59,7 +61,7 @@ renamed as (
         _row_number,
         review_id,
         product_id,
-        customer_id,
+        customer as customer_id,
         coalesce(local_review_date, _day) as review_date,
         case when rating_value in (1, 2, 3, 4, 5) then rating_value::smallint end as rating,
         review_text,

@@ -76,5 +76,5 @@ select
     customer_id,
     array_remove(array_agg(distinct build_id), null) as build_ids
 from affected
-where exists (select from days)
+where customer_id is not null and exists (select from days)
 group by customer_id

@@ -57,7 +57,7 @@ sales as (
     select
         order_date,
         cast(sum(orders) as bigint) as orders,
-        count(*) as customers,
+        count(customer_id) as customers,
         cast(sum(revenue) as numeric(38, 2)) as revenue,
         {{ money_average('sum(revenue)', 'sum(orders)') }} as average_order_value,
         cast(sum(discounts) as numeric(38, 2)) as discounts,

@@ -6,3 +6,4 @@ from {{ ref('int_orders_affected') }}
 where former_customer_id is not null
 union
 select customer_id from {{ ref('fct_orders__changes') }}
+where customer_id is not null

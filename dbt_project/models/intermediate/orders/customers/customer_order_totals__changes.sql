@@ -13,6 +13,7 @@ with
 
 movements as (
     select * from {{ ref('int_order_movements') }}
+    where customer_id is not null
 ),
 
 recounted as (
