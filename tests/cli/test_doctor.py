@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-import psycopg
 import pytest
 import redis
 from psycopg import sql
@@ -27,6 +26,7 @@ from local.state import free_port
 from pipeline_errors import CacheUnavailableError, WarehouseError
 from pipeline_settings import Settings, settings
 from serving.redis_client import redis_client
+from tests.administrator import administrator
 from tests.commands import run
 from warehouse import session_check
 from warehouse.connection import connect
@@ -162,12 +162,12 @@ def test_a_shared_session_is_named(warehouse: Settings) -> None:
 def database(warehouse: Settings, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty database of this name and encoding."""
     name, encoding = request.param
-    create = sql.SQL("create database {} encoding {} locale_provider libc locale 'C' template template0")
-    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
-        administrator.execute(create.format(sql.Identifier(name), sql.Literal(encoding)))
+    create = sql.SQL("create database {} owner {} encoding {} locale_provider libc locale 'C' template template0")
+    with administrator(warehouse) as connection:
+        connection.execute(create.format(*map(sql.Identifier, (name, warehouse.pguser)), sql.Literal(encoding)))
         set_environment(monkeypatch, PGDATABASE=name)
         yield name
-        administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 @pytest.mark.fault(68)
@@ -246,9 +246,9 @@ def test_a_redis_cluster_is_named(warehouse: Settings, monkeypatch: pytest.Monke
 def test_a_login_without_createrole_runs(
     shop: HTTPServer, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
-        administrator.execute("create role shop_elt login password 'pw'")
-        administrator.execute("create database plain owner shop_elt template template0")
+    with administrator(warehouse) as connection:
+        connection.execute("create role shop_elt login password 'pw'")
+        connection.execute("create database plain owner shop_elt template template0")
         monkeypatch.delenv(EMBEDDED)  # the server is now another's
         set_environment(monkeypatch, PGDATABASE="plain", PGUSER="shop_elt", PGPASSWORD="pw")
         try:
@@ -256,5 +256,5 @@ def test_a_login_without_createrole_runs(
             assert (code, "every step runs as shop_elt" in output) == (0, True), output
             run_a_day()
         finally:
-            administrator.execute("drop database plain with (force)")
-            administrator.execute("drop role shop_elt")
+            connection.execute("drop database plain with (force)")
+            connection.execute("drop role shop_elt")

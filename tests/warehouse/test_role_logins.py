@@ -11,6 +11,7 @@ from local.demo_shop.shop_contract import ListedShop
 from orchestration import steps
 from pipeline_errors import WarehouseError
 from pipeline_settings import Settings, settings
+from tests.administrator import administrator
 from tests.dbt_project.loads import orders
 from tests.laws.conftest import World, world
 from tests.warehouse.test_roles import DAY, listed_shop
@@ -56,10 +57,10 @@ TRAP = """
 """
 
 
-@pytest.fixture
-def administrator(warehouse: Settings) -> Iterator[psycopg.Connection]:
+@pytest.fixture(name="administrator")
+def _administrator(warehouse: Settings) -> Iterator[psycopg.Connection]:
     """A superuser's connection; at the end, the roles log in again for the tests that follow."""
-    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as connection:
+    with administrator(warehouse) as connection:
         yield connection
     role_logins.known.clear()
 
@@ -113,7 +114,9 @@ def test_a_new_password_of_the_login_user_changes_those_of_the_roles(
 ) -> None:
     before = settings()
     assert before.pgpassword is not None
-    administrator.execute("create role other_owner login superuser password 'another'")
+    administrator.execute(
+        f"create role other_owner login createrole password 'another' in role {before.pguser}".encode()
+    )
     try:
         for user, password in (("other_owner", "another"), (before.pguser, before.pgpassword.get_secret_value())):
             monkeypatch.setenv("PGUSER", user)
