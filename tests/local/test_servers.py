@@ -119,7 +119,7 @@ ONLY_SUPERUSERS = [
 @pytest.mark.parametrize("statement", ONLY_SUPERUSERS)
 def test_the_login_user_is_no_superuser_and_cannot_become_one(running: Settings, statement: str) -> None:
     assert running.pguser == "daybreak"
-    with psycopg.connect(running.postgres_uri()) as connection:
+    with psycopg.connect(running.postgres_uri(), autocommit=True) as connection:
         found = connection.execute("select rolname, rolsuper from pg_roles where rolname = session_user").fetchone()
         assert found == ("daybreak", False)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -131,9 +131,7 @@ def test_the_login_user_is_no_superuser_and_cannot_become_one(running: Settings,
 @pytest.mark.fault(49)
 def test_a_wrong_password_is_refused(running: Settings, password: str) -> None:
     with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(
-            host="127.0.0.1", port=running.pgport, user=running.pguser, password=password, dbname="daybreak"
-        )
+        psycopg.connect(running.postgres_uri(), password=password)
     address = by_name()["valkey"].address
     with redis.Redis.from_url(f"redis://:{password}@{address}/0") as client, pytest.raises(redis.RedisError):
         client.ping()
