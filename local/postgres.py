@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,6 +93,16 @@ class Postgres:
             return False
         process.stop(pid, str(data), NAME, SIGNALS)
         return True
+
+    def execute_as_superuser(self, statements: Sequence[str], database: str = SUPERUSER) -> None:
+        """Execute statements in single-user mode, the only way to be the superuser. The server must be stopped."""
+        place = self._place()
+        if place is None or self.pid() is not None:
+            raise WarehouseError("Postgres has no data yet, or is running", "Start it once, and stop it.")
+        account = self._account()
+        programs = postgres_files.programs(account, OUTSIDE)
+        with self._held(place) as held:
+            postgres_files.single_user(programs, place / "data", account, statements, held, database)
 
     def _try_start(self, raise_if_free: bool) -> int | None:
         """Start the server once. Return the port if it was taken."""

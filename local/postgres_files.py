@@ -92,13 +92,15 @@ def initialise(programs: Path, data: Path, account: Account, user: str, held: in
     process.run([programs / "initdb", *arguments], account, held=[held])
 
 
-def single_user(programs: Path, data: Path, account: Account, statements: Sequence[str], held: int) -> str:
+def single_user(
+    programs: Path, data: Path, account: Account, statements: Sequence[str], held: int, database: str = "postgres"
+) -> str:
     """Execute statements as superuser on a stopped cluster, and return the output.
 
     They are passed on stdin, since command lines are public. Raises WarehouseError without the statement, which may
     hold a password.
     """
-    arguments = ["--single", "-D", str(data), "-c", "log_min_error_statement=panic", "postgres"]
+    arguments = ["--single", "-D", str(data), "-c", "log_min_error_statement=panic", database]
     text = "".join(f"{statement}\n" for statement in statements)
     output = process.run([programs / "postgres", *arguments], account, held=[held], text=text)
     wrong = [line for line in output.splitlines() if "ERROR:" in line or "FATAL:" in line]

@@ -11,16 +11,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
 from local import postgres, postgres_files, process, servers
-from local.process import unprivileged_account
+from local.process import Account, unprivileged_account
 from pipeline_errors import WarehouseError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
 from tests.administrator import administrator, admit_administrator
@@ -238,9 +237,10 @@ def test_a_cluster_of_an_earlier_version_keeps_its_login_user(home: Path, monkey
     """Its only role is the superuser, which owns the database; the record has no user."""
     single_user = postgres_files.single_user
 
-    def as_before(*arguments: Any) -> str:
-        statements = ["create database daybreak"] if "create role" in arguments[3][0] else arguments[3]
-        return single_user(*arguments[:3], statements, arguments[4])
+    def as_before(programs: Path, data: Path, account: Account, statements: Sequence[str], held: int) -> str:
+        if "create role" in statements[0]:
+            statements = ["create database daybreak"]
+        return single_user(programs, data, account, statements, held)
 
     monkeypatch.setattr(postgres_files, "single_user", as_before)
     servers.ensure()
