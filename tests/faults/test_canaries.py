@@ -60,7 +60,7 @@ EARLY: list[tuple[int, Break]] = [
 LATE: list[tuple[int, Break]] = [
     (0, nothing),
     (0, in_environment(REDIS_URL=f"redis://:{CANARY}-wrong@127.0.0.1:9/0")),
-    (0, in_environment(REDIS_URL=f"{CANARY}")),
+    (2, in_environment(REDIS_URL=f"{CANARY}")),
     (5, bad_orders),
     (7, red_mart),
 ]
