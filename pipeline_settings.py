@@ -68,7 +68,9 @@ class Settings(BaseSettings):
     )
     pgport: Annotated[int, Field(ge=1, le=65535)] = Field(5432, description="Its port.")
     pguser: str = Field(
-        "postgres", description="The login user: owns Daybreak's schemas, and is a member of its roles."
+        "postgres",
+        description="The login user: owns Daybreak's schemas, and is a member of its roles; no superuser is needed. Of "
+        "the embedded Postgres: `daybreak`.",
     )
     pgpassword: SecretStr | None = Field(None, description="Its password.")
     pgdatabase: str = Field("daybreak", description="The warehouse's database.")

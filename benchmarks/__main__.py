@@ -17,6 +17,7 @@ from rich.console import Console
 
 from benchmarks import airflow, backfill, days, engine, fixed_cost, history, landing
 from local import servers
+from local.postgres import USER, Postgres
 from pipeline_settings import settings
 
 PARTS: dict[str, Any] = {
@@ -42,6 +43,10 @@ def main(parts: list[str]) -> None:
         os.environ["DAYBREAK_HOME"] = home
         settings.cache_clear()
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # to stop the servers
+        servers.ensure()
+        servers.down()
+        superuser = Postgres(Path(home) / "servers")
+        superuser.execute_as_superuser([f"grant pg_checkpoint to {USER}", "create extension pg_prewarm"], "template1")
         servers.ensure()
         try:
             for number, part in enumerate(chosen := parts or list(PARTS), start=1):

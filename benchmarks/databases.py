@@ -51,8 +51,9 @@ def remove(name: str) -> None:
 
 
 def _rename(connection: psycopg.Connection, name: str, other: str) -> None:
-    """End all sessions in a database, since it could not be renamed otherwise."""
-    connection.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", [name])
+    """End all sessions in a database, since it could not be renamed otherwise; the rename ends autovacuum itself."""
+    query = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s and usename is not null"
+    connection.execute(query, [name])
     connection.execute(sql.SQL("alter database {} rename to {}").format(sql.Identifier(name), sql.Identifier(other)))
 
 

@@ -44,7 +44,6 @@ LAND = Path(__file__).with_name("land_orders.sql").read_text()
 
 # Relations of a long history that a day reads at random. On a server that has run for weeks, they are in memory.
 READ_AT_RANDOM = """
-create extension if not exists pg_prewarm;
 select pg_prewarm('marts.customer_order_totals');
 select pg_prewarm(indexrelid::regclass)
 from pg_index

@@ -1,5 +1,8 @@
 """The embedded Postgres: a durable server on the loopback interface, protected by a password.
 
+PGUSER is `daybreak`, which owns the database. The superuser `postgres` has no password, so it cannot log in: only
+single-user mode, while the server is down, has its rights. In a cluster of an earlier version PGUSER is `postgres`.
+
 Postgres refuses to run as root. Root runs it as `nobody`, in the state directory if `nobody` can enter it, otherwise
 below /var/lib/daybreak, so that no user's directory has to be opened.
 """
@@ -9,7 +12,7 @@ import logging
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +25,9 @@ from pipeline_errors import WarehouseError
 logger = logging.getLogger(__name__)
 
 NAME = "Postgres"
-USER = "postgres"
+SUPERUSER = "postgres"
+USER = "daybreak"
+RIGHTS = "createrole createdb"  # for the group roles, and for the metadata database of Airflow
 DATABASE = "daybreak"
 OUTSIDE = Path("/var/lib/daybreak")  # for root, if the account of Postgres cannot enter the state directory
 START_SECONDS = 300.0  # recovery after a crash replays up to max_wal_size
@@ -38,8 +43,9 @@ class Postgres:
     directory: Path
 
     def remembered(self) -> Endpoint | None:
-        """Port and password of the last start."""
-        return state.read_endpoint(self.directory / "postgres.json")
+        """Port and login of the last start. Earlier versions recorded no user."""
+        endpoint = state.read_endpoint(self.directory / "postgres.json")
+        return endpoint and replace(endpoint, user=endpoint.user or SUPERUSER)
 
     def endpoint(self) -> Endpoint | None:
         """Return its address if it accepts connections, else None."""
@@ -88,6 +94,16 @@ class Postgres:
         process.stop(pid, str(data), NAME, SIGNALS)
         return True
 
+    def execute_as_superuser(self, statements: Sequence[str], database: str = SUPERUSER) -> None:
+        """Execute statements in single-user mode, the only way to be the superuser. The server must be stopped."""
+        place = self._place()
+        if place is None or self.pid() is not None:
+            raise WarehouseError("Postgres has no data yet, or is running", "Start it once, and stop it.")
+        account = self._account()
+        programs = postgres_files.programs(account, OUTSIDE)
+        with self._held(place) as held:
+            postgres_files.single_user(programs, place / "data", account, statements, held, database)
+
     def _try_start(self, raise_if_free: bool) -> int | None:
         """Start the server once. Return the port if it was taken."""
         account = self._account()
@@ -116,9 +132,9 @@ class Postgres:
         postgres_files.disown_pid_file(data)
         endpoint = self.remembered()
         if endpoint is None:
-            endpoint = state.new_endpoint()
-            statement = f"alter role {USER} password '{endpoint.password}'"
-            postgres_files.single_user(programs, data, account, statement, held)
+            endpoint = state.new_endpoint(postgres_files.owner(programs, data, account, DATABASE, held) or USER)
+            statement = f"""alter role "{endpoint.user}" password '{endpoint.password}'"""
+            postgres_files.single_user(programs, data, account, [statement], held)
         if not state.is_free(endpoint.port):
             endpoint = replace(endpoint, port=state.free_port())
         state.write_endpoint(record, endpoint)
@@ -133,8 +149,9 @@ class Postgres:
             shutil.rmtree(draft)
         draft.mkdir(mode=0o700)
         os.chown(draft, account.uid, account.gid)
-        postgres_files.initialise(programs, draft, account, USER, held)
-        postgres_files.single_user(programs, draft, account, f"create database {DATABASE}", held)
+        postgres_files.initialise(programs, draft, account, SUPERUSER, held)
+        statements = [f"create role {USER} login {RIGHTS}", f"create database {DATABASE} owner {USER}"]
+        postgres_files.single_user(programs, draft, account, statements, held)
         draft.rename(place / "data")
         logger.info("New Postgres data in %s", place / "data")
 

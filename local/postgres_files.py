@@ -4,9 +4,11 @@ import importlib.metadata
 import importlib.util
 import logging
 import os
+import re
 import shutil
 import signal
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -90,16 +92,28 @@ def initialise(programs: Path, data: Path, account: Account, user: str, held: in
     process.run([programs / "initdb", *arguments], account, held=[held])
 
 
-def single_user(programs: Path, data: Path, account: Account, statement: str, held: int) -> None:
-    """Execute one statement on a stopped cluster. It is passed on stdin, since command lines are public.
+def single_user(
+    programs: Path, data: Path, account: Account, statements: Sequence[str], held: int, database: str = "postgres"
+) -> str:
+    """Execute statements as superuser on a stopped cluster, and return the output.
 
-    Raises WarehouseError without the statement, which may hold a password.
+    They are passed on stdin, since command lines are public. Raises WarehouseError without the statement, which may
+    hold a password.
     """
-    arguments = ["--single", "-D", str(data), "-c", "log_min_error_statement=panic", "postgres"]
-    output = process.run([programs / "postgres", *arguments], account, held=[held], text=f"{statement}\n")
+    arguments = ["--single", "-D", str(data), "-c", "log_min_error_statement=panic", database]
+    text = "".join(f"{statement}\n" for statement in statements)
+    output = process.run([programs / "postgres", *arguments], account, held=[held], text=text)
     wrong = [line for line in output.splitlines() if "ERROR:" in line or "FATAL:" in line]
     if wrong:
         raise WarehouseError(f"Postgres could not be set up: {wrong[0]}", "Stop it, and start it again.")
+    return output
+
+
+def owner(programs: Path, data: Path, account: Account, database: str, held: int) -> str | None:
+    """Return the owner of a database of a stopped cluster; None if there is no such database."""
+    query = f"select pg_get_userbyid(datdba) as owner from pg_database where datname = '{database}'"
+    found = re.search(r'owner = "(.+?)"', single_user(programs, data, account, [query], held))
+    return found[1] if found else None
 
 
 def configure(place: Path, port: int, account: Account) -> None:

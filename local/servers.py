@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from local import process, state
-from local.postgres import DATABASE, USER, Postgres
+from local.postgres import DATABASE, Postgres
 from local.postgres_files import client_programs
 from local.probe import postgres_version, redis_version
 from local.state import LOOPBACK, Endpoint
@@ -145,7 +145,7 @@ def _variables(endpoints: dict[str, Endpoint]) -> dict[str, str]:
         variables |= {
             "PGHOST": LOOPBACK,
             "PGPORT": str(endpoints[POSTGRES].port),
-            "PGUSER": USER,
+            "PGUSER": endpoints[POSTGRES].user,
             "PGPASSWORD": endpoints[POSTGRES].password,
             "PGDATABASE": os.environ.get("PGDATABASE") or DATABASE,
             "PGSSLMODE": "prefer",  # it has no certificate, and packets do not leave the machine
@@ -165,8 +165,8 @@ def _embedded_status(name: str, server: Postgres | Valkey) -> ServerStatus:
     version = None
     if endpoint and pid:
         variables = _variables({name: endpoint})
-        url = variables.get("REDIS_URL")
-        version = redis_version(url) if url else postgres_version(LOOPBACK, endpoint.port, USER, endpoint.password)
+        url, login = variables.get("REDIS_URL"), (endpoint.user, endpoint.password)
+        version = redis_version(url) if url else postgres_version(LOOPBACK, endpoint.port, *login)
     address = endpoint.address if endpoint else LOOPBACK
     return ServerStatus(name, True, pid is not None, address, version, server.data_directory(), pid)
 

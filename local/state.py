@@ -2,7 +2,7 @@
 
     DAYBREAK_HOME/servers/
                 lock                             held while a process starts or stops a server
-        postgres.json, valkey.json       port and password of each server
+        postgres.json, valkey.json       port, password and user of each server
         postgres.log, valkey.log
         postgres/                        data directory, configuration and run.lock of Postgres
         valkey.conf, valkey.pid, valkey.run.lock
@@ -33,10 +33,11 @@ START_LOCK_SECONDS = 180.0  # another process may be initialising, or recovering
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The port of a server and its password."""
+    """The port of a server and its login; Valkey has no user."""
 
     port: int
     password: str
+    user: str = ""
 
     @property
     def address(self) -> str:
@@ -47,9 +48,9 @@ class Endpoint:
         return f"Endpoint({self.address})"  # tracebacks print fields, and must not show the password
 
 
-def new_endpoint() -> Endpoint:
+def new_endpoint(user: str = "") -> Endpoint:
     """Return a free port and a random password."""
-    return Endpoint(port=free_port(), password=secrets.token_urlsafe(24))
+    return Endpoint(port=free_port(), password=secrets.token_urlsafe(24), user=user)
 
 
 def read_endpoint(path: Path) -> Endpoint | None:

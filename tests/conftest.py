@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 import redis
 from hypothesis import HealthCheck, Phase
@@ -25,6 +24,7 @@ from orchestration import steps
 from orchestration.garbage_collection import collect_rarely
 from pipeline_settings import Settings, settings
 from tests import slices
+from tests.administrator import administrator, admit_administrator
 from warehouse.connection import connect
 
 TEMPLATE = "daybreak_template"
@@ -108,14 +108,14 @@ def servers(home: Path) -> Iterator[Settings]:
     """The embedded servers of this run, started by the first test that needs them. Sets no variable."""
     before = dict(os.environ)
     _clear_environment(home)
-    running = _disposable(local_servers.ensure())
+    running = _disposable(home)
     try:
         with connect(autocommit=True) as connection:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
         os.environ["PGDATABASE"] = DATABASE
         settings.cache_clear()
         steps.prepare()
-        with _administrator(running) as connection:
+        with administrator(running) as connection:
             names = map(sql.Identifier, (DATABASE, TEMPLATE))
             connection.execute(sql.SQL("alter database {} rename to {}").format(*names))
         _restore_environment(before)
@@ -130,13 +130,14 @@ def servers(home: Path) -> Iterator[Settings]:
 def warehouse(servers: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """A new warehouse with schemas and staging views, set for this test and the processes that it starts."""
     name = sql.Identifier(DATABASE)
-    with _administrator(servers) as connection:
-        create = sql.SQL("create database {} template {} strategy file_copy")  # half the time if files are in memory
-        connection.execute(create.format(name, sql.Identifier(TEMPLATE)))
+    with administrator(servers) as connection:
+        names = name, sql.Identifier(servers.pguser), sql.Identifier(TEMPLATE)
+        create = sql.SQL("create database {} owner {} template {} strategy file_copy")  # quicker if files are in memory
+        connection.execute(create.format(*names))
     monkeypatch.setenv("PGDATABASE", DATABASE)
     local_servers.ensure()  # they are running: this sets the variables, which `environment` removes again
     yield settings()
-    with _administrator(servers) as connection:
+    with administrator(servers) as connection:
         connection.execute(sql.SQL("drop database {} with (force)").format(name))
 
 
@@ -167,20 +168,15 @@ def _memory() -> str | None:
     return str(path) if path.is_dir() and shutil.disk_usage(path).free > 8 * 2**30 else None
 
 
-def _disposable(started: Settings) -> Settings:
-    """Restart Postgres without fsync: creating and dropping a test's database spent half of its time on the disk.
+def _disposable(home: Path) -> Settings:
+    """Start Postgres without fsync: creating and dropping a test's database spent half of its time on the disk.
 
     No data has to survive a power cut. Kills are tested on servers with the default settings.
     """
-    with _administrator(started) as connection:
-        connection.execute("alter system set shared_buffers = '128MB'")
-        connection.execute("alter system set fsync = off")
+    local_servers.ensure()
     local_servers.down()
+    admit_administrator(home, "alter system set shared_buffers = '128MB'", "alter system set fsync = off")
     return local_servers.ensure()
-
-
-def _administrator(servers: Settings) -> psycopg.Connection:
-    return psycopg.connect(servers.postgres_uri(), autocommit=True)
 
 
 def _clear_environment(home: Path) -> None:

@@ -1,19 +1,24 @@
 """Dockerfile, compose.yaml and the guide: that they fit the project, each other and the lock. No Docker needed."""
 
 import json
+import os
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml  # type: ignore[import-untyped]
 from packaging.specifiers import SpecifierSet
 
 from local.airflow_home import read_env_file
 from local.airflow_services import ARGUMENTS
+from local.postgres_files import client_programs
 from monitoring.anomalies.limits import AnomalyLimits
 from pipeline_settings import Settings
+from tests.administrator import administrator
+from tests.commands import run
 
 ROOT = Path(__file__).resolve().parent.parent
 HOW_TO = ROOT / "docs" / "how-to"
@@ -28,6 +33,7 @@ INSTRUCTION = re.compile(
 )
 SECRET = re.compile(r"PASSWORD$|TOKEN$|SECRET|KEY$|CONN(_ASYNC)?$|REDIS_URL$")
 VARIABLE = re.compile(r"\$\{(\w+)(:\?)?")
+OF_USERS = {"daybreak.env"}  # files that are not in the repository
 
 
 def dockerfile() -> list[tuple[str, str]]:
@@ -144,7 +150,7 @@ def test_compose_starts_what_make_airflow_starts_after_the_deployment() -> None:
 
 def test_what_compose_names_exists() -> None:
     for service in SERVICES.values():
-        assert all((ROOT / file).is_file() for file in service.get("env_file", []) if file != ".env")
+        assert all((ROOT / file).is_file() for file in service.get("env_file", []) if file not in OF_USERS)
         assert set(service.get("depends_on", {})) <= set(SERVICES)
         for volume in service.get("volumes", []):
             assert volume.split(":")[0] in COMPOSE["volumes"]
@@ -190,32 +196,79 @@ def test_no_container_can_gain_rights() -> None:
     assert {name for name, service in SERVICES.items() if "cap_add" in service} == {"postgres", "valkey"}
 
 
-def test_every_airflow_process_has_the_same_environment() -> None:
-    environments = [SERVICES[name]["environment"] for name in ("deploy", *ARGUMENTS)]
-    assert all(environment == COMPOSE["x-airflow"]["environment"] for environment in environments)
+def test_airflows_processes_have_its_environment_and_those_with_our_code_also_daybreaks() -> None:
+    airflow = COMPOSE["x-airflow"]["environment"]
+    for name in ("deploy", *ARGUMENTS):
+        kind = COMPOSE["x-airflow" if name == "api-server" else "x-daybreak"]
+        assert SERVICES[name]["environment"] == kind["environment"]
+        assert SERVICES[name]["env_file"] == kind["env_file"]
+        assert airflow.items() <= SERVICES[name]["environment"].items()
 
 
-def test_every_setting_is_a_line_of_env_and_compose_decides_those_of_its_servers_alone() -> None:
-    assert COMPOSE["x-airflow"]["env_file"][-1] == ".env"  # it wins over airflow.env
-    given = settings() & set(COMPOSE["x-airflow"]["environment"])
-    assert given == {"SHOP_API_URL", "PGHOST", "PGUSER", "PGPASSWORD", "PGDATABASE", "REDIS_URL"}
+def test_every_service_has_only_its_own_secrets() -> None:
+    shared = {name for name in COMPOSE["x-airflow"]["environment"] if SECRET.search(name)}
+    assert not shared & settings()
+    assert [name for name, service in SERVICES.items() if ".env" in service.get("env_file", [])] == []
+    given = {name: str(service.get("environment")) for name, service in SERVICES.items()}
+    interpolated = {name: set(re.findall(r"\$\{(\w+PASSWORD)", text)) for name, text in given.items()}
+    assert interpolated["api-server"] == {"AIRFLOW_DATABASE_PASSWORD"}
+    assert interpolated["postgres"] == {"POSTGRES_PASSWORD", "AIRFLOW_DATABASE_PASSWORD"}
+    assert interpolated["valkey"] == {"VALKEY_PASSWORD"}
+
+
+def test_every_setting_is_a_line_of_daybreak_env_and_compose_decides_those_of_its_servers_alone() -> None:
+    assert COMPOSE["x-daybreak"]["env_file"][-1] == "daybreak.env"  # it wins over airflow.env
+    given = settings() & set(COMPOSE["x-daybreak"]["environment"])
+    assert given == {"PGHOST", "PGUSER", "PGPASSWORD", "PGDATABASE", "REDIS_URL"}
+
+
+def test_the_logins_of_compose_own_their_databases_and_are_no_superusers(servers: Settings) -> None:
+    """Run the script as the image does, under other names, on the server of the tests."""
+    content = re.sub(r"\bdaybreak", "deployed", COMPOSE["configs"]["logins.sql"]["content"])
+    programs = client_programs()
+    assert programs is not None
+    passwords = {"POSTGRES_PASSWORD": "it's the warehouse's", "AIRFLOW_DATABASE_PASSWORD": "airflow's"}
+    server = {"PGHOST": str(servers.pghost), "PGPORT": str(servers.pgport), "PGUSER": "image", "PGPASSWORD": "image"}
+    command = [str(programs / "psql"), "-v", "ON_ERROR_STOP=1", "--no-password", "--no-psqlrc", "--dbname", "postgres"]
+    logins = zip(("deployed", "deployed_airflow"), passwords.values(), strict=True)
+    with administrator(servers) as connection:
+        connection.execute("create role image superuser login password 'image'")
+        try:
+            run(command, env={**os.environ, **server, **passwords}, stdin=content)
+            for name, password in logins:
+                with psycopg.connect(servers.postgres_uri(), user=name, password=password, dbname=name) as own:
+                    own.execute("create schema own")
+                    rights = own.execute(
+                        "select rolsuper, rolcreatedb, rolcreaterole from pg_roles where rolname = session_user"
+                    ).fetchone()
+                    assert rights == (False, False, name == "deployed")
+            image = connection.execute("select rolpassword from pg_authid where rolname = 'image'").fetchone()
+            assert image == (None,)
+        finally:
+            for name in ("deployed_airflow", "deployed"):
+                connection.execute(f"drop database if exists {name}".encode())
+                connection.execute(f"drop role if exists {name}".encode())
+            connection.execute("drop role image")
 
 
 # ---- docs/how-to/deploy.md -------------------------------------------------------------------------------------------
 
 
 def test_the_guide_has_every_variable_that_is_no_setting_and_only_variables_that_are_read() -> None:
-    given = set(COMPOSE["x-airflow"]["environment"])
+    given = set(COMPOSE["x-daybreak"]["environment"])
     asked = {name for name, _ in VARIABLE.findall(COMPOSE_TEXT)}
     documented = documented_variables()
     assert documented >= (given | asked) - settings()
-    assert documented - given - asked - set(read_env_file()) == {"AIRFLOW__CORE__DEFAULT_TIMEZONE"}
+    assert documented <= given | asked | set(read_env_file())
 
 
-def test_the_guides_env_file_has_what_compose_requires() -> None:
-    written = set(re.findall(r"^(\w+)=", GUIDE.split("<<END")[1].split("\nEND")[0], re.MULTILINE))
-    assert written >= {name for name, required in VARIABLE.findall(COMPOSE_TEXT) if required}
-    assert written <= documented_variables() | settings()
+def test_the_guides_env_files_have_what_compose_requires() -> None:
+    texts = re.findall(r"cat > (\S+) <<END\n(.*?)\nEND", GUIDE, re.DOTALL)
+    written = {file: set(re.findall(r"^(\w+)=", text, re.MULTILINE)) for file, text in texts}
+    assert set(written) == {".env", *OF_USERS}
+    assert written[".env"] >= {name for name, required in VARIABLE.findall(COMPOSE_TEXT) if required}
+    assert written[".env"] <= documented_variables()
+    assert written["daybreak.env"] <= settings()
 
 
 def test_what_the_guides_name_exists() -> None:

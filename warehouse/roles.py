@@ -47,6 +47,11 @@ STATE = f"""
     from pg_roles as login where login.rolname = session_user
 """
 
+SUPERUSER = """
+    select quote_ident(session_user) as name, quote_ident(current_database()) as database, oid = 10 as is_first
+    from pg_roles where rolname = session_user and rolsuper
+"""
+
 _role: ContextVar[str | None] = ContextVar("role", default=None)
 
 
@@ -100,6 +105,25 @@ def remedy(connection: Connection) -> str | None:
     login = connection.execute("select quote_ident(session_user) as name").fetchone()
     created = "".join(f"create role {role}; " for role in missing)
     return f"{created}grant {', '.join(foreign)} to {login['name'] if login else ''} with inherit true, set true;"
+
+
+def superuser_remark(connection: Connection) -> str | None:
+    """Return advice if the login user is a superuser; None if it is not.
+
+    Postgres keeps the right of its first superuser, the one that initdb creates.
+    """
+    login = connection.execute(SUPERUSER.encode()).fetchone()
+    if login is None:
+        return None
+    risk = f"{login['name']} is a superuser, so code in a relation that it reads may do everything on the server"
+    if login["is_first"]:
+        return f"{risk}; use a login with createrole that owns the database instead: docs/how-to/postgres.md"
+    there = ", ".join(_state(connection)["there"])
+    granted = f" grant {there} to {login['name']} with admin true, inherit true, set true;" if there else ""
+    return (
+        f"{risk}; have an administrator run: alter role {login['name']} nosuperuser createrole; "
+        f"alter database {login['database']} owner to {login['name']};{granted}"
+    )
 
 
 def _state(connection: Connection) -> dict[str, Any]:

@@ -115,9 +115,12 @@ def _check_roles() -> str:
         remedy = roles.remedy(connection)
         settled = roles.are_settled(connection)
         remark = role_logins.remark(connection, settings())
+        superuser = roles.superuser_remark(connection)
     if remedy:
-        return f"every step runs as {settings().pguser}; for separate roles, have an administrator run: {remedy}"
-    return remark if settled else "roles will be created"
+        remark = f"every step runs as {settings().pguser}; for separate roles, have an administrator run: {remedy}"
+    elif not settled:
+        remark = "roles will be created"
+    return f"{remark}\n{superuser}" if superuser else remark
 
 
 def _check_load() -> str:

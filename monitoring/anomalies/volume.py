@@ -11,7 +11,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from monitoring.anomalies.limits import AnomalyLimits
-from warehouse.connection import Connection
+from warehouse.connection import Connection, connect
+from warehouse.roles import LOADER, acting_as
 
 VOLUMES = """
     select ledger.day, results.accepted + results.rejected as volume
@@ -54,7 +55,8 @@ def day_volume(connection: Connection, dataset: str, day: date, limits: AnomalyL
     ]
     values = {"dataset": dataset, "days": [day, *before]}
     volumes = {row["day"]: row["volume"] for row in connection.execute(VOLUMES, values)}
-    events = {row["day"]: row for row in connection.execute(EVENTS, values)}
+    with acting_as(LOADER), connect() as loader:  # a member of the transformer may put functions into a view of staging
+        events = {row["day"]: row for row in loader.execute(EVENTS, values)}
     return DayVolume(
         dataset=dataset,
         day=day,

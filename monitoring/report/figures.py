@@ -94,19 +94,21 @@ def known_days(connection: Connection, pipelines: Collection[str]) -> dict[str, 
     return (found or [{"first_day": None, "last_day": None, "written_at": None}])[0]
 
 
-def index_figures(connection: Connection, days: Sequence[date]) -> dict[str, Any]:
-    """Return the rows of the front page by name; rows by day are limited to `days`, which are in order."""
+def index_figures(connection: Connection, reader: Connection, days: Sequence[date]) -> dict[str, Any]:
+    """Return the rows of the front page by name; rows by day are limited to `days`, which are in order.
+
+    `reader`: the connection for the marts.
+    """
     shown = {"first": days[0], "last": days[-1], "drops": DROPS_SHOWN} if days else {}
-    by_day = {"reasons": REASONS, "revenue": REVENUE, "measured": MEASURED} if days else {}
+    by_day = {"reasons": (connection, REASONS), "revenue": (reader, REVENUE), "measured": (connection, MEASURED)}
     return {
         "publications": select(connection, PUBLICATIONS),
         "incidents": select(connection, INCIDENTS),
         "odd": select(connection, ODD),
-        "drops": select(connection, RATING_DROPS, {"drops": DROPS_SHOWN}),
-        "at_risk": next(iter(select(connection, AT_RISK)), None),
-        "at_risk_by_rating": select(connection, AT_RISK_BY_RATING),
-        **{name: [] for name in ("reasons", "revenue", "measured")},
-        **{name: select(connection, query, shown) for name, query in by_day.items()},
+        "drops": select(reader, RATING_DROPS, {"drops": DROPS_SHOWN}),
+        "at_risk": next(iter(select(reader, AT_RISK)), None),
+        "at_risk_by_rating": select(reader, AT_RISK_BY_RATING),
+        **{name: select(using, query, shown) if days else [] for name, (using, query) in by_day.items()},
     }
 
 

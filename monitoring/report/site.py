@@ -5,7 +5,8 @@ value from a shop is escaped. The pages have no scripts and load nothing from ot
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from psycopg import sql
 
 from monitoring.report.charts import Chart, Series, chart
 from monitoring.report.figures import days_until, index_figures, known_days
@@ -23,6 +25,7 @@ from monitoring.runs.day_history import DayStory, read_stories
 from pipeline_errors import LONGEST_CAUSE, ConfigurationError
 from pipeline_settings import settings
 from warehouse.connection import Connection, connect, create_schemas
+from warehouse.roles import READER, acting_as
 
 DAYS_CHARTED = 91  # 13 weeks
 DAYS_KEPT = 400  # days with a page
@@ -55,9 +58,8 @@ def write_report(datasets: Mapping[str, str | None]) -> Path:
     folder = home / "report"
     with connect() as connection:
         create_schemas(connection)
-    with connect() as connection:
-        connection.execute("set transaction isolation level repeatable read, read only")
-        content, stories = _content(connection, datasets)
+    with _one_state() as (connection, reader):
+        content, stories = _content(connection, reader, datasets)
     pages = _Pages(folder)
     links = _other_sites(home)
     try:
@@ -105,14 +107,31 @@ class _Pages:
         self.written.add(file)
 
 
-def _content(connection: Connection, datasets: Mapping[str, str | None]) -> tuple[dict[str, Any], Stories]:
+@contextmanager
+def _one_state() -> Iterator[tuple[Connection, Connection]]:
+    """Yield connections of the login user and of the reader, which see the same state of the warehouse.
+
+    The reader reads the marts: a view that somebody put in the place of one runs its functions as whoever reads it.
+    """
+    begin = "set transaction isolation level repeatable read, read only"
+    with connect() as connection, acting_as(READER), connect() as reader:
+        connection.execute(begin)
+        (name,) = (row["name"] for row in connection.execute("select pg_export_snapshot() as name"))
+        reader.execute(begin)
+        reader.execute(sql.SQL("set transaction snapshot {}").format(name))
+        yield connection, reader
+
+
+def _content(
+    connection: Connection, reader: Connection, datasets: Mapping[str, str | None]
+) -> tuple[dict[str, Any], Stories]:
     """Return the content of the front page by name, and the story of each day."""
     known = known_days(connection, datasets)
     last = known["last_day"]
     kept = days_until(last, known["first_day"], DAYS_KEPT) if last else []
     charted = kept[-DAYS_CHARTED:]
     stories = read_stories(connection, datasets, kept[0], kept[-1]) if kept else {}
-    figures = index_figures(connection, charted)
+    figures = index_figures(connection, reader, charted)
     newest = {name: max((day for of, day in stories if of == name), default=None) for name in datasets}
     return {
         **figures,

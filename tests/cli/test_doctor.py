@@ -1,6 +1,7 @@
 """`daybreak doctor`: what it says about servers and shops with which a run would fail."""
 
 import os
+import re
 import select
 import shutil
 import socket
@@ -12,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-import psycopg
 import pytest
 import redis
 from psycopg import sql
+from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 from werkzeug import Request, Response
@@ -24,11 +25,13 @@ from cli.main import app
 from local import valkey
 from local.servers import EMBEDDED
 from local.state import free_port
+from orchestration import steps
 from pipeline_errors import CacheUnavailableError, WarehouseError
 from pipeline_settings import Settings, settings
 from serving.redis_client import redis_client
+from tests.administrator import PASSWORD, administrator
 from tests.commands import run
-from warehouse import session_check
+from warehouse import roles, session_check
 from warehouse.connection import connect
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -162,12 +165,12 @@ def test_a_shared_session_is_named(warehouse: Settings) -> None:
 def database(warehouse: Settings, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty database of this name and encoding."""
     name, encoding = request.param
-    create = sql.SQL("create database {} encoding {} locale_provider libc locale 'C' template template0")
-    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
-        administrator.execute(create.format(sql.Identifier(name), sql.Literal(encoding)))
+    create = sql.SQL("create database {} owner {} encoding {} locale_provider libc locale 'C' template template0")
+    with administrator(warehouse) as connection:
+        connection.execute(create.format(*map(sql.Identifier, (name, warehouse.pguser)), sql.Literal(encoding)))
         set_environment(monkeypatch, PGDATABASE=name)
         yield name
-        administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 @pytest.mark.fault(68)
@@ -242,14 +245,51 @@ def test_a_redis_cluster_is_named(warehouse: Settings, monkeypatch: pytest.Monke
         server.wait(10)
 
 
+@pytest.mark.fault(71)
+def test_a_superuser_is_advised_against_with_the_remedy(
+    shop: HTTPServer, warehouse: Settings, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with administrator(warehouse) as connection:
+        connection.execute("create role chief login superuser password 'pw'")
+        monkeypatch.delenv(EMBEDDED)  # the server is now another's
+        set_environment(monkeypatch, PGUSER="chief", PGPASSWORD="pw", COLUMNS=1000)
+        try:
+            advice = re.search(r"chief is a superuser, .* run: (.*;)", doctor()[1])
+            assert advice
+            connection.execute(advice[1].encode())
+            connection.execute(f"reassign owned by {warehouse.pguser} to chief".encode())
+            steps.prepare()
+            code, output = doctor()
+            assert (code, "superuser" in output) == (0, False), output
+            assert "steps log in as daybreak_loader" in output
+        finally:
+            connection.execute(f"reassign owned by chief to {warehouse.pguser}".encode())
+            connection.execute("drop owned by chief")
+            connection.execute("drop role chief")
+            assert warehouse.pgpassword is not None
+            set_environment(monkeypatch, PGUSER=warehouse.pguser, PGPASSWORD=warehouse.pgpassword.get_secret_value())
+            steps.prepare()  # gives the roles the passwords that other tests expect
+
+
+@pytest.mark.fault(71)
+def test_the_first_superuser_is_advised_against(warehouse: Settings) -> None:
+    first = warehouse.model_copy(update={"pguser": "postgres", "pgpassword": SecretStr(PASSWORD)})
+    with connect(using=first) as connection:
+        remark = roles.superuser_remark(connection)
+    assert remark is not None
+    assert "use a login with createrole that owns the database" in remark
+    with connect() as ours:
+        assert roles.superuser_remark(ours) is None
+
+
 @pytest.mark.slow
 @pytest.mark.fault(68)
 def test_a_login_without_createrole_runs(
     shop: HTTPServer, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
-        administrator.execute("create role shop_elt login password 'pw'")
-        administrator.execute("create database plain owner shop_elt template template0")
+    with administrator(warehouse) as connection:
+        connection.execute("create role shop_elt login password 'pw'")
+        connection.execute("create database plain owner shop_elt template template0")
         monkeypatch.delenv(EMBEDDED)  # the server is now another's
         set_environment(monkeypatch, PGDATABASE="plain", PGUSER="shop_elt", PGPASSWORD="pw")
         try:
@@ -257,5 +297,5 @@ def test_a_login_without_createrole_runs(
             assert (code, "every step runs as shop_elt" in output) == (0, True), output
             run_a_day()
         finally:
-            administrator.execute("drop database plain with (force)")
-            administrator.execute("drop role shop_elt")
+            connection.execute("drop database plain with (force)")
+            connection.execute("drop role shop_elt")

@@ -196,7 +196,8 @@ FAULTS: dict[int, Fault] = {
     ),
     71: Fault(
         "A member of daybreak_transformer adds a trigger to a mart, or changes the password of the role",
-        "The trigger runs as the role, which has no more rights; the next run sets the password again.",
+        "The trigger runs as the role, which has no more rights; the next run sets the password again. "
+        "PGUSER of the embedded server is no superuser either.",
         "Without PGPASSWORD, or the right to alter roles, it could act as PGUSER: `daybreak doctor` says so.",
     ),
     73: Fault(

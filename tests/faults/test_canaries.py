@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 import redis
 
 from local.demo_shop.shop_contract import ListedShop
 from local.demo_shop.shop_server import ShopServer
 from pipeline_settings import Settings, settings
+from tests.administrator import administrator
 from tests.dbt_project.loads import FIRST, orders, reviews
 from tests.faults.kills.forked_runs import Forker
 from warehouse.connection import connect
@@ -60,7 +60,7 @@ EARLY: list[tuple[int, Break]] = [
 LATE: list[tuple[int, Break]] = [
     (0, nothing),
     (0, in_environment(REDIS_URL=f"redis://:{CANARY}-wrong@127.0.0.1:9/0")),
-    (0, in_environment(REDIS_URL=f"{CANARY}")),
+    (2, in_environment(REDIS_URL=f"{CANARY}")),
     (5, bad_orders),
     (7, red_mart),
 ]
@@ -73,8 +73,10 @@ def secrets(
     """Make every secret of a run a canary: a role, a user of Redis, a token, receivers that are down."""
     assert warehouse.redis_url is not None
     address = urlsplit(warehouse.redis_url.get_secret_value())
-    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
-        administrator.execute(f"create role teller superuser login password '{CANARY}-pg'".encode())
+    with administrator(warehouse) as connection:
+        connection.execute(
+            f"create role teller login createrole password '{CANARY}-pg' in role {warehouse.pguser}".encode()
+        )
         cache.execute_command("ACL", "SETUSER", "teller", "on", f">{CANARY}-redis", "~*", "&*", "+@all")  # type: ignore[no-untyped-call]
         with monkeypatch.context() as secret:
             for name, value in {
@@ -92,9 +94,9 @@ def secrets(
                 yield
             finally:
                 cache.execute_command("ACL", "DELUSER", "teller")  # type: ignore[no-untyped-call]
-        administrator.execute(b"reassign owned by teller to postgres")
-        administrator.execute(b"drop owned by teller")
-        administrator.execute(b"drop role teller")
+        connection.execute(f"reassign owned by teller to {warehouse.pguser}".encode())
+        connection.execute(b"drop owned by teller")
+        connection.execute(b"drop role teller")
 
 
 def left_behind(home: Path, cache: "redis.Redis") -> list[str]:

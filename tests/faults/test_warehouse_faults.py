@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from local.demo_shop.shop_contract import ListedShop
@@ -18,6 +17,7 @@ from orchestration import steps
 from orchestration.day_run import run_days
 from pipeline_errors import ModelError, WarehouseError
 from pipeline_settings import Settings, settings
+from tests.administrator import administrator
 from tests.dbt_project.loads import FIRST, SECOND, Loads, orders, reviews
 from tests.dbt_project.readers import pending, publications
 from tests.faults.proxy import CutError, Proxy
@@ -79,7 +79,7 @@ def backends_terminated(warehouse: Settings, times: int, moments: random.Random)
     over = threading.Event()
 
     def terminate() -> None:
-        with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as connection:
+        with administrator(warehouse) as connection:
             for _ in range(times):
                 over.wait(moments.uniform(0.05, 1.5))
                 connection.execute(
@@ -170,14 +170,14 @@ def _connect_once(where: Settings) -> None:
 @pytest.mark.fault(22)
 def test_a_server_without_a_free_connection_is_reported_within_seconds(warehouse: Settings) -> None:
     started = time.monotonic()
-    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
-        administrator.execute("create role crowded login password 'crowded' connection limit 0")
+    with administrator(warehouse) as connection:
+        connection.execute("create role crowded login password 'crowded' connection limit 0")
         crowded = {**warehouse.model_dump(), "pguser": "crowded", "pgpassword": "crowded"}
         try:
             with pytest.raises(WarehouseError, match=r"too many connections.*Check PGHOST") as raised:
                 _connect_once(Settings(**crowded))
         finally:
-            administrator.execute("drop role crowded")
+            connection.execute("drop role crowded")
     assert raised.value.exit_code == 4
     assert time.monotonic() - started < 5
 

@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from dlt.common.configuration.utils import ResolvedValueTrace
 from hypothesis import HealthCheck, given
@@ -22,6 +21,7 @@ from werkzeug import Request, Response
 from ingestion.landing.row_sample import SAMPLE_ROWS
 from pipeline_errors import ConfigurationError, ShopError, WarehouseError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
+from tests.administrator import administrator
 from warehouse.connection import connect
 
 Shop = Any
@@ -322,7 +322,7 @@ def test_a_connection_that_dies_while_it_loads(shop: Shop, warehouse: Settings) 
     over = threading.Event()
 
     def terminate() -> None:
-        with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as connection:
+        with administrator(warehouse) as connection:
             deaths = 0
             while not over.is_set() and deaths < 3:
                 killed = connection.execute(

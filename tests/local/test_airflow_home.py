@@ -11,6 +11,7 @@ from local import airflow_home
 from local.airflow_home import read_env_file
 from pipeline_errors import ConfigurationError
 from pipeline_settings import Settings, settings
+from tests.administrator import administrator
 
 OWN = "postgresql+psycopg://u:p@127.0.0.1:5432/daybreak_airflow"
 
@@ -109,7 +110,7 @@ def test_only_one_airflow_runs_in_a_directory(airflow_directory: Path) -> None:
 
 
 def test_the_metadata_database_is_created_once_beside_the_warehouse(warehouse: Settings) -> None:
-    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as connection:
+    with administrator(warehouse) as connection:
         connection.execute("drop database if exists daybreak_test_airflow")
     lines: list[str] = []
     uri = airflow_home.ensure_metadata_database(lines.append)
@@ -122,7 +123,7 @@ def test_the_metadata_database_is_created_once_beside_the_warehouse(warehouse: S
 def test_a_server_without_the_permission_to_create_it_is_reported(
     warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as connection:
+    with administrator(warehouse) as connection:
         connection.execute("drop database if exists daybreak_test_airflow")
         connection.execute("create role modest login password 'modest'")
     monkeypatch.setenv("PGUSER", "modest")
@@ -132,5 +133,5 @@ def test_a_server_without_the_permission_to_create_it_is_reported(
         with pytest.raises(ConfigurationError, match='create database "daybreak_test_airflow" owner "modest"'):
             airflow_home.ensure_metadata_database(print)
     finally:
-        with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as connection:
+        with administrator(warehouse) as connection:
             connection.execute("drop role modest")

@@ -96,11 +96,42 @@ def test_files_are_private_and_no_password_is_on_a_command_line(running: Setting
         assert not any(secret in log.read_text() for secret in secrets)
 
 
+ONLY_SUPERUSERS = [
+    "alter role daybreak superuser",
+    "alter role postgres password 'known'",
+    "set role postgres",
+    "set session authorization postgres",
+    "grant postgres to daybreak",
+    "create role another superuser",
+    "grant pg_execute_server_program to daybreak",
+    "grant pg_read_server_files to daybreak",
+    "select pg_read_file('PG_VERSION')",
+    "select lo_import('/etc/passwd')",
+    "copy (select 1) to program 'true'",
+    "copy (select 1) to '/tmp/copied'",
+    "alter system set fsync = off",
+    "create function program(text) returns int language c as 'libc', 'system'",
+    "create extension file_fdw",
+]
+
+
+@pytest.mark.fault(71)
+@pytest.mark.parametrize("statement", ONLY_SUPERUSERS)
+def test_the_login_user_is_no_superuser_and_cannot_become_one(running: Settings, statement: str) -> None:
+    assert running.pguser == "daybreak"
+    with psycopg.connect(running.postgres_uri(), autocommit=True) as connection:
+        found = connection.execute("select rolname, rolsuper from pg_roles where rolname = session_user").fetchone()
+        assert found == ("daybreak", False)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement.encode())
+        connection.rollback()
+
+
 @pytest.mark.parametrize("password", ["wrong", ""])
 @pytest.mark.fault(49)
 def test_a_wrong_password_is_refused(running: Settings, password: str) -> None:
     with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(host="127.0.0.1", port=running.pgport, user="postgres", password=password, dbname="daybreak")
+        psycopg.connect(running.postgres_uri(), password=password)
     address = by_name()["valkey"].address
     with redis.Redis.from_url(f"redis://:{password}@{address}/0") as client, pytest.raises(redis.RedisError):
         client.ping()

@@ -1,6 +1,7 @@
 """The embedded servers after kills, stale files, stolen ports and races: every test starts separate servers."""
 
 import importlib
+import json
 import os
 import signal
 import socket
@@ -10,17 +11,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from local import postgres, process, servers
-from local.process import unprivileged_account
+from local import postgres, postgres_files, process, servers
+from local.process import Account, unprivileged_account
 from pipeline_errors import WarehouseError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
+from tests.administrator import administrator, admit_administrator
 
 pytestmark = pytest.mark.integration
 
@@ -126,7 +128,11 @@ def test_a_restart_keeps_settings_data_port_and_password(home: Path) -> None:
 @pytest.mark.slow
 def test_a_restart_restores_the_pages_in_memory(home: Path) -> None:
     servers.ensure()
-    execute("create extension pg_buffercache")
+    servers.down()
+    admit_administrator(home)
+    with administrator(servers.ensure()) as connection:
+        connection.execute("create extension pg_buffercache")
+        connection.execute("grant pg_monitor to daybreak")
     execute("create table affected as select generate_series(1, 100_000) as number")
     servers.down()
     servers.ensure()
@@ -214,7 +220,40 @@ def test_a_lost_password_is_replaced_and_the_data_stay(home: Path) -> None:
         record.unlink()
         if content is not None:
             record.write_text(content)
-        servers.ensure()
+        assert servers.ensure().pguser == "daybreak"
+        assert execute("select answer from kept") == (42,)
+
+
+def test_the_superuser_has_no_password(home: Path) -> None:
+    where = servers.ensure()
+    assert where.pgpassword is not None
+    for password in (where.pgpassword.get_secret_value(), "postgres"):
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(where.postgres_uri(), user="postgres", password=password)
+    log = home.joinpath("servers", "postgres.log").read_text()
+    assert log.count('User "postgres" has no password assigned.') == 2
+
+
+def test_a_cluster_of_an_earlier_version_keeps_its_login_user(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its only role is the superuser, which owns the database; the record has no user."""
+    single_user = postgres_files.single_user
+
+    def as_before(programs: Path, data: Path, account: Account, statements: Sequence[str], held: int) -> str:
+        if "create role" in statements[0]:
+            statements = ["create database daybreak"]
+        return single_user(programs, data, account, statements, held)
+
+    monkeypatch.setattr(postgres_files, "single_user", as_before)
+    servers.ensure()
+    execute("create table kept as select 42 as answer")
+    record = home / "servers" / "postgres.json"
+    before = json.loads(record.read_text())
+    for content in ({"port": before["port"], "password": before["password"]}, None):
+        servers.down()
+        record.unlink()
+        if content:
+            record.write_text(json.dumps(content))
+        assert servers.ensure().pguser == "postgres"
         assert execute("select answer from kept") == (42,)
 
 

@@ -8,9 +8,13 @@ import pytest
 from pydantic import SecretStr
 
 from local.demo_shop.shop_contract import ListedShop
+from monitoring.anomalies.limits import anomaly_limits
+from monitoring.anomalies.volume import day_volume
+from monitoring.report.site import write_report
 from orchestration import steps
 from pipeline_errors import WarehouseError
 from pipeline_settings import Settings, settings
+from tests.administrator import administrator
 from tests.dbt_project.loads import orders
 from tests.laws.conftest import World, world
 from tests.warehouse.test_roles import DAY, listed_shop
@@ -56,10 +60,33 @@ TRAP = """
 """
 
 
-@pytest.fixture
-def administrator(warehouse: Settings) -> Iterator[psycopg.Connection]:
+# Views in the place of relations that the report and the search for anomalies read.
+GUARDED_VIEWS = """
+    set role daybreak_transformer;
+    create function build.passes() returns boolean language plpgsql stable as $$
+    begin
+        if session_user not in ('daybreak_reader', 'daybreak_loader') then
+            raise exception 'read as %', session_user;
+        end if;
+        return true;
+    end $$;
+    create view marts.product_metrics as
+        select '' as product_id, 1 as prior_average, 1 as prior_count, 1 as recent_average, 1 as recent_count,
+            1 as rating_delta, true as is_rating_drop
+        where build.passes();
+    create view marts.customer_health as
+        select true as is_at_risk, 1 as last_rating, 1 as lifetime_value where build.passes();
+    drop table if exists staging.calendar_events cascade;
+    create view staging.calendar_events as
+        select date '2026-03-01' as day, 'sale' as event, 1 as expected_share where build.passes();
+    grant select on staging.calendar_events to daybreak_loader;
+"""
+
+
+@pytest.fixture(name="administrator")
+def _administrator(warehouse: Settings) -> Iterator[psycopg.Connection]:
     """A superuser's connection; at the end, the roles log in again for the tests that follow."""
-    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as connection:
+    with administrator(warehouse) as connection:
         yield connection
     role_logins.known.clear()
 
@@ -97,8 +124,19 @@ def test_a_member_of_the_transformer_cannot_act_as_the_owner(
     assert trace, "the trap did not run"
     assert {(login, acted_as) for login, acted_as, _ in trace} == {(TRANSFORMER, TRANSFORMER)}, trace
     assert all("permission denied" in outcome for *_, outcome in trace), trace
-    mallory_now = administrator.execute("select rolsuper from pg_roles where rolname = 'mallory'").fetchone()
-    assert mallory_now == (False,)
+    superusers = administrator.execute("select rolname from pg_roles where rolsuper").fetchall()
+    assert superusers == [("postgres",)], "neither mallory nor the owner is one"
+
+
+@pytest.mark.fault(71)
+def test_views_of_a_member_of_the_transformer_are_not_read_as_the_owner(mallory: psycopg.Connection) -> None:
+    mallory.execute(GUARDED_VIEWS.encode())
+    mallory.execute("reset role")
+    write_report({})
+    with connect() as connection:
+        assert day_volume(connection, "orders", DAY, anomaly_limits()).event == "sale"
+        with pytest.raises(psycopg.errors.RaiseException, match="read as daybreak"):
+            connection.execute("select from marts.customer_health")
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -113,7 +151,8 @@ def test_a_new_password_of_the_login_user_changes_those_of_the_roles(
 ) -> None:
     before = settings()
     assert before.pgpassword is not None
-    administrator.execute("create role other_owner login superuser password 'another'")
+    other = f"create role other_owner login createrole password 'another' in role {before.pguser}"
+    administrator.execute(other.encode())
     try:
         for user, password in (("other_owner", "another"), (before.pguser, before.pgpassword.get_secret_value())):
             monkeypatch.setenv("PGUSER", user)

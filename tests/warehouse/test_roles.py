@@ -16,6 +16,7 @@ from local.demo_shop.shop_contract import ListedShop
 from orchestration.day_run import replay_days
 from pipeline_errors import WarehouseError
 from pipeline_settings import PROJECT_ROOT, Settings, settings
+from tests.administrator import administrator
 from tests.dbt_project.conftest import dbt_process, dbt_state
 from tests.dbt_project.loads import order, orders, reviews
 from tests.dbt_project.readers import relations
@@ -249,17 +250,16 @@ def login(
     warehouse: Settings, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[str, bool], None]]:
     """Work as a login user with this attribute who owns an empty database, with or without existing roles."""
-    administrator = warehouse.model_copy(update={"pgdatabase": "postgres"}).postgres_uri()
     renamed: list[str] = []
     database = sql.Identifier(warehouse.pgdatabase)
 
     def execute(*statements: str) -> None:
-        with psycopg.connect(administrator, autocommit=True) as connection:
+        with administrator(warehouse, "postgres") as connection:
             for statement in statements:
                 connection.execute(statement.encode())
 
     def recreate(owner: str) -> None:
-        with psycopg.connect(administrator, autocommit=True) as connection:
+        with administrator(warehouse, "postgres") as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(database))
             connection.execute(sql.SQL("create database {} owner {}").format(database, sql.Identifier(owner)))
 
@@ -295,8 +295,8 @@ def test_the_remedy_for_administrators_sets_up_the_roles(
         assert roles.are_settled(connection)
     assert remedy is not None
     assert remedy.startswith(asked)
-    with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
-        administrator.execute(remedy.encode())
+    with administrator(warehouse) as connection:
+        connection.execute(remedy.encode())
     with connect() as connection:
         assert roles.remedy(connection) is None
         assert not roles.are_settled(connection)
@@ -325,8 +325,8 @@ def test_a_login_user_without_superuser_works_in_roles(
 ) -> None:
     login(attribute, attribute == "nocreaterole")
     if attribute == "nocreaterole":
-        with psycopg.connect(warehouse.postgres_uri(), autocommit=True) as administrator:
-            administrator.execute(f"grant {', '.join(ROLES)} to {LOGIN}".encode())
+        with administrator(warehouse) as connection:
+            connection.execute(f"grant {', '.join(ROLES)} to {LOGIN}".encode())
     right = world(listed_shop(DAY))
     assert right.run([DAY]).exit_code == 0
     assert dbt_process("build", "--full-refresh").succeeded
