@@ -20,7 +20,8 @@ class Imitation:
     """An imitation of a shop: the path of its orders, further paths, and the handler for them.
 
     `environment`: the credentials it requires. `first_row`: id, customer, amount, date and status of DAY's first order.
-    `items`: product, quantity and amount of each item of that order, if the shop's file declares items.
+    `items`: product, quantity and amount of each item of that order, if the shop's file declares items. `money`: its
+    currency, discount, tax, shipping, mark of a test and date of cancellation.
     """
 
     path: str
@@ -29,6 +30,7 @@ class Imitation:
     first_row: Sequence[str]
     other_paths: Sequence[str] = ()
     items: Sequence[tuple[str | None, float, str]] = ()
+    money: Sequence[object] = ()
 
     def serve(self, server: HTTPServer) -> None:
         """Register the handler for all paths."""

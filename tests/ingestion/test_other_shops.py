@@ -19,6 +19,7 @@ from tests.expectations.staging import items_of
 from tests.ingestion.imitation import DAY, ORDERS, Imitation, basic, json_response
 from tests.ingestion.test_landing import landed
 from transformation.staging import ensure_staging
+from warehouse.connection import connect as connect_to_warehouse
 
 SHOPS = PROJECT_ROOT / "ingestion" / "shops"
 IMITATIONS: dict[str, Imitation] = {
@@ -80,10 +81,38 @@ def test_the_items_of_an_order(connected: Imitation) -> None:
     assert [(item["product_id"], item["quantity"], f"{item['amount']:.2f}") for item in listed] == connected.items
 
 
+@pytest.mark.parametrize("connected", [name for name, one in IMITATIONS.items() if one.money], indirect=True)
+def test_the_money_of_an_order(connected: Imitation) -> None:
+    save_settings(shop_config())
+    ensure_staging()
+    load_id = land("orders", DAY).load_id
+    with connect_to_warehouse() as connection:
+        row = connection.execute(
+            """
+            select
+                currency, discount_amount::text, tax_amount::text, shipping_amount::text, is_test, cancelled_at,
+                rejection_reasons
+            from staging.stg_shop__orders where _load_id = %s order by _row_number limit 1
+            """,
+            [load_id],
+        ).fetchone()
+    assert row is not None
+    assert row.pop("rejection_reasons") == []
+    assert list(row.values()) == connected.money
+
+
+@pytest.mark.parametrize("connected", ["woocommerce"], indirect=True)
+def test_a_guest_is_known_by_the_address(connected: Imitation) -> None:
+    rows = landed(load_id=land("orders", DAY).load_id)
+    assert [row["customer_id"] for row in rows[:3]] == ["2", "Guest3@Shop.example", "1"]
+
+
 @pytest.mark.parametrize("connected", ["shopify"], indirect=True)
 def test_an_object_with_a_nested_field_is_kept_as_extra(connected: Imitation) -> None:
     land("orders", DAY)
-    assert json.loads(landed()[0]["_extra"]) == {"customer": {"email": "bob@example.org", "id": 102}}
+    extra = json.loads(landed()[0]["_extra"])
+    assert extra["customer"] == {"email": "bob@example.org", "id": 102}
+    assert set(extra) == {"customer", "total_shipping_price_set"}
 
 
 @pytest.mark.parametrize("connected", ["woocommerce", "shopify", "medusa", "prestashop", "magento"], indirect=True)

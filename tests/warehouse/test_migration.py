@@ -10,6 +10,9 @@ def test_published_orders_of_0_1_0_may_be_without_a_customer(warehouse: Settings
         connection.execute("comment on schema ops is null")  # schema.sql has changed since
         create_schemas(connection)
         row = connection.execute(
-            "select attnotnull from pg_attribute where attrelid = 'marts.fct_orders'::regclass and attname = 'customer_id'"
+            """
+            select attnotnull from pg_attribute
+            where attrelid = 'marts.fct_orders'::regclass and attname = 'customer_id'
+            """
         ).fetchone()
     assert row == {"attnotnull": False}

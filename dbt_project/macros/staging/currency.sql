@@ -19,7 +19,8 @@ limit all offset 0
 {# An amount of the order in the shop's currency. Needs a row of ops.dataset_settings as `settings`, and `money` with the
    conversion_rate, null without a conversion. #}
 {% macro amount_of(text) -%}
-{{ parse_amount(text) }} * settings.amount_unit / coalesce(money.conversion_rate, 1)
+{%- set amount = parse_amount(text) ~ ' * settings.amount_unit' -%}
+case when money.conversion_rate is null then {{ amount }} else {{ amount }} / money.conversion_rate end
 {%- endmacro %}
 
 {# A currency's code in capital letters; null without one. #}

@@ -23,7 +23,8 @@ def answer(request: Request) -> Response:
         if bounds["gteq"] <= (at := moment.replace(tzinfo=None)) < bounds["lt"]:
             found.append(
                 {"increment_id": f"{number:09}", "customer_email": f"c{number}@example.org", "status": "complete"}
-                | {"base_grand_total": 36.39, "created_at": str(at)}
+                | {"base_grand_total": 36.39, "created_at": str(at), "base_currency_code": "EUR"}
+                | {"base_discount_amount": -2, "base_tax_amount": 2.3925, "base_shipping_amount": 5}
             )
     page, size = (int(request.args[f"searchCriteria[{key}]"]) for key in ("currentPage", "pageSize"))
     page = min(page, -(-len(found) // size))
@@ -35,4 +36,5 @@ IMITATION = Imitation(
     answer,
     {"SHOP_API_TOKEN": "secret"},
     ["000000002", "c2@example.org", "36.39", "2026-03-01 00:00:00", "complete"],
+    money=["EUR", "2.00", "2.39", "5.00", False, None],
 )

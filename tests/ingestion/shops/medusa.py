@@ -15,6 +15,13 @@ def answer(request: Request) -> Response:
     low, high = (datetime.fromisoformat(request.args[f"created_at[{bound}]"]) for bound in ("$gte", "$lt"))
     found = [
         {"id": f"order_{number:03}", "customer_id": f"cus_{number}", "total": 30.4951, "status": "completed"}
+        | {
+            "currency_code": "eur",
+            "discount_total": 0,
+            "tax_total": 4.8691,
+            "shipping_total": 10,
+            "email": "a@b.example",
+        }
         | {"created_at": moment.isoformat().replace("+00:00", ".000Z")}
         | ({"items": [MEDUSA_ITEM]} if "*items" in request.args.get("fields", "*items").split(",") else {})
         for number, moment in orders("UTC")
@@ -30,4 +37,5 @@ IMITATION = Imitation(
     {"SHOP_API_TOKEN": "Basic sk_secret"},
     ["order_002", "cus_2", "30.4951", "2026-03-01T00:00:00.000Z", "completed"],
     items=[("prod_1", 1, "30.50")],
+    money=["EUR", "0.00", "4.87", "10.00", False, None],
 )

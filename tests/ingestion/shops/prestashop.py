@@ -15,6 +15,7 @@ def answer(request: Request) -> Response:
     low, high = (datetime.fromisoformat(text) for text in request.args["filter[date_add]"].strip("[]").split(","))
     found = [
         {"id": number, "id_customer": str(number), "total_paid": "29.350000", "current_state": "2", "date_add": str(at)}
+        | {"conversion_rate": "1.250000", "total_discounts": "1.000000", "total_shipping": "7.000000"}
         for number, moment in orders("Europe/Paris")
         if low <= (at := moment.replace(tzinfo=None)) <= high
     ]
@@ -24,5 +25,9 @@ def answer(request: Request) -> Response:
 
 
 IMITATION = Imitation(
-    "/api/orders", answer, {"SHOP_API_USER": "KEY"}, ["2", "2", "29.350000", "2026-03-01 00:00:00", "2"]
+    "/api/orders",
+    answer,
+    {"SHOP_API_USER": "KEY"},
+    ["2", "2", "29.350000", "2026-03-01 00:00:00", "2"],
+    money=[None, "0.80", None, "5.60", False, None],
 )

@@ -13,8 +13,14 @@ def answer(request: Request) -> Response:
     assert asked["query"].startswith("query ($on: DateRangeInput, $first: Int, $after: String) {\n")
     of = asked["variables"]
     found = [
-        {"number": str(number), "userEmail": f"c{number}@example.org", "total": {"gross": {"amount": 29.35}}}
-        | {"created": moment.isoformat(), "status": "FULFILLED"}
+        {
+            "number": str(number),
+            "userEmail": f"c{number}@example.org",
+            "created": moment.isoformat(),
+            "status": "FULFILLED",
+        }
+        | {"total": {"currency": "EUR", "gross": {"amount": 29.35}, "tax": {"amount": 4.69}}}
+        | {"shippingPrice": {"gross": {"amount": 3.9}}}
         for number, moment in orders("UTC")
         if of["on"]["gte"] <= str(moment.date()) <= of["on"]["lte"]
     ]
@@ -33,4 +39,5 @@ IMITATION = Imitation(
     answer,
     {"SHOP_API_TOKEN": "secret"},
     ["2", "c2@example.org", "29.35", "2026-03-01T00:00:00+00:00", "FULFILLED"],
+    money=["EUR", None, "4.69", "3.90", False, None],
 )

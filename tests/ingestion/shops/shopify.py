@@ -22,6 +22,12 @@ def answer(request: Request) -> Response:
             "id": number,
             "customer": {"id": 100 + number, "email": "bob@example.org"},
             "total_price": "598.94",
+            "currency": "USD",
+            "total_discounts": "10.00",
+            "total_tax": "11.94",
+            "total_shipping_price_set": {"shop_money": {"amount": "0.00", "currency_code": "USD"}},
+            "test": number == 2,
+            "cancelled_at": None,
             "created_at": moment.isoformat(),
             "financial_status": "paid",
             "line_items": [
@@ -46,4 +52,5 @@ IMITATION = Imitation(
     {"SHOP_API_TOKEN": "secret"},
     ["2", "102", "598.94", "2026-03-01T00:00:00-05:00", "paid"],
     items=[("632910392", 2, "398.00"), (None, 1, "5.00")],
+    money=["USD", "10.00", "11.94", "0.00", True, None],
 )

@@ -22,6 +22,7 @@ def answer(request: Request) -> Response:
     found = [
         {"orderNumber": f"{number:05}", "amountTotal": 29.35, "orderCustomer": {"customerId": f"{number:x}"}}
         | {"orderDateTime": moment.astimezone(UTC).isoformat("T", "milliseconds")}
+        | {"currency": {"isoCode": "USD"}, "currencyFactor": 1.1, "shippingTotal": 4.95}
         | {"stateMachineState": {"technicalName": "completed"}}
         | ({"lineItems": [SHOPWARE_ITEM]} if "lineItems" in criteria["associations"] else {})
         for number, moment in orders("Europe/Berlin")
@@ -37,5 +38,6 @@ IMITATION = Imitation(
     {"SHOP_API_USER": "key", "SHOP_API_TOKEN": "secret"},
     ["00002", "2", "29.35", "2026-02-28T23:00:00.000+00:00", "completed"],
     other_paths=("/api/oauth/token",),
-    items=[("0a1b", 2, "8.40")],
+    items=[("0a1b", 2, "7.64")],
+    money=["USD", None, None, "4.50", False, None],
 )

@@ -17,6 +17,7 @@ def answer(request: Request) -> Response:
     low, high = (datetime.fromisoformat(request.args[f"filter[completed_at_{bound}]"]) for bound in ("gteq", "lt"))
     found = [
         {"number": f"R{number:09}", "email": f"c{number}@example.org", "total": "110.0", "state": "complete"}
+        | {"currency": "USD", "promo_total": "-5.0", "shipment_total": "10.0"}
         | {"completed_at": moment.isoformat().replace("+00:00", ".000Z")}
         for number, moment in orders("UTC")
         if low <= moment < high
@@ -34,4 +35,5 @@ IMITATION = Imitation(
     {"SHOP_API_USER": "key", "SHOP_API_TOKEN": "secret"},
     ["R000000002", "c2@example.org", "110.0", "2026-03-01T00:00:00.000Z", "complete"],
     other_paths=("/spree_oauth/token",),
+    money=["USD", "5.00", None, "10.00", False, None],
 )

@@ -20,6 +20,8 @@ def answer(request: Request) -> Response:
     found = [
         {"id": f"{number:024x}", "customerEmail": "c@example.org", "fulfillmentStatus": "FULFILLED"}
         | {"lineItems": [{"productId": "p1", "quantity": 3, "unitPricePaid": {"value": "1.335", "currency": "USD"}}]}
+        | {name: {"value": "5.00", "currency": "USD"} for name in ("discountTotal", "taxTotal", "shippingTotal")}
+        | {"testmode": False}
         | {"grandTotal": {"value": "70.77", "currency": "USD"}, "createdOn": ordered.isoformat()}
         for number, changed in orders("America/New_York")
         if datetime.fromisoformat(low) < changed < datetime.fromisoformat(high)
@@ -36,4 +38,5 @@ IMITATION = Imitation(
     {"SHOP_API_TOKEN": "secret"},
     ["000000000000000000000002", "c@example.org", "70.77", "2026-02-27T05:00:00+00:00", "FULFILLED"],
     items=[("p1", 3, "4.01")],
+    money=["USD", "5.00", "5.00", "5.00", False, None],
 )

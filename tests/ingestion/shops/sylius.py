@@ -16,6 +16,7 @@ def answer(request: Request) -> Response:
     )
     found = [
         {"number": f"{number:09}", "customer": f"/api/v2/admin/customers/{number}", "total": 2935, "state": "new"}
+        | {"currencyCode": "EUR", "orderPromotionTotal": -100, "taxTotal": 0, "shippingTotal": 490}
         | {"checkoutCompletedAt": str(moment.replace(tzinfo=None))}
         for number, moment in orders("UTC")
         if low <= moment < high
@@ -33,4 +34,5 @@ IMITATION = Imitation(
     answer,
     {"SHOP_API_TOKEN": "secret"},
     ["000000002", "/api/v2/admin/customers/2", "2935", "2026-03-01 00:00:00", "new"],
+    money=["EUR", "1.00", "0.00", "4.90", False, None],
 )

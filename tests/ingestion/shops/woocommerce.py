@@ -17,6 +17,11 @@ def answer(request: Request) -> Response:
             "customer_id": number % 3,
             "total": "29.35",
             "status": "completed",
+            "billing": {"email": f"Guest{number}@Shop.example"},
+            "currency": "EUR",
+            "discount_total": "1.00",
+            "total_tax": "4.69",
+            "shipping_total": "10.00",
             "date_created": at.isoformat(),
             "line_items": [{"id": 315, "product_id": 93, "quantity": 2, "total": "6.00", "price": 3}],
         }
@@ -35,4 +40,5 @@ IMITATION = Imitation(
     {"SHOP_API_USER": "ck_user", "SHOP_API_TOKEN": "secret"},
     ["2", "2", "29.35", "2026-03-01T00:00:00", "completed"],
     items=[("93", 2, "6.00")],
+    money=["EUR", "1.00", "4.69", "10.00", False, None],
 )
