@@ -219,7 +219,7 @@ def test_the_history_of_a_day_is_in_time_order(history: None) -> None:
         "1,234 rows on 1 page in 0.0 s (admitted and published)",
         "passed 1,200 accepted, 34 rejected, 0 copies; 2.76% bad, 100.00% allowed: amount_negative 34",
         "refused 50 accepted, 50 rejected",
-        "load load-x by postgres; rows written: fct_orders 1,234",
+        "load load-x by daybreak; rows written: fct_orders 1,234",
         "run-1 failed",
         "extract_load failed, 1,234 records, 0.0 s",
         "The shop is down [really]. Wait for it.",

@@ -75,7 +75,11 @@ def _changed_project(folder: Path) -> Path:
     project = folder / "dbt_project"
     shutil.copytree(PROJECT_ROOT / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs"))
     for file, old, new in (
-        ("intermediate/orders/fct_orders__changes.sql", "    is_large,\n", "    total_amount > 5 as is_large,\n"),
+        (
+            "intermediate/orders/fct_orders__changes.sql",
+            "| join(', ')",
+            "| join(', ') | replace('is_large', 'total_amount > 5 as is_large')",
+        ),
         ("intermediate/orders/fct_orders__changes.sql", "where is_current", "where is_current and total_amount > 2"),
         (f"{LTV}.sql", " as is_active\n", " as is_active,\n        true as is_new\n"),
         (f"{LTV}.yml", "\nunit_tests:", "      - {name: is_new, data_type: boolean}\n\nunit_tests:"),

@@ -22,7 +22,7 @@ AREAS: dict[str, Sequence[int]] = {
     "Security": range(45, 53),
     "The distributed engine": range(53, 54),
     "Answers that are not what they seem": range(54, 64),
-    "People and servers": (*range(67, 72), 73),
+    "People and servers": (64, 65, *range(67, 72), 73),
 }
 
 FAULTS: dict[int, Fault] = {
@@ -176,6 +176,15 @@ FAULTS: dict[int, Fault] = {
     63: Fault(
         "Noise of floating-point numbers, more than two decimals",
         "The nearest cent; rounded where `amount_decimals` says so, else rejected.",
+    ),
+    64: Fault(
+        "One person in several spellings, guests with one id, orders without a customer",
+        "An e-mail address is one customer; `no_customer` names ids that mean nobody; sales are complete.",
+    ),
+    65: Fault(
+        "A second currency, test orders, cancelled ones, statuses in other spellings",
+        "Rejected or converted; no revenue; compared without regard to case and white space.",
+        "A shop that declares none of these fields is not checked for them.",
     ),
     67: Fault(
         "A day that has not begun, that is not over, or that should never have been loaded",

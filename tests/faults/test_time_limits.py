@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 
 from local.demo_shop.shop_contract import ListedShop
 from orchestration.day_run import run_days
 from pipeline_settings import Settings, settings
+from tests.administrator import administrator
 from tests.dbt_project.loads import FIRST, SECOND, orders
 from tests.dbt_project.readers import pending
 from tests.faults.proxy import CutError, Proxy
@@ -83,7 +83,8 @@ class Rival:
     """A session that locks a row of one mart and wants one of another, so that it and a publish deadlock."""
 
     def __init__(self, warehouse: Settings) -> None:
-        self._session = psycopg.connect(warehouse.postgres_uri())
+        self._session = administrator(warehouse)
+        self._session.autocommit = False
         self._session.execute("set deadlock_timeout = '60s'")  # so that the publish detects the deadlock and gives way
         self._session.execute("select from marts.daily_sales for update")
         self._thread = threading.Thread(target=self._want)
