@@ -45,7 +45,7 @@ def embedded_server() -> Iterator[Path]:
 
 
 def _start(path: Path) -> "subprocess.Popen[bytes]":
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 (this file)
         [sys.executable, "-I", __file__, str(path)],
         stdin=subprocess.PIPE,  # its end tells the child that this process has ended
         stdout=subprocess.PIPE,
@@ -82,7 +82,7 @@ def isolate() -> None:
 def can_isolate() -> bool:
     """Return whether this machine lets a process of this account isolate itself."""
     command = [sys.executable, "-c", "from engine.embedded_server import isolate; isolate()"]
-    return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0  # noqa: S603 (this file)
 
 
 async def _serve(path: str) -> None:
@@ -97,7 +97,8 @@ async def _serve(path: str) -> None:
         await asyncio.gather(_copy(reader, from_client), _copy(to_server, writer))
 
     await asyncio.start_unix_server(forward, path)
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.buffer.read)  # until the parent has ended
     os._exit(0)
 
@@ -117,6 +118,6 @@ if __name__ == "__main__":
     try:
         isolate()
     except OSError as error:
-        print(error, flush=True)
+        sys.stdout.write(f"{error}\n")
         sys.exit(1)
     asyncio.run(_serve(sys.argv[1]))

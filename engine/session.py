@@ -58,7 +58,8 @@ def _session(url: str, path: Path | None = None) -> Iterator[Any]:
     class SocketChannelBuilder(DefaultChannelBuilder):
         """A connection through the embedded server's socket."""
 
-        def toChannel(self) -> Any:
+        def toChannel(self) -> Any:  # noqa: N802 (pyspark's name)
+            self.setChannelOption("grpc.default_authority", "localhost")  # Sail refuses a path
             return self._insecure_channel(f"unix:{path}")
 
     builder = SocketChannelBuilder if path else DefaultChannelBuilder

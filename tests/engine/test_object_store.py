@@ -1,5 +1,6 @@
 """The exchange with an engine in a bucket: the same marts, no leftovers, a one-line error if it cannot be used."""
 
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from pipeline_settings import settings
 from tests.dbt_project.loads import FIRST, SECOND, orders
 from tests.engine.needs import needs_an_engine
 from tests.engine.object_store import BUCKET, ObjectStore, needs_an_object_store, object_store
+from tests.engine.server import server
 from tests.laws.conftest import World, rows_of, world
 from transformation.pipelines import ORDERS, SPARK
 
@@ -46,7 +48,18 @@ def use(monkeypatch: pytest.MonkeyPatch, store: ObjectStore, url: str) -> None:
 
 def run(world: World, say: Callable[[str], None] = lambda _: None) -> RunOutcome:
     world.admit("orders", SECOND)
-    return run_days([SECOND], [ORDERS.name], say, engine=SPARK)
+    port = unused_port()
+    with server(port), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_REMOTE", f"sc://127.0.0.1:{port}")  # the embedded engine has no network
+        settings.cache_clear()
+        return run_days([SECOND], [ORDERS.name], say, engine=SPARK)
+
+
+def unused_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
 
 
 @pytest.mark.slow
