@@ -1,12 +1,12 @@
 """The exchange with an engine in a bucket: the same marts, no leftovers, a one-line error if it cannot be used."""
 
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
 from local.demo_shop.shop_contract import ListedShop, Shop
+from local.state import free_port
 from orchestration.day_run import run_days
 from orchestration.outcome import RunOutcome
 from pipeline_settings import settings
@@ -48,18 +48,11 @@ def use(monkeypatch: pytest.MonkeyPatch, store: ObjectStore, url: str) -> None:
 
 def run(world: World, say: Callable[[str], None] = lambda _: None) -> RunOutcome:
     world.admit("orders", SECOND)
-    port = unused_port()
+    port = free_port()
     with server(port), pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_REMOTE", f"sc://127.0.0.1:{port}")  # the embedded engine has no network
         settings.cache_clear()
         return run_days([SECOND], [ORDERS.name], say, engine=SPARK)
-
-
-def unused_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
 
 
 @pytest.mark.slow
