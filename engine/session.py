@@ -4,9 +4,12 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from engine.embedded_server import embedded_server
 from pipeline_errors import ConfigurationError, WarehouseError
 from pipeline_settings import settings
 
@@ -27,7 +30,7 @@ def spark_session() -> Iterator[Any]:
         with _session(remote.get_secret_value()) as session:
             yield session
     else:
-        with _embedded_server() as url, _session(url) as session:
+        with _embedded_server() as path, _session("sc://localhost", path) as session:
             yield session
 
 
@@ -46,14 +49,22 @@ def lost_server() -> WarehouseError:
 
 
 @contextmanager
-def _session(url: str) -> Iterator[Any]:
+def _session(url: str, path: Path | None = None) -> Iterator[Any]:
     connect = _connect_module()
     from pyspark.errors import PySparkException
     from pyspark.sql.connect.client import DefaultChannelBuilder
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
+    class SocketChannelBuilder(DefaultChannelBuilder):
+        """A connection through the embedded server's socket."""
+
+        def toChannel(self) -> Any:  # noqa: N802 (pyspark's name)
+            self.setChannelOption("grpc.default_authority", "localhost")  # Sail refuses a path
+            return self._insecure_channel(f"unix:{path}")
+
+    builder = SocketChannelBuilder if path else DefaultChannelBuilder
     try:
-        session = connect.SparkSession(connection=DefaultChannelBuilder(url, OWN_CONNECTION))
+        session = connect.SparkSession(connection=builder(url, OWN_CONNECTION))
     except PySparkException as error:
         raise ConfigurationError(
             f"SPARK_REMOTE is not an address: {error.getCondition()}", "Set it to one such as sc://host:15002."
@@ -87,19 +98,16 @@ def _connect_module() -> Any:
 
 
 @contextmanager
-def _embedded_server() -> Iterator[str]:
-    os.environ.setdefault("RUST_LOG", "off")  # otherwise it logs each session to standard error
-    try:
-        from pysail.spark import SparkConnectServer
-    except ImportError:
-        raise ConfigurationError("The engine is not installed", f"{INSTALL} Or set SPARK_REMOTE.") from None
-    server = SparkConnectServer("127.0.0.1", 0)
-    server.start(background=True)
-    try:
-        host, port = server.listening_address
-        yield f"sc://{host}:{port}"
-    finally:
-        server.stop()
+def _embedded_server() -> Iterator[Path]:
+    if find_spec("pysail") is None:
+        raise ConfigurationError("The engine is not installed", f"{INSTALL} Or set SPARK_REMOTE.")
+    if "://" in (settings().spark_exchange or ""):
+        raise ConfigurationError(
+            "The embedded Spark server has no network, and SPARK_EXCHANGE is not a folder",
+            "Set SPARK_REMOTE to a server, or SPARK_EXCHANGE to a folder.",
+        )
+    with embedded_server() as path:
+        yield path
 
 
 @contextmanager

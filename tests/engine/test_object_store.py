@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 
 from local.demo_shop.shop_contract import ListedShop, Shop
+from local.state import free_port
 from orchestration.day_run import run_days
 from orchestration.outcome import RunOutcome
 from pipeline_settings import settings
 from tests.dbt_project.loads import FIRST, SECOND, orders
 from tests.engine.needs import needs_an_engine
 from tests.engine.object_store import BUCKET, ObjectStore, needs_an_object_store, object_store
+from tests.engine.server import server
 from tests.laws.conftest import World, rows_of, world
 from transformation.pipelines import ORDERS, SPARK
 
@@ -46,7 +48,11 @@ def use(monkeypatch: pytest.MonkeyPatch, store: ObjectStore, url: str) -> None:
 
 def run(world: World, say: Callable[[str], None] = lambda _: None) -> RunOutcome:
     world.admit("orders", SECOND)
-    return run_days([SECOND], [ORDERS.name], say, engine=SPARK)
+    port = free_port()
+    with server(port), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_REMOTE", f"sc://127.0.0.1:{port}")  # the embedded engine has no network
+        settings.cache_clear()
+        return run_days([SECOND], [ORDERS.name], say, engine=SPARK)
 
 
 @pytest.mark.slow

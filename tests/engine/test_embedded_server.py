@@ -1,0 +1,70 @@
+"""The embedded engine is closed to other users, has no secret, and ends with its parent."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.embedded_server import embedded_server
+from tests.engine.needs import needs_an_engine
+
+pytestmark = needs_an_engine
+
+PARENT = """
+from engine.embedded_server import embedded_server
+import time
+with embedded_server() as path:
+    print(path, flush=True)
+    time.sleep(60)
+"""
+NOBODY = 65534
+
+
+def listening() -> set[str]:
+    """The addresses on which this network's servers listen."""
+    lines = [line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()[1:]]
+    return {fields[1] for fields in lines if fields[3] == "0A"}
+
+
+def child_of(parent: int) -> int:
+    return int(Path(f"/proc/{parent}/task/{parent}/children").read_text().split()[-1])
+
+
+def test_no_port_is_open_and_no_secret_is_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPASSWORD", "canary")
+    before = listening()
+    with embedded_server() as path:
+        assert not listening() - before
+        assert path.parent.stat().st_mode & 0o077 == 0
+        environment = Path(f"/proc/{child_of(os.getpid())}/environ").read_bytes()
+    assert b"RUST_LOG" in environment
+    assert b"canary" not in environment
+    assert not path.parent.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_cannot_connect() -> None:
+    with embedded_server() as path:
+        connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+        command = ["/usr/bin/env", "python3", "-c", connect, str(path)]
+        stranger = subprocess.run(command, user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, check=False)
+        assert b"PermissionError" in stranger.stderr
+        with socket.socket(socket.AF_UNIX) as owner:
+            owner.connect(str(path))
+
+
+def test_the_server_ends_with_a_killed_parent() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline()
+        child = child_of(parent.pid)
+        parent.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists() and "(zombie)" not in Path(f"/proc/{child}/status").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
