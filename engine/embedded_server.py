@@ -1,9 +1,10 @@
-"""Sail in a child process whose network nobody else can enter, reached through a Unix socket in a private folder.
+"""Embedded Sail for one session, closed to other users of the machine.
 
-Sail listens on TCP without a password. In a network namespace, its port is visible only to the child.
+Sail has no password, and whoever reaches it can read and write files as its user. So it runs in a process of its own,
+in a network namespace without any other program, and with no secret in its environment. The only way in is a Unix
+socket in a private folder. The process ends with the one that started it.
 """
 
-import asyncio
 import ctypes
 import fcntl
 import os
@@ -11,113 +12,120 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pipeline_errors import ConfigurationError
 
-REMEDY = "Set SPARK_REMOTE to a server, or leave out --engine spark to build in Postgres."
-NEW_USER, NEW_NETWORK = 0x10000000, 0x40000000  # CLONE_NEWUSER, CLONE_NEWNET
-GET_FLAGS, SET_FLAGS, UP = 0x8913, 0x8914, 1  # SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP
-SOCKET = ".s.PGSQL.15002"  # a name in which the step's time limit (warehouse/time_limit.py) finds Spark's port
-LONGEST_SOCKET_PATH = 100  # bytes; the kernel's limit is 107
-KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")  # variables of the child: none holds a secret
+SOCKET = "engine.sock"
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000  # sched.h; Python has them since 3.12
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # net/if.h
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ", "PYTHONPATH", "SSL_CERT_FILE")
+BLOCK_BYTES = 1 << 16
+ELSEWHERE = "Set SPARK_REMOTE to a Spark server, or leave out --engine spark, which builds in Postgres."
 
 
 @contextmanager
 def embedded_server() -> Iterator[Path]:
-    """Run Sail for the block and yield the path of its socket. Raises ConfigurationError if namespaces are refused."""
-    with (
-        TemporaryDirectory(prefix="daybreak-") as short,
-        TemporaryDirectory(prefix="daybreak-", dir="/tmp") as fallback,
-    ):
-        path = Path(short) / SOCKET
-        if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
-            path = Path(fallback) / SOCKET
-        process = _start(path)
+    """Run Sail for the block, and yield its Unix socket.
+
+    Raises ConfigurationError if this machine cannot close it to other users.
+    """
+    # not in DAYBREAK_HOME: the path of a socket is limited to 107 bytes
+    with tempfile.TemporaryDirectory(prefix="daybreak-engine-") as folder:
+        place = Path(folder, SOCKET)
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"RUST_LOG": "off"}
+        child = subprocess.Popen(  # noqa: S603 - this module
+            [sys.executable, "-m", __spec__.name, str(place)],
+            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=Path(__file__).parent.parent,
+        )  # fmt: skip
+        assert child.stdin is not None
+        assert child.stdout is not None
         try:
-            yield path
+            answer = child.stdout.readline().strip()
+            if answer != "ready":
+                cause = answer or "it did not start"
+                raise ConfigurationError(
+                    f"The embedded Spark server cannot be closed to other users of this machine: {cause}", ELSEWHERE
+                )
+            yield place
         finally:
-            process.kill()
-            process.communicate()
+            child.kill()
+            child.wait()
+            child.stdin.close()
+            child.stdout.close()
 
 
-def _start(path: Path) -> "subprocess.Popen[bytes]":
-    process = subprocess.Popen(  # noqa: S603 (this file)
-        [sys.executable, "-I", __file__, str(path)],
-        stdin=subprocess.PIPE,  # its end tells the child that this process has ended
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={name: os.environ[name] for name in KEPT if name in os.environ} | {"RUST_LOG": "off"},
-    )
-    assert process.stdout is not None
-    answer = process.stdout.readline().decode().strip()
-    if answer == "ready":
-        return process
-    process.kill()
-    process.communicate()
-    cause = answer or "its process ended"
-    raise ConfigurationError(f"The embedded Spark server cannot be isolated on this machine: {cause}", REMEDY)
+def enter_namespace() -> None:
+    """Move this process, which has one thread, to a network of its own with a loopback interface.
 
-
-def isolate() -> None:
-    """Move this process, which must have one thread, to new user and network namespaces. Raises OSError."""
+    Raises OSError if the system or the container does not allow it, or is not Linux.
+    """
     user, group = os.geteuid(), os.getegid()
-    unshare = getattr(ctypes.CDLL(None, use_errno=True), "unshare", None)
-    if unshare is None:
-        raise OSError("it has no Linux namespaces")
-    if unshare(NEW_USER | NEW_NETWORK) != 0:
-        raise OSError(f"namespaces are refused: {os.strerror(ctypes.get_errno())}")
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        request = struct.pack("16sH14x", b"lo", 0)
-        (flags,) = struct.unpack("16xH14x", fcntl.ioctl(control, GET_FLAGS, request))
-        fcntl.ioctl(control, SET_FLAGS, struct.pack("16sH14x", b"lo", flags | UP))
+    try:
+        _unshare(CLONE_NEWNET)  # for root
+    except PermissionError:
+        _unshare(CLONE_NEWUSER | CLONE_NEWNET)
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
 
 
-def can_isolate() -> bool:
-    """Return whether this machine lets a process of this account isolate itself."""
-    command = [sys.executable, "-c", "from engine.embedded_server import isolate; isolate()"]
-    return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0  # noqa: S603 (this file)
+def _unshare(flags: int) -> None:
+    if not sys.platform.startswith("linux"):
+        raise OSError(f"{sys.platform} has no network namespaces")
+    if ctypes.CDLL(None, use_errno=True).unshare(flags):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
-async def _serve(path: str) -> None:
+def _serve(place: str) -> None:
+    """Serve Sail on the Unix socket until standard input ends, which it does with the starting process."""
+    try:
+        enter_namespace()
+    except OSError as error:
+        _answer(str(error.strerror or error))
+        return
     from pysail.spark import SparkConnectServer
 
     server = SparkConnectServer("127.0.0.1", 0)
     server.start(background=True)
-    host, port = server.listening_address
-
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        to_server, from_client = await asyncio.open_connection(host, port)
-        await asyncio.gather(_copy(reader, from_client), _copy(to_server, writer))
-
-    await asyncio.start_unix_server(forward, path)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    await asyncio.to_thread(sys.stdin.buffer.read)  # until the parent has ended
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(place)
+        listener.listen()
+        threading.Thread(target=_accept, args=[listener, server.listening_address], daemon=True).start()
+        _answer("ready")
+        sys.stdin.read()
     os._exit(0)
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while block := await reader.read(1 << 16):
-            writer.write(block)
-            await writer.drain()
-    except ConnectionError:
-        pass
-    finally:
-        writer.close()
+def _answer(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _accept(listener: socket.socket, address: tuple[str, int]) -> None:
+    while True:
+        client, _ = listener.accept()
+        server = socket.create_connection(address)
+        for source, target in ((client, server), (server, client)):
+            threading.Thread(target=_forward, args=[source, target], daemon=True).start()
+
+
+def _forward(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):  # either side has ended
+        while block := source.recv(BLOCK_BYTES):
+            target.sendall(block)
+    for end in (source, target):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 if __name__ == "__main__":
-    try:
-        isolate()
-    except OSError as error:
-        sys.stdout.write(f"{error}\n")
-        sys.exit(1)
-    asyncio.run(_serve(sys.argv[1]))
+    _serve(sys.argv[1])

@@ -14,6 +14,7 @@ from pipeline_errors import ConfigurationError, WarehouseError
 from pipeline_settings import settings
 
 INSTALL = "Install it: pip install 'daybreak[spark]'."
+EMBEDDED = "sc://localhost"  # not an address: the embedded server is at a Unix socket
 RETRIES, LONGEST_RETRY_MILLISECONDS = 5, 2_000  # Spark's default waits ten minutes for a lost server
 OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]  # otherwise gRPC remembers a server as down for a while
 
@@ -30,7 +31,8 @@ def spark_session() -> Iterator[Any]:
         with _session(remote.get_secret_value()) as session:
             yield session
     else:
-        with _embedded_server() as path, _session("sc://localhost", path) as session:
+        _require_sail()
+        with embedded_server() as place, _session(EMBEDDED, place) as session:
             yield session
 
 
@@ -49,22 +51,14 @@ def lost_server() -> WarehouseError:
 
 
 @contextmanager
-def _session(url: str, path: Path | None = None) -> Iterator[Any]:
+def _session(url: str, place: Path | None = None) -> Iterator[Any]:
+    """Open a session with the server of the URL, or with the one at a Unix socket, where the URL is a stand-in."""
     connect = _connect_module()
     from pyspark.errors import PySparkException
-    from pyspark.sql.connect.client import DefaultChannelBuilder
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
-    class SocketChannelBuilder(DefaultChannelBuilder):
-        """A connection through the embedded server's socket."""
-
-        def toChannel(self) -> Any:  # noqa: N802 (pyspark's name)
-            self.setChannelOption("grpc.default_authority", "localhost")  # Sail refuses a path
-            return self._insecure_channel(f"unix:{path}")
-
-    builder = SocketChannelBuilder if path else DefaultChannelBuilder
     try:
-        session = connect.SparkSession(connection=builder(url, OWN_CONNECTION))
+        session = connect.SparkSession(connection=_channel_builder(url, place))
     except PySparkException as error:
         raise ConfigurationError(
             f"SPARK_REMOTE is not an address: {error.getCondition()}", "Set it to one such as sc://host:15002."
@@ -97,17 +91,27 @@ def _connect_module() -> Any:
     return session
 
 
-@contextmanager
-def _embedded_server() -> Iterator[Path]:
+def _channel_builder(url: str, place: Path | None) -> Any:
+    from pyspark.sql.connect.client import DefaultChannelBuilder
+
+    class ChannelBuilder(DefaultChannelBuilder):
+        def toChannel(self) -> Any:  # noqa: N802, as pyspark calls it
+            return self._insecure_channel(f"unix:{place}") if place else super().toChannel()
+
+    # otherwise gRPC calls itself the socket's path, which Sail refuses
+    authority = [("grpc.default_authority", "localhost")] if place else []
+    return ChannelBuilder(url, OWN_CONNECTION + authority)
+
+
+def _require_sail() -> None:
+    """Raise ConfigurationError if the embedded engine is not installed, or cannot reach the exchange."""
     if find_spec("pysail") is None:
         raise ConfigurationError("The engine is not installed", f"{INSTALL} Or set SPARK_REMOTE.")
     if "://" in (settings().spark_exchange or ""):
         raise ConfigurationError(
-            "The embedded Spark server has no network, and SPARK_EXCHANGE is not a folder",
-            "Set SPARK_REMOTE to a server, or SPARK_EXCHANGE to a folder.",
+            "The embedded Spark server has no network, and cannot reach the object store of SPARK_EXCHANGE",
+            "Set SPARK_REMOTE to a Spark server, or unset SPARK_EXCHANGE.",
         )
-    with embedded_server() as path:
-        yield path
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def _cut(where: Settings) -> None:
     ports = {where.pgport}
     if where.redis_url:
         ports.add(urlsplit(where.redis_url.get_secret_value()).port or 6379)
-    if engine := os.environ.get("SPARK_REMOTE"):  # of the current session, which may be embedded
+    if engine := os.environ.get("SPARK_REMOTE"):  # of the current session
         ports.add(urlsplit(engine).port or 15002)
     for number in map(int, os.listdir("/dev/fd")):
         with suppress(OSError):  # closed meanwhile, or not a connection
@@ -64,7 +64,10 @@ def _cut(where: Settings) -> None:
 
 
 def _leads_to(peer: object, ports: set[int]) -> bool:
-    """Return whether the peer is one of these ports: (host, port, …) for TCP, or the path of Postgres' Unix socket."""
+    """Return whether the peer is one of these ports: (host, port, …) for TCP, or the path of a Unix socket.
+
+    The second kind is Postgres' or the embedded engine's.
+    """
     if isinstance(peer, tuple):
         return peer[1] in ports
-    return str(peer).rpartition(".s.PGSQL.")[2] in map(str, ports)
+    return str(peer).endswith("/engine.sock") or str(peer).rpartition(".s.PGSQL.")[2] in map(str, ports)

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from engine.embedded_server import embedded_server
+from engine.session import spark_session
+from pipeline_errors import ConfigurationError
+from pipeline_settings import settings
 from tests.engine.needs import needs_an_engine
 
 pytestmark = needs_an_engine
@@ -56,6 +59,23 @@ def test_another_user_cannot_connect() -> None:
         assert b"PermissionError" in stranger.stderr
         with socket.socket(socket.AF_UNIX) as owner:
             owner.connect(str(path))
+
+
+def test_a_machine_without_namespaces_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho Operation not permitted\n")
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(ConfigurationError, match=r"Operation not permitted\. Set SPARK_REMOTE"), embedded_server():
+        pass
+
+
+def test_an_exchange_in_an_object_store_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOST", "127.0.0.1")
+    monkeypatch.setenv("SPARK_EXCHANGE", "s3://bucket/folder")
+    settings.cache_clear()
+    with pytest.raises(ConfigurationError, match="has no network"), spark_session():
+        pass
 
 
 def test_the_server_ends_with_a_killed_parent() -> None:
