@@ -12,7 +12,8 @@ WORKDIR /opt/daybreak
 # Packages first: this layer is reused until one of the two files changes. The lock only constrains the packages of the
 # project and Airflow, so its development tools are not installed; a package without a hash is refused.
 COPY pyproject.toml requirements.lock ./
-RUN pip install --root-user-action=ignore --no-cache-dir uv==0.13.9 \
+RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock > /tmp/uv.txt \
+    && pip install --root-user-action=ignore --no-cache-dir --require-hashes --requirement /tmp/uv.txt \
     && uv pip install --system --no-cache --compile-bytecode --require-hashes \
         --requirements pyproject.toml --extra spark --group airflow --constraints requirements.lock \
     && pip uninstall --root-user-action=ignore --yes uv

@@ -20,10 +20,11 @@ help: ## this list
 
 setup: .venv/.complete ## install everything into .venv
 
-# Rebuilt only if one of its inputs changed. pip installs uv, for any Python.
+# Rebuilt only if one of its inputs changed. pip installs the locked uv, for any Python.
 .venv/.complete: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement <(sed -n '/^uv==/,/[^\\]$$/p' requirements.lock)
 	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --require-hashes --compile-bytecode -r requirements.lock
 	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -501,6 +501,23 @@ where
         )
     );
 
+-- Those that nobody has mended: without failed builds of days that were published since, for example by a `dbt build`.
+create or replace view ops.unmended_alerts as
+select bad.*
+from ops.open_alerts as bad
+where
+    bad.kind <> 'failure'
+    or bad.step is null
+    or bad.step not in ('transform', 'publish')
+    or not exists (
+        select from ops.publications as publications
+        inner join ops.publication_days as days on publications.publication_id = days.publication_id
+        where
+            publications.pipeline = bad.pipeline
+            and days.day = bad.logical_date
+            and publications.published_at > bad.raised_at
+    );
+
 -- Outgoing messages: one row per message and channel, written in the same transaction as the event. A message is
 -- delivered once each of its receivers below has it.
 create table if not exists ops.outbox (

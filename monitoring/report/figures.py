@@ -29,7 +29,7 @@ INCIDENTS = """
         pipeline, kind, severity, logical_date, cause, remedy,
         min(raised_at) over of_a_kind as since,
         count(*) over of_a_kind as message_count
-    from ops.open_alerts
+    from ops.unmended_alerts
     window of_a_kind as (partition by pipeline, kind)
     order by pipeline, kind, alert_id desc
 """

@@ -63,11 +63,11 @@ INCIDENTS = """
     select distinct on (pipeline, kind)
         pipeline, kind, min(raised_at) over incident as open_since, max(logical_date) over incident as newest_day,
         (
-            select count(distinct logical_date) from ops.open_alerts as days
+            select count(distinct logical_date) from ops.unmended_alerts as days
             where days.pipeline = alerts.pipeline and days.kind = alerts.kind
         ) as days_affected,
         step, cause, remedy
-    from ops.open_alerts as alerts
+    from ops.unmended_alerts as alerts
     window incident as (partition by pipeline, kind)
     order by pipeline, kind, alert_id desc
 """

@@ -92,6 +92,7 @@ def test_only_changed_rows_are_written(loads: Loads) -> None:
     assert_marts_are_right(loads)
 
 
+@pytest.mark.slow
 def test_missing_rows_are_deleted(loads: Loads) -> None:
     day = [*orders(FIRST), order(FIRST, 9, customer_id="once")]
     loads.admit("orders", FIRST, day)

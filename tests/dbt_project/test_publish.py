@@ -116,6 +116,7 @@ def test_a_build_whose_marts_have_changed_is_refused(published: Loads) -> None:
     assert_marts_are_right(published)
 
 
+@pytest.mark.slow
 def test_a_build_that_another_build_replaced_is_refused(dbt: Dbt, published: Loads) -> None:
     published.admit("orders", THIRD, orders(THIRD))
     assert dbt("run", "--select", f"tag:{ORDERS}").succeeded

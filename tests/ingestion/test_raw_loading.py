@@ -69,7 +69,7 @@ def test_the_first_rows_are_loaded_while_the_shop_is_being_read(shop: Shop, ware
     assert found == [12]
 
 
-@pytest.mark.parametrize("status", [500, 200])
+@pytest.mark.parametrize("status", [pytest.param(500, marks=pytest.mark.slow), 200])
 @pytest.mark.fault(2, 5)
 def test_a_shop_that_fails_later_leaves_nothing(shop: Shop, warehouse: Settings, status: int) -> None:
     shop.serve_rows(*ROWS)

@@ -11,6 +11,7 @@ from orchestration.day_run import days_between
 from tests.laws.conftest import World, rows_of
 
 
+@pytest.mark.slow
 def test_days_around_the_refused_one(world: Callable[[Shop], World]) -> None:
     shop = SimulatedShop()
     here = world(shop)

@@ -148,6 +148,7 @@ def test_weeks_of_models_and_their_history(dbt: Dbt, loads: Loads) -> None:  # n
     assert due() == sunday
 
 
+@pytest.mark.slow
 def test_days_in_any_order_end_with_the_models_of_one_backfill(loads: Loads) -> None:
     """Monday's load changes an order of Sunday, which belongs to the next week's fit."""
     days = [SUNDAY - timedelta(days=2 - number) for number in range(3)]

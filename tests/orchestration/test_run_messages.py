@@ -10,6 +10,7 @@ from pytest_httpserver import HTTPServer
 from local.demo_shop.shop_contract import ListedShop
 from local.demo_shop.shop_server import ShopServer
 from monitoring.alerting import alerts
+from monitoring.runs.overview import read_overview
 from orchestration import steps
 from orchestration.day_run import days_between, replay_days, run_days
 from orchestration.run_messages import keep_up
@@ -68,6 +69,30 @@ def test_a_day_that_dbt_has_published_since_is_no_open_incident(shop: ListedShop
     with connect() as connection:
         connection.execute("update ops.day_ledger set published_at = clock_timestamp()")
     assert open_alerts_after_upkeep() == 0
+
+
+def test_a_failed_build_that_a_person_has_published_since_is_not_shown(shop: ListedShop) -> None:
+    def shown() -> list[str]:
+        with connect() as connection:
+            return [row["kind"] for row in read_overview(connection, {ORDERS.name: "orders"}).incidents]
+
+    failure = ModelError("customer_ltv failed")
+    failure.place(FIRST, "transform")
+    alerts.report_failure(ORDERS.name, FIRST, "run", failure)
+    assert shown() == ["failure"]
+    with connect() as connection:
+        connection.execute(
+            """
+            with published as (
+                insert into ops.publications (pipeline, build_id, as_of_date, day_count, rows_published)
+                values (%s, 'by hand', %s, 1, '{}') returning publication_id
+            )
+            insert into ops.publication_days (publication_id, dataset, day, load_id)
+            select publication_id, 'orders', %s, 'load' from published
+            """,
+            [ORDERS.name, FIRST, FIRST],
+        )
+    assert shown() == []
 
 
 @pytest.fixture
