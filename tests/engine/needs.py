@@ -11,12 +11,12 @@ from pipeline_settings import PROJECT_ROOT
 ENTER = "from engine.embedded_server import enter_namespace; enter_namespace()"
 
 
-def _obstacle() -> str | None:
+def _reason_to_skip() -> str | None:
     if any(find_spec(name) is None for name in ("pysail", "pyspark", "sqlparams")):
         return "the extra is not installed: pip install 'daybreak[spark]'"
     tried = subprocess.run([sys.executable, "-c", ENTER], cwd=PROJECT_ROOT, capture_output=True, check=False)
     return "this machine refuses network namespaces, without which there is no embedded engine" * bool(tried.returncode)
 
 
-obstacle = _obstacle()
-needs_an_engine = pytest.mark.skipif(bool(obstacle), reason=obstacle or "")
+reason_to_skip = _reason_to_skip()
+needs_an_engine = pytest.mark.skipif(bool(reason_to_skip), reason=reason_to_skip or "")

@@ -285,7 +285,13 @@ def test_an_interrupt_is_not_reported(shop: ListedShop, new_alerts: NewAlerts, m
 
 def test_a_run_succeeds_without_its_messages(shop: ListedShop, warehouse: Settings) -> None:
     with connect() as connection:
-        connection.execute("drop view ops.open_alerts; create view ops.open_alerts as select 1 as nothing")
+        connection.execute(
+            """
+            drop view ops.open_alerts cascade;
+            create view ops.open_alerts as select 1 as nothing;
+            create view ops.unmended_alerts as select 1 as nothing;
+            """
+        )
     outcome = run_days([FIRST], ALL)
     assert (outcome.exit_code, outcome.rows_published["fct_orders"]) == (0, 10)
 

@@ -351,7 +351,7 @@ def test_no_error_of_alerting_is_raised(
             raise ValueError(f"password={CANARY}")
 
     assert not report_failure(ORDERS, FIRST, "run-1", MuteError())
-    execute("drop view ops.open_alerts; drop table ops.alerts")
+    execute("drop view ops.unmended_alerts, ops.open_alerts; drop table ops.alerts")
     assert not report_failure(ORDERS, FIRST, "run-1", DOWN)
     assert not report_success(ORDERS, FIRST, "run-1", figures={"rows": 1})
     monkeypatch.setattr(alerts, "connect", None)
