@@ -501,7 +501,7 @@ where
         )
     );
 
--- Those that nobody has mended: without failed builds of days that were published since, for example by a `dbt build`.
+-- Open alerts without failed builds of days that were published since, for example by a `dbt build`.
 create or replace view ops.unmended_alerts as
 select bad.*
 from ops.open_alerts as bad

@@ -26,8 +26,11 @@ def has_login(url: str) -> bool:
 
 
 def without_login(url: str) -> str:
-    """Return a URL without user and password."""
+    """Return a URL without user and password, even if an unencoded / in the password makes the rest of it a path."""
     parts = urlsplit(url)
+    if "@" in parts.path and ":" in parts.netloc.rpartition("@")[2].rpartition("]")[2]:
+        host, slash, path = parts.path.rpartition("@")[2].partition("/")
+        parts = parts._replace(netloc=host, path=slash + path)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 

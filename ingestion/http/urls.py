@@ -21,9 +21,12 @@ def readable(url: str) -> str:
     """Return a URL for a message: without user, password and query, any of which may hold a secret."""
     try:
         parts = urlsplit(url)
-    except ValueError:
+        _ = parts.port
+    except ValueError:  # also of a password with an unencoded ? or #
         return "an unreadable URL"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))[:300]
+    # a password with an unencoded / ends in the path
+    place = (parts.netloc + parts.path).rpartition("@")[2]
+    return (f"{parts.scheme}://{place}" if parts.scheme else place)[:300]
 
 
 def with_tls_of(base_url: str, url: str) -> str:

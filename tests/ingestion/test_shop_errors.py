@@ -14,6 +14,7 @@ from werkzeug import Response
 
 from ingestion.declaration.shop_config import shop_config
 from ingestion.http.access import shop_access
+from ingestion.http.url_secrets import masked
 from ingestion.http.urls import NO_ORIGIN, origin, readable
 from ingestion.landing.land_days import wait_for_shop
 from pipeline_errors import ConfigurationError, ShopError
@@ -341,3 +342,8 @@ def test_origins_and_readable_urls() -> None:
     assert origin("http://[::1") == NO_ORIGIN
     assert readable("https://user:pass@shop.example:8443/a/b?token=x#y") == "https://shop.example:8443/a/b"
     assert readable("http://[::1") == "an unreadable URL"
+    place = "@shop.example/a"
+    for separator in "/?#":  # unencoded in a password
+        assert readable(f"https://user:half{separator}half{place}") == "an unreadable URL"
+    assert readable(f"https://user:1/half{place}") == "https://shop.example/a"
+    assert masked(f"https://user:half/half{place}?b=1") == "https://shop.example/a?b=1"

@@ -331,17 +331,17 @@ def _daily_sales(orders: dict[str, dict[str, Any]]) -> dict[date, dict[str, Any]
             "customers": len({order["customer_id"] for order in sold} - {None}),
             "revenue": sum(order["total_amount"] for order in sold),
             "average_order_value": cents(sum(order["total_amount"] for order in sold) / len(sold)),
-            "discounts": _told([order["discount_amount"] for order in sold]),
-            "tax": _told([order["tax_amount"] for order in sold]),
-            "shipping": _told([order["shipping_amount"] for order in sold]),
+            "discounts": _sum_of_known([order["discount_amount"] for order in sold]),
+            "tax": _sum_of_known([order["tax_amount"] for order in sold]),
+            "shipping": _sum_of_known([order["shipping_amount"] for order in sold]),
         }
         for day, sold in by_day.items()
     }
 
 
-def _told(values: list[Decimal | None]) -> Decimal | None:
-    told = [value for value in values if value is not None]
-    return sum(told, Decimal(0)) if told else None
+def _sum_of_known(values: list[Decimal | None]) -> Decimal | None:
+    known = [value for value in values if value is not None]
+    return sum(known, Decimal(0)) if known else None
 
 
 def _customer_ltv(orders: dict[str, dict[str, Any]], as_of: date | None) -> dict[str, dict[str, Any]]:

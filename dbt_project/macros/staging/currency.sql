@@ -16,11 +16,11 @@ from (
 limit all offset 0
 {%- endmacro %}
 
-{# An amount of the order in the shop's currency. Needs a row of ops.dataset_settings as `settings`, and `money` with the
+{# An amount of the order in the shop's currency. Needs a row of ops.dataset_settings as `settings`, and `exchange` with the
    conversion_rate, null without a conversion. #}
 {% macro amount_of(text) -%}
 {%- set amount = parse_amount(text) ~ ' * settings.amount_unit' -%}
-case when money.conversion_rate is null then {{ amount }} else {{ amount }} / money.conversion_rate end
+case when exchange.conversion_rate is null then {{ amount }} else {{ amount }} / exchange.conversion_rate end
 {%- endmacro %}
 
 {# A currency's code in capital letters; null without one. #}

@@ -22,7 +22,7 @@ case
 {% macro nearest_cent(amount) -%}
 case
     when {{ amount }} = round({{ amount }}, 2) then {{ amount }}
-    when settings.amount_decimals = 'round' or money.conversion_rate is not null then round({{ amount }}, 2)
+    when settings.amount_decimals = 'round' or exchange.conversion_rate is not null then round({{ amount }}, 2)
     when
         abs({{ amount }} - round({{ amount }}, 2)) < least(0.0005, 1e-9 + abs({{ amount }}) * 1e-14)
         and length(ltrim(replace(trim_scale(abs({{ amount }}))::text, '.', ''), '0')) >= 15

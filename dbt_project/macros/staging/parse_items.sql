@@ -1,6 +1,6 @@
 {#
     The items of an order as a JSON list of {product_id, quantity, amount}, or the rejection reason as a JSON string if they
-    are unreadable. Null without items. Needs the rows `settings` and `money`, as amount_of. The amount is that of the whole
+    are unreadable. Null without items. Needs the rows `settings` and `exchange`, as amount_of. The amount is that of the whole
     line, rounded half up, because a unit price can have more than two decimals.
 #}
 {% macro parse_items(text) -%}

@@ -5,3 +5,12 @@
     'currency', 'discount_amount', 'tax_amount', 'shipping_amount', 'is_test', 'cancelled_at',
 ]) }}
 {%- endmacro %}
+
+{# The columns of an order but its id, each renamed: `from_prefix || column as to_prefix || column`. #}
+{% macro former_columns(from_prefix, to_prefix) -%}
+{%- set renamed = [] -%}
+{%- for column in order_columns() if column != 'order_id' -%}
+    {%- do renamed.append(from_prefix ~ column ~ ' as ' ~ to_prefix ~ column) -%}
+{%- endfor -%}
+{{ return(renamed | join(', ')) }}
+{%- endmacro %}

@@ -18,12 +18,12 @@ parsed as (
         settings.required_fields,
         settings.max_text_bytes,
         settings.day_is,
-        money.*,
+        exchange.*,
         typed.*
     from source
     cross join settings
     -- offset 0 keeps Postgres from inlining these expressions into every rule below
-    cross join lateral ({{ conversion() }}) as money  -- noqa: ST05
+    cross join lateral ({{ conversion() }}) as exchange  -- noqa: ST05
     cross join lateral (  -- noqa: ST05
         select
             {{ nearest_cent('exact.amount') }} as amount,

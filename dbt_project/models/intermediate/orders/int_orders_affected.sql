@@ -45,9 +45,7 @@ affected as (
 with_former_place as (
     select
         affected.order_id,
-        {%- for column in order_columns() if column != 'order_id' %}
-        former.{{ column }} as former_{{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ former_columns('former.', 'former_') }}
     from affected
     -- offset 0 forces one index lookup per order: Postgres would plan a join without statistics, and read all history
     left join lateral (

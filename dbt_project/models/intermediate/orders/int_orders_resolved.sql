@@ -33,9 +33,7 @@ superseded as (
 accepted_before as (
     select
         order_id,
-        {%- for column in order_columns() if column != 'order_id' %}
-        former_{{ column }} as {{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ former_columns('former_', '') }}
     from affected
     where former_order_date is not null
     union all
