@@ -129,8 +129,8 @@ MUTATIONS = {
     ),
     "URLs are reported without their secrets": Mutation(
         "ingestion/http/urls.py",
-        'parts.netloc.rpartition("@")[2], parts.path, "", ""',
-        'parts.netloc, parts.path, parts.query, ""',
+        '(parts.netloc + parts.path).rpartition("@")[2]',
+        'parts.netloc + parts.path + "?" + parts.query',
         "tests/ingestion/test_shop_errors.py",
     ),
     "the token stays with the shop": Mutation(
