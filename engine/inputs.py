@@ -29,10 +29,10 @@ AFFECTED_CUSTOMERS = """
 # Customers with an order that this build may remove or change: they are added up again from their orders.
 RECOUNTED_CUSTOMERS = """
     select former_customer_id as customer_id from (
-        select order_id, former_customer_id, former_order_date, former_total_amount from build.int_orders_affected
+        select order_id, former_customer_id, former_order_date, former_net_amount, former_refunded_amount from build.int_orders_affected
         where former_is_revenue
         except
-        select order_id, customer_id, order_date, total_amount from build.int_orders_accepted
+        select order_id, customer_id, order_date, net_amount, refunded_amount from build.int_orders_accepted
         where is_revenue
     ) as changed
     group by former_customer_id
@@ -43,7 +43,8 @@ PARTIAL = "not exists (select from build.int_order_days as days where days.is_fu
 
 # The columns of published orders that the models read.
 OF_PUBLISHED = (
-    "order_id, customer_id, order_date, total_amount, discount_amount, tax_amount, shipping_amount, is_revenue"
+    "order_id, customer_id, order_date, total_amount, discount_amount, tax_amount, shipping_amount, is_revenue,"
+    " refunded_amount, net_amount"
 )
 
 

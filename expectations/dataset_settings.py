@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from ingestion.declaration.dataset_config import ItemKeys
+from ingestion.declaration.dataset_config import ItemKeys, RefundKeys
 from ingestion.declaration.shop_config import ShopConfig
 from ingestion.values.amounts import PLAIN, amount_pattern
 from ingestion.values.dates import date_pattern
@@ -34,6 +34,12 @@ class DatasetSettings:
     item_quantity: list[str] | None = None
     item_price: list[str] | None = None
     item_total: list[str] | None = None
+    refund_amount: list[str] | None = None  # path within a refund; None: the shop sends no refunds
+    refund_id: list[str] | None = None
+    refund_date: list[str] | None = None
+    refund_tax: list[str] | None = None
+    refund_shipping: list[str] | None = None
+    refund_currency: list[str] | None = None
     date_pattern: str | None = None  # of a date_format that is neither ISO 8601 nor Unix time
     date_rewritten: str | None = None
     amount_format: str = PLAIN
@@ -80,7 +86,8 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
             non_revenue_statuses=list(dataset.non_revenue_statuses),
             date_format=dataset.date_format,
             day_is=dataset.day_is,
-            **{f"item_{name}": path for name, path in _item_paths(dataset.items).items()},
+            **_paths("item", ItemKeys, dataset.items),
+            **_paths("refund", RefundKeys, dataset.refunds),
             date_pattern=dates.pattern if dates else None,
             date_rewritten=dates.rewritten if dates else None,
             amount_format=dataset.amount_format,
@@ -95,10 +102,12 @@ def _declared(config: ShopConfig) -> list[DatasetSettings]:
     ]
 
 
-def _item_paths(items: ItemKeys | None) -> dict[str, list[str] | None]:
-    """Return the path to each part of an order's item, as Postgres expects it."""
-    paths = {name: getattr(items, name, None) for name in ItemKeys.model_fields}
-    return {name: None if path is None else [str(step) for step in path] for name, path in paths.items()}
+def _paths(
+    prefix: str, model: type[ItemKeys | RefundKeys], keys: ItemKeys | RefundKeys | None
+) -> dict[str, list[str] | None]:
+    """Return the columns with the path to each part of an item or refund, as Postgres expects it."""
+    paths = {f"{prefix}_{name}": getattr(keys, name, None) for name in model.model_fields}
+    return {column: None if path is None else [str(step) for step in path] for column, path in paths.items()}
 
 
 def _require_usable(connection: Connection, wanted: DatasetSettings) -> None:

@@ -43,6 +43,10 @@ DATASET_RULES = {
         Rule("shipping_unreadable", "shipping_amount is not a plain decimal number, or too large."),
         Rule("is_test_unreadable", "is_test is not a flag such as true, 0 or no."),
         Rule("cancelled_at_unreadable", "cancelled_at is neither empty nor a date."),
+        Rule(
+            "refund_unreadable",
+            "refunds is not a list, or a refund has no readable amount or date, or another currency than its order.",
+        ),
     ),
     "reviews": (
         Rule("rating_not_a_number", "rating is not a plain decimal number."),

@@ -1,6 +1,6 @@
 """The customer models, fitted weekly: limits of RFM scores, BG/NBD and gamma-gamma, and a prediction per customer.
 
-Reads all revenue orders up to a day, each as that day or an earlier one sent it: what a later day changes belongs to
+Reads what customers kept of all revenue orders up to a day, each as that day or an earlier one sent it: what a later day changes belongs to
 the next fit. So a fit depends on the admitted loads up to its day, and not on the days loaded since.
 
 The customers stay in Postgres: only distinct histories, of which there are far fewer, are fitted and scored here, and
@@ -35,18 +35,18 @@ CUSTOMERS = """
         order by order_id, logical_date desc
     ),
     orders as (
-        select customer_id, order_date, total_amount, is_revenue from marts.fct_orders
+        select customer_id, order_date, net_amount, is_revenue from marts.fct_orders
         where coalesce(logical_date, order_date) <= %(as_of)s::date
         union all
-        select superseded.customer_id, superseded.order_date, superseded.total_amount, superseded.is_revenue
+        select superseded.customer_id, superseded.order_date, superseded.net_amount, superseded.is_revenue
         from superseded
         inner join marts.fct_orders as newer on superseded.order_id = newer.order_id
         where coalesce(newer.logical_date, newer.order_date) > %(as_of)s::date
     ),
     days as (
-        select customer_id, order_date, count(*) as orders, sum(total_amount) as spent
+        select customer_id, order_date, count(*) as orders, sum(net_amount) as spent
         from orders
-        where is_revenue
+        where is_revenue and customer_id is not null
         group by customer_id, order_date
     )
     select
@@ -100,7 +100,7 @@ PREDICTIONS = """
         round(probability_alive::numeric, 6),
         round(expected_orders::numeric, 4),
         round((
-            expected_orders * %(p)s::double precision * (%(v)s::double precision + repeat_spent::double precision)
+            expected_orders * %(p)s::double precision * (%(v)s::double precision + greatest(repeat_spent, 0)::double precision)
             / (%(p)s::double precision * repeats + %(q)s::double precision - 1)
         )::numeric, 2)
     from customer_histories

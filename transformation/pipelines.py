@@ -24,6 +24,7 @@ ORDERS = Pipeline(
     (
         "fct_orders",
         "fct_order_items",
+        "fct_refunds",
         "customer_ltv",
         "daily_sales",
         "customer_months",

@@ -29,6 +29,40 @@ begin
 end
 $$;
 
+-- Refunds, since 0.2.0: nothing of what 0.1.0 published was refunded. Rewrites the orders once.
+do $$
+declare
+    published regclass;
+begin
+    for published in
+        select named.relation
+        from (values (to_regclass('marts.fct_orders')), (to_regclass('ops.int_orders_superseded'))) as named (relation)
+        where
+            named.relation is not null
+            and not exists (
+                select from pg_attribute
+                where attrelid = named.relation and attname = 'net_amount' and not attisdropped
+            )
+    loop
+        execute format('alter table %s add refunds text, add refunded_amount numeric(18, 2) not null default 0', published);
+        execute format('alter table %s add net_amount numeric(18, 2)', published);
+        execute format('update %s set net_amount = total_amount', published);
+        execute format('alter table %s alter net_amount set not null, alter refunded_amount drop default', published);
+    end loop;
+    for published in
+        select attrelid::regclass from pg_attribute
+        where attrelid = to_regclass('marts.daily_sales') and attname = 'average_order_value' and attnotnull
+    loop
+        alter table marts.daily_sales alter average_order_value drop not null;
+        alter table marts.daily_sales add refunds numeric(38, 2) not null default 0;
+        alter table marts.daily_sales add orders_refunded bigint not null default 0;
+        alter table marts.daily_sales add net_revenue numeric(38, 2);
+        update marts.daily_sales set net_revenue = revenue;
+        alter table marts.customer_order_totals add if not exists total_refunded numeric(38, 2) not null default 0;
+    end loop;
+end
+$$;
+
 -- Rows as sent by the shop's API: declared fields as exact text, versioned by load. dlt could create these tables; they
 -- are declared here for the index, and so that staging has its columns before the first load.
 create table if not exists raw.orders (
@@ -48,6 +82,7 @@ create table if not exists raw.orders (
     shipping_amount text,
     is_test text,
     cancelled_at text,
+    refunds text,  -- JSON: the refunds of the order, if the shop sends them
     _extra text,   -- JSON of the undeclared fields, keys sorted; of the whole record if it is not an object; null if none
     _escaped text  -- declared fields that landed escaped because Postgres cannot store their text, comma-separated
 );
@@ -59,6 +94,7 @@ alter table raw.orders add column if not exists tax_amount text;
 alter table raw.orders add column if not exists shipping_amount text;
 alter table raw.orders add column if not exists is_test text;
 alter table raw.orders add column if not exists cancelled_at text;
+alter table raw.orders add column if not exists refunds text;
 create index if not exists orders_day_load on raw.orders (_day, _load_id);
 
 create table if not exists raw.reviews (
@@ -99,6 +135,12 @@ create table if not exists ops.dataset_settings (
     item_quantity text[],
     item_price text[],  -- per unit
     item_total text[],  -- of the whole line
+    refund_id text[],  -- path within a refund of an order
+    refund_amount text[],  -- null: the shop sends no refunds
+    refund_date text[],
+    refund_tax text[],
+    refund_shipping text[],
+    refund_currency text[],
     currency text,  -- the shop's own, ISO 4217
     no_customer text[] not null default '{}'  -- ids of customers that mean nobody
 );
@@ -117,6 +159,12 @@ alter table ops.dataset_settings add column if not exists amount_format text not
 alter table ops.dataset_settings add column if not exists amount_pattern text;
 alter table ops.dataset_settings add column if not exists amount_signs text;
 alter table ops.dataset_settings add column if not exists currency text;
+alter table ops.dataset_settings add column if not exists refund_id text[];
+alter table ops.dataset_settings add column if not exists refund_amount text[];
+alter table ops.dataset_settings add column if not exists refund_date text[];
+alter table ops.dataset_settings add column if not exists refund_tax text[];
+alter table ops.dataset_settings add column if not exists refund_shipping text[];
+alter table ops.dataset_settings add column if not exists refund_currency text[];
 alter table ops.dataset_settings add column if not exists no_customer text[] not null default '{}';
 
 -- One row per completely landed load. A load without a row here is half-landed: invisible, and pruned later.

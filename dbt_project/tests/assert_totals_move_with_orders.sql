@@ -1,10 +1,11 @@
 -- Fails if this build changes customer_order_totals or daily_sales by another number or sum of orders than fct_orders.
--- The totals are updated from build to build, so an error would persist. Reads the affected rows only.
+-- Refunds move the net_revenue of their own dates, by as much as they move the net_amount of their orders. The totals are
+-- updated from build to build, so an error would persist. Reads the affected rows only.
 with
 
 orders as (
     {{ changed_rows(
-        'fct_orders', 'int_orders_affected', ['order_id'], 'int_order_days', ['customer_id', 'total_amount', 'is_revenue']
+        'fct_orders', 'int_orders_affected', ['order_id'], 'int_order_days', ['customer_id', 'total_amount', 'net_amount', 'is_revenue']
     ) }}
 ),
 
@@ -17,7 +18,7 @@ customers as (
 
 dates as (
     {{ changed_rows(
-        'daily_sales', 'int_order_dates_affected', ['order_date'], 'int_order_days', ['orders', 'revenue']
+        'daily_sales', 'int_sales_dates_affected', ['order_date'], 'int_order_days', ['orders', 'revenue', 'net_revenue']
     ) }}
 ),
 
@@ -25,7 +26,7 @@ expected as (
     select
         'customer_order_totals' as mart,
         coalesce(sum(direction), 0) as orders,
-        coalesce(sum(direction * total_amount), 0) as amount
+        coalesce(sum(direction * net_amount), 0) as amount
     from orders
     where is_revenue and customer_id is not null
     union all
@@ -33,6 +34,13 @@ expected as (
         'daily_sales' as mart,
         coalesce(sum(direction), 0) as orders,
         coalesce(sum(direction * total_amount), 0) as amount
+    from orders
+    where is_revenue
+    union all
+    select
+        'net_revenue of daily_sales' as mart,
+        coalesce(sum(direction), 0) as orders,
+        coalesce(sum(direction * net_amount), 0) as amount
     from orders
     where is_revenue
 ),
@@ -48,6 +56,12 @@ changes as (
         'daily_sales' as mart,
         coalesce(sum(direction * orders), 0) as orders,
         coalesce(sum(direction * revenue), 0) as amount
+    from dates
+    union all
+    select
+        'net_revenue of daily_sales' as mart,
+        coalesce(sum(direction * orders), 0) as orders,
+        coalesce(sum(direction * net_revenue), 0) as amount
     from dates
 )
 

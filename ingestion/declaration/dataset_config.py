@@ -135,6 +135,23 @@ class ItemKeys(BaseModel):
         return self
 
 
+class RefundKeys(BaseModel):
+    """The paths within one object of the field `refunds`, the refunds of an order. Amounts count without their sign.
+
+    Without `id`, refunds are told apart by their place in the list; without `date`, a refund counts with its order. `tax` and
+    `shipping` are parts of `amount`. A refund in another `currency` than its order is refused.
+    """
+
+    model_config = STRICT
+
+    amount: KeyPath
+    id: KeyPath | None = None
+    date: KeyPath | None = None
+    tax: KeyPath | None = None
+    shipping: KeyPath | None = None
+    currency: KeyPath | None = None
+
+
 class DatasetConfig(BaseModel):
     """One endpoint of the shop: the request for a day, the location of its rows, and their fields.
 
@@ -160,6 +177,7 @@ class DatasetConfig(BaseModel):
     constants: dict[str, str] = {}
     required: Annotated[tuple[str, ...], Field(strict=False)]
     items: ItemKeys | None = None
+    refunds: RefundKeys | None = None
     no_customer: Annotated[tuple[str, ...], Field(strict=False)] = ()
     product_id_pattern: Annotated[str, AfterValidator(_check_pattern)] | None = None
     day_is: Literal["order_date", "updated"] = "order_date"
@@ -190,8 +208,9 @@ class DatasetConfig(BaseModel):
             raise ValueError(
                 'minor_units 1000 gives three decimals, and the marts have two: set amount_decimals = "round"'
             )
-        if self.items and "items" not in self.fields:
-            raise ValueError("items describes the field items, which is not declared in fields")
+        for key in ("items", "refunds"):
+            if getattr(self, key) and key not in self.fields:
+                raise ValueError(f"{key} describes the field {key}, which is not declared in fields")
         paths = [source for source in self.sources() if isinstance(source, tuple)]
         if self.row_key and (self.row_key,) not in paths:
             raise ValueError(f"row_key names {self.row_key}, which no field reads: map a field to it in keys")

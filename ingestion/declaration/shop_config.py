@@ -23,7 +23,7 @@ STAGED_FIELDS = {
 OPTIONAL_FIELDS = {
     "orders": (
         "customer_id", "items", "currency", "exchange_rate", "discount_amount", "tax_amount", "shipping_amount",
-        "is_test", "cancelled_at",
+        "is_test", "cancelled_at", "refunds",
     ),
     "reviews": (),
 }  # fmt: skip
@@ -37,6 +37,7 @@ NEEDED_FIELDS = {
 # Keys that only one dataset may set.
 OWN_KEYS = {
     "items": "orders",
+    "refunds": "orders",
     "amount_decimals": "orders",
     "amount_format": "orders",
     "day_is": "orders",

@@ -69,6 +69,7 @@ class Loads:
             set(config.required),
             is_day_of_update=config.day_is == "updated",
             item_keys={name: str(path[-1]) for name, path in config.items or () if path},
+            refund_keys={name: str(path[-1]) for name, path in config.refunds or () if path},
             declared=config.fields,
             currency=shop_config().currency,
             no_customer=config.no_customer,

@@ -1,5 +1,6 @@
 """The validation rules: the smallest row that breaks each one, and rows that nearly do."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -8,7 +9,7 @@ import pytest
 
 from expectations.dataset_settings import save_settings
 from expectations.rules import COMMON_RULES, DATASET_RULES, rules
-from ingestion.declaration.dataset_config import ItemKeys
+from ingestion.declaration.dataset_config import ItemKeys, RefundKeys
 from ingestion.declaration.shop_config import STAGED_FIELDS
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT, Settings
@@ -279,6 +280,67 @@ FURTHER: list[tuple[Mapping[str, str | None], list[str]]] = [
 ]
 
 
+UNREADABLE = ["refund_unreadable"]
+
+# The field refunds as the shop sends it, the reasons, and what staging reads.
+REFUNDS: list[tuple[str | None, list[str], list[tuple[str, str | None, str]] | None]] = [
+    (None, [], None),
+    ("", [], None),
+    ("[]", [], None),
+    ("{}", [], None),
+    ('[{"id": 7, "sum": {"amount": "5.00"}, "at": "2024-04-20T23:30:00Z"}]', [], [("7", "2024-04-21", "5.00")]),
+    ('{"id": 7, "sum": {"amount": 5}, "at": "2024-04-20"}', [], [("7", "2024-04-20", "5.00")]),  # of one, from XML
+    ('{"3": {"id": 7, "sum": {"amount": 5}, "at": "2024-04-20"}}', [], [("7", "2024-04-20", "5.00")]),  # from PHP
+    ('[{"id": 7, "sum": {"amount": "-5.005"}, "at": "2024-04-20"}]', [], [("7", "2024-04-20", "5.01")]),  # no sign
+    ('[{"id": 7, "sum": {"amount": 29.949999999999999}, "at": "2024-04-20"}]', [], [("7", "2024-04-20", "29.95")]),
+    (
+        '[{"id": 7, "sum": {"amount": 99999}, "at": "2024-04-20"}]',
+        [],
+        [("7", "2024-04-20", "99999.00")],
+    ),  # above the total
+    ('[{"id": 7, "sum": {"amount": 5}, "at": "2001-01-01"}]', [], [("7", "2001-01-01", "5.00")]),  # before the order
+    ('[{"id": 7, "sum": {"amount": 5}, "at": "2099-01-01"}]', [], [("7", "2099-01-01", "5.00")]),  # on a day to come
+    ('[{"id": 7, "sum": {"amount": 0}, "at": "2024-04-20"}]', [], None),
+    # twice: the last of an id stays
+    (
+        '[{"id": 7, "sum": {"amount": 5}, "at": "2024-04-20"}, {"id": 8, "sum": {"amount": 1}, "at": "2024-04-20"},'
+        ' {"id": "7", "sum": {"amount": 6}, "at": "2024-04-21"}]',
+        [],
+        [("8", "2024-04-20", "1.00"), ("7", "2024-04-21", "6.00")],
+    ),
+    # without ids, equal refunds are two
+    (
+        '[{"sum": {"amount": 5}, "at": "2024-04-20"}, {"id": " ", "sum": {"amount": 5}, "at": "2024-04-20"}]',
+        [],
+        [("#1", "2024-04-20", "5.00"), ("#2", "2024-04-20", "5.00")],
+    ),
+    ('[{"id": 7, "sum": {"amount": 5, "currency": "eur"}, "at": "2024-04-20"}]', [], [("7", "2024-04-20", "5.00")]),
+    ('[{"id": 7, "sum": {"amount": 5, "currency": "USD"}, "at": "2024-04-20"}]', UNREADABLE, None),
+    ('[{"id": 7, "sum": {"amount": 5}, "at": "soon"}]', UNREADABLE, None),
+    ('[{"id": 7, "sum": {"amount": 5}}]', UNREADABLE, None),
+    ('[{"id": 7, "sum": {"amount": null}, "at": "2024-04-20"}]', UNREADABLE, None),
+    ('[{"id": 7, "sum": {"amount": "five"}, "at": "2024-04-20"}]', UNREADABLE, None),
+    ('[{"id": 7, "sum": {"amount": "1e16"}, "at": "2024-04-20"}]', UNREADABLE, None),
+    ('[{"id": 7, "sum": {"amount": 1e9999}, "at": "2024-04-20"}]', UNREADABLE, None),
+    (
+        '[{"sum": {"amount": 6e15}, "at": "2024-04-20"}, {"sum": {"amount": 6e15}, "at": "2024-04-20"}]',
+        UNREADABLE,
+        None,
+    ),
+    ('[{"id": 7, "sum": {"amount": 5}, "at": "2024-04-20", "vat": "x"}]', UNREADABLE, None),
+    ('[{"id": 7, "sum": {"amount": 5}, "at": "2024-04-20", "freight": "1e17"}]', UNREADABLE, None),
+    ('[{"id": "' + "x" * 1001 + '", "sum": {"amount": 5}, "at": "2024-04-20"}]', UNREADABLE, None),
+    ("[5]", UNREADABLE, None),
+    ("[null]", UNREADABLE, None),
+    ("5.00", UNREADABLE, None),
+    ("true", UNREADABLE, None),
+    ('"none"', UNREADABLE, None),
+    ('{"reason": "broken"}', UNREADABLE, None),
+    ("[{]", UNREADABLE, None),
+    ("[" * 6000 + "]" * 6000, UNREADABLE, None),
+]
+
+
 def assert_reasons(dataset: str, cases: Sequence[tuple[Row, list[str]]]) -> None:
     """Assert that each row of the load is rejected for exactly these reasons, and that none is a copy."""
     rows = [row for row, _ in cases]
@@ -334,6 +396,31 @@ def test_optional_fields_are_judged_and_read(warehouse: Settings) -> None:
     """In a shop in euros. The values that readers see are in the staging model's unit tests and in the laws."""
     save_settings(BERLIN.model_copy(update={"currency": "EUR"}))
     assert_reasons("orders", [(order(number, **fields), codes) for number, (fields, codes) in enumerate(FURTHER)])
+
+
+def test_refunds_are_judged_and_read(warehouse: Settings) -> None:
+    """Refunds by their paths in shop.toml."""
+    paths = {
+        "id": "id",
+        "amount": "sum.amount",
+        "currency": "sum.currency",
+        "date": "at",
+        "tax": "vat",
+        "shipping": "freight",
+    }
+    orders = OURS.datasets["orders"].model_copy(update={"refunds": RefundKeys.model_validate(paths)})
+    config = BERLIN.model_copy(update={"max_text_bytes": 1_000_000, "currency": "EUR"})
+    save_settings(config.model_copy(update={"datasets": {**OURS.datasets, "orders": orders}}))
+    assert_reasons("orders", [(order(number, refunds=text), codes) for number, (text, codes, _) in enumerate(REFUNDS)])
+    with connect() as connection:
+        rows = connection.execute(
+            "select refunds from staging.stg_shop__orders where _day = %s order by _row_number", [DAY]
+        )
+        read = [json.loads(row["refunds"], parse_float=str, parse_int=str) if row["refunds"] else None for row in rows]
+    names = ("refund_id", "refund_date", "amount")
+    assert [refunds and [tuple(refund[name] for name in names) for refund in refunds] for refunds in read] == [
+        refunds for *_, refunds in REFUNDS
+    ]
 
 
 def test_an_order_may_be_older_than_its_last_change(warehouse: Settings) -> None:
@@ -403,8 +490,8 @@ def test_the_rules_match_the_staging_model(dataset: str) -> None:
     codes = r"then\s+'([a-z0-9_]+)'\s+end"
     if dataset == "orders":
         macros = PROJECT_ROOT / "dbt_project" / "macros" / "staging"
-        parsed_items = (macros / "parse_items.sql").read_text()
-        model += re.sub(r"'\"([a-z_]+)\"'::jsonb", r"'\1' end", parsed_items)
+        for name in ("parse_items.sql", "parse_refunds.sql"):
+            model += re.sub(r"'\"([a-z_]+)\"'::jsonb", r"'\1' end", (macros / name).read_text())
         model += (macros / "order_fields.sql").read_text()
     assert set(re.findall(codes, model)) == {rule.code for rule in DATASET_RULES[dataset]}
     assert set(re.findall(codes, common)) == {rule.code for rule in COMMON_RULES}
@@ -418,7 +505,7 @@ def test_every_rule_is_tested(dataset: str) -> None:
     if dataset == "orders":
         tested |= {code for _, codes in AMOUNTS + ORDER_DATES + UPDATED_ORDERS for code in codes}
         tested |= {code for _, codes, _ in ITEMS for code in codes}
-        tested |= {code for _, codes in FURTHER for code in codes}
+        tested |= {code for _, codes in FURTHER for code in codes} | set(UNREADABLE)
     known = {rule.code for rule in rules(dataset, OURS.datasets[dataset].required)}
     assert known - tested <= {"not_an_object"}  # one rule for all datasets, tested with orders
     assert tested <= known

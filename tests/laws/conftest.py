@@ -21,6 +21,7 @@ from warehouse.connection import connect
 KEYS = {
     "fct_orders": "order_id",
     "fct_order_items": "order_id, item_number",
+    "fct_refunds": "order_id, refund_id",
     "daily_sales": "order_date",
     "customer_ltv": "customer_id",
     "customer_months": "order_month, customer_id",
@@ -31,10 +32,10 @@ KEYS = {
     "product_performance": "product_id",
     "customer_health": "customer_id",
 }
-# Columns that the oracle does not compute: the items of orders are compared in fct_order_items, sentiment and the
-# customer models have tests of their own.
+# Columns that the oracle does not compute: items and refunds of orders are compared in tables of their own; sentiment
+# and the customer models have tests of their own.
 NOT_IN_ORACLE = {
-    "fct_orders": {"items"},
+    "fct_orders": {"items", "refunds"},
     "fct_order_items": {"customer_id"},
     "customer_ltv": {
         "recency_score", "frequency_score", "monetary_score", "rfm_segment", "probability_alive", "predicted_on",
@@ -78,6 +79,7 @@ class World:
             non_revenue=config.non_revenue_statuses,
             is_day_of_update=config.day_is == "updated",
             item_keys={name: str(path[-1]) for name, path in config.items or () if path},
+            refund_keys={name: str(path[-1]) for name, path in config.refunds or () if path},
             declared=config.fields,
             currency=shop_config().currency,
             no_customer=config.no_customer,

@@ -21,7 +21,7 @@ EXPONENT = re.compile(r"[eE][+-]?0*[1-9][0-9]{3}")
 FDR = Decimal("0.05")
 PARTS = ("discount_amount", "tax_amount", "shipping_amount")
 ORDER_FIELDS = ("order_id", "customer_id", "total_amount", "order_date", "status", "items")
-OPTIONAL_FIELDS = ("currency", "exchange_rate", *PARTS, "is_test", "cancelled_at")
+OPTIONAL_FIELDS = ("currency", "exchange_rate", *PARTS, "is_test", "cancelled_at", "refunds")
 FLAGS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True) | dict.fromkeys(
     ("false", "f", "no", "n", "off", "0", ""), False
 )
@@ -63,6 +63,7 @@ def judge(
     non_revenue: Collection[str] = NON_REVENUE,
     is_day_of_update: bool = False,
     item_keys: Mapping[str, str] | None = None,
+    refund_keys: Mapping[str, str] | None = None,
     declared: Collection[str] = (),
     currency: str | None = None,
     no_customer: Collection[str] = (),
@@ -86,14 +87,19 @@ def judge(
             continue
         row = _accept(day, _identified(item, no_customer), required, zone, is_day_of_update, fields, currency)
         lines: list[dict[str, Any]] | None = []
+        refunds: list[dict[str, Any]] | None = []
         if row is not None and dataset == "orders":
-            lines = _lines(item.get("items"), item_keys or {}, row.pop("rate"))
-        if row is None or lines is None or last_of_id[row[fields[0]]] != number:
+            rate = row.pop("rate")
+            lines = _lines(item.get("items"), item_keys or {}, rate)
+            refunds = _refunds(item.get("refunds"), refund_keys or {}, rate, zone, row["currency"])
+        if row is None or lines is None or refunds is None or last_of_id[row[fields[0]]] != number:
             judged.rejected += 1
         else:
             if dataset == "orders":
                 is_sale = not row["is_test"] and row["cancelled_at"] is None
                 row |= {"is_revenue": is_sale and _comparable(row["status"]) not in none, "lines": lines}
+                row |= {"refund_list": refunds, "refunded_amount": _total(refunds or [])}
+                row["net_amount"] = row["total_amount"] - row["refunded_amount"]
                 del row["items"]  # replaced by lines
             judged.accepted.append(row)
     return judged
@@ -110,6 +116,7 @@ def marts(accepted: Mapping[tuple[str, date], list[dict[str, Any]]]) -> dict[str
     return {
         "fct_orders": orders,
         "fct_order_items": _order_items(orders),
+        "fct_refunds": _order_refunds(orders),
         "daily_sales": _daily_sales(orders),
         "customer_ltv": _customer_ltv(orders, as_of_orders),
         "customer_months": _customer_months(orders),
@@ -297,6 +304,62 @@ def _lines(sent: Any, keys: Mapping[str, str], rate: Decimal) -> list[dict[str, 
     return lines
 
 
+def _refunds(  # noqa: PLR0911  # a rule per return
+    sent: Any, keys: Mapping[str, str], rate: Decimal, zone: str, currency: str | None
+) -> list[dict[str, Any]] | None:
+    """Parse the refunds of an order; None if they are malformed."""
+    if not keys or sent is None or (isinstance(sent, str) and not isinstance(sent, Literal) and not sent.strip()):
+        return []
+    if isinstance(sent, str) and not isinstance(sent, Literal):
+        try:
+            sent = _read(sent.encode())
+        except ValueError:
+            return None
+    if not isinstance(sent, list):
+        return None
+    found: dict[str, dict[str, Any]] = {}
+    for number, refund in enumerate(sent, 1):
+        if not isinstance(refund, dict):
+            return None
+        read = {name: (_text(refund.get(key)) or "").strip() for name, key in keys.items()}
+        amount, when = _part(read["amount"], rate), _date(read.get("date", ""), zone)
+        tax, shipping = (_part(read.get(name), rate) for name in ("tax", "shipping"))
+        is_foreign = read.get("currency") and currency and read["currency"].upper() != currency
+        if (
+            amount in {None, "unreadable"}
+            or "unreadable" in {tax, shipping}
+            or is_foreign
+            or _is_too_long(read.get("id"))
+        ):
+            return None
+        if "date" in keys and when is None:
+            return None
+        name = read.get("id") or f"#{number}"
+        found.pop(name, None)  # the last of an id stays, at its place
+        found[name] = {"id": name, "date": when, "amount": amount, "tax": tax, "shipping": shipping}
+    given = [refund for refund in found.values() if refund["amount"]]
+    return given if _total(given) < Decimal(10) ** 16 else None
+
+
+def _total(refunds: list[dict[str, Any]]) -> Decimal:
+    return sum((refund["amount"] for refund in refunds), Decimal(0))
+
+
+def _order_refunds(orders: dict[str, dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (order["order_id"], refund["id"]): {
+            "order_date": order["order_date"],
+            "refund_date": refund["date"] or order["order_date"],
+            "amount": refund["amount"],
+            "tax_amount": refund["tax"],
+            "shipping_amount": refund["shipping"],
+        }
+        for order in orders.values()
+        if order["is_revenue"]
+        for refund in order["refund_list"]
+    }
+
+
 def _accept_review(row: dict[str, Any], day: date, zone: str) -> dict[str, Any] | None:
     rating = _decimal(row["rating"])
     if rating not in {Decimal(stars) for stars in range(1, 6)}:
@@ -322,20 +385,40 @@ def _winners(
 
 def _daily_sales(orders: dict[str, dict[str, Any]]) -> dict[date, dict[str, Any]]:
     by_day: dict[date, list[dict[str, Any]]] = defaultdict(list)
+    back_by_day: dict[date, dict[tuple[str, str], dict[str, Any]]] = defaultdict(dict)
     for order in orders.values():
         if order["is_revenue"]:
             by_day[order["order_date"]].append(order)
+    for key, refund in _order_refunds(orders).items():
+        back_by_day[refund["refund_date"]][key] = refund
+    return {day: _sales_of(by_day[day], back_by_day[day]) for day in set(by_day) | set(back_by_day)}
+
+
+def _sales_of(sold: list[dict[str, Any]], back: dict[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
+    revenue = sum((order["total_amount"] for order in sold), Decimal(0))
+    refunds = sum((refund["amount"] for refund in back.values()), Decimal(0))
+    discounts, tax, shipping = (_sum_of_known([order[part] for order in sold]) for part in PARTS)
+    are_split = [
+        all(row["tax_amount"] is not None and row["shipping_amount"] is not None for row in rows)
+        for rows in (sold, back.values())
+    ]
+    gross = revenue + (discounts or 0) - (tax or 0) - (shipping or 0) if are_split[0 if sold else 1] else None
+    goods_back = (
+        sum(r["amount"] - r["tax_amount"] - r["shipping_amount"] for r in back.values()) if are_split[1] else None
+    )
     return {
-        day: {
-            "orders": len(sold),
-            "customers": len({order["customer_id"] for order in sold} - {None}),
-            "revenue": sum(order["total_amount"] for order in sold),
-            "average_order_value": cents(sum(order["total_amount"] for order in sold) / len(sold)),
-            "discounts": _sum_of_known([order["discount_amount"] for order in sold]),
-            "tax": _sum_of_known([order["tax_amount"] for order in sold]),
-            "shipping": _sum_of_known([order["shipping_amount"] for order in sold]),
-        }
-        for day, sold in by_day.items()
+        "orders": len(sold),
+        "customers": len({order["customer_id"] for order in sold} - {None}),
+        "revenue": revenue,
+        "average_order_value": cents(revenue / len(sold)) if sold else None,
+        "discounts": discounts,
+        "tax": tax,
+        "shipping": shipping,
+        "gross_sales": gross,
+        "refunds": refunds,
+        "orders_refunded": len({order for order, _ in back}),
+        "net_revenue": revenue - refunds,
+        "net_sales": None if gross is None or goods_back is None else gross - (discounts or 0) - goods_back,
     }
 
 
@@ -352,7 +435,7 @@ def _customer_ltv(orders: dict[str, dict[str, Any]], as_of: date | None) -> dict
     result = {}
     for customer, bought in by_customer.items():
         assert as_of is not None
-        spent = sum((order["total_amount"] for order in bought), Decimal(0))
+        spent = sum((order["net_amount"] for order in bought), Decimal(0))
         first, last = (end(order["order_date"] for order in bought) for end in (min, max))
         count = len(bought)
         days = (as_of - first).days
@@ -362,6 +445,7 @@ def _customer_ltv(orders: dict[str, dict[str, Any]], as_of: date | None) -> dict
             "last_order_date": last,
             "total_orders": count,
             "total_spent": spent,
+            "total_refunded": sum((order["refunded_amount"] for order in bought), Decimal(0)),
             "average_order_value": cents(spent / count),
             "lifetime_value": cents(spent * 365 / days) if days > 0 else spent,
             "recency_days": (as_of - last).days,
@@ -381,7 +465,7 @@ def _customer_months(orders: dict[str, dict[str, Any]]) -> dict[tuple[date, str]
             row = result.setdefault((month, customer), {"orders": 0, "revenue": Decimal(0)})
             row["cohort_month"] = cohorts.setdefault(customer, month)
             row["orders"] += 1
-            row["revenue"] += order["total_amount"]
+            row["revenue"] += order["net_amount"]
     return result
 
 

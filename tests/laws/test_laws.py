@@ -15,7 +15,8 @@ from pipeline_settings import PROJECT_ROOT
 from pipeline_settings import settings as product_settings
 from tests.conftest import Examples
 from tests.laws.conftest import World, empty_warehouse, rows_of
-from transformation.pipelines import BY_NAME, PIPELINES, Pipeline
+from transformation.dbt_runner import build, publish
+from transformation.pipelines import BY_NAME, ORDERS, PIPELINES, Pipeline
 from warehouse.connection import connect
 
 OURS = (PROJECT_ROOT / "ingestion" / "shop.toml").read_text()
@@ -168,7 +169,13 @@ def updates(seed: int) -> Rows:
     return {("orders", day): [row(day) for _ in range(6)] for day in DAYS}
 
 
-FURTHER = ["currency", "exchange_rate", "discount_amount", "tax_amount", "shipping_amount", "is_test", "cancelled_at"]
+FURTHER = [
+    "currency", "exchange_rate", "discount_amount", "tax_amount", "shipping_amount", "is_test", "cancelled_at",
+    "refunds",
+]  # fmt: skip
+REFUNDS = (
+    'refunds = { id = "id", amount = "amount", date = "at", tax = "vat", shipping = "freight", currency = "code" }'
+)
 
 
 @pytest.fixture
@@ -179,7 +186,9 @@ def with_further_fields(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     text = OURS.replace('"status", "items"]', f'"status", "items", {names}]').replace(
         "max_bad_rate = 0.05", "max_bad_rate = 1"
     )
-    text = text.replace('required = ["order_id", "customer_id",', 'no_customer = ["0"]\nrequired = ["order_id",', 1)
+    text = text.replace(
+        'required = ["order_id", "customer_id",', f'{REFUNDS}\nno_customer = ["0"]\nrequired = ["order_id",', 1
+    )
     config.write_text(f'currency = "EUR"\n{text}')
     monkeypatch.setenv("SHOP_CONFIG", str(config))
 
@@ -195,8 +204,24 @@ def further_fields(chance: random.Random) -> dict[str, Any]:
         "is_test": chance.choice([None, False, 0, "0", "false", "No", True, "maybe"]),
         "cancelled_at": chance.choice([None, "", "0000-00-00 00:00:00", str(FIRST), "soon", f"{FIRST}T23:00:00Z"]),
     }
+    drawn["refunds"] = [drawn_refund(chance) for _ in range(chance.choice([0, 1, 1, 2, 3]))]
     # mostly a few of them at a time, so that most orders are accepted
-    return {name: drawn[name] for name in chance.sample(FURTHER, chance.choice([0, 1, 2, 2, 3, 7]))}
+    return {name: drawn[name] for name in chance.sample(FURTHER, chance.choice([0, 1, 2, 2, 3, 8]))}
+
+
+def drawn_refund(chance: random.Random, around: date = FIRST) -> dict[str, Any]:
+    """Draw a refund, some of which no order can have; its date may be before the order, or on a day to come."""
+    refund = {
+        "id": chance.choice(["r1", "r2", 3, None, ""]),
+        "amount": chance.choice(["5.00", -2.5, "0", 1, "999.999", "12.345"]),
+        "at": str(around + timedelta(chance.randrange(-2, 40))),
+        "vat": chance.choice(["0.50", 0]),
+        "freight": chance.choice([None, "1.00", 0, 0]),
+        "code": chance.choice([None, "eur", " "]),
+    }
+    if chance.random() < 0.1:
+        refund |= chance.choice([{"code": "CHF"}, {"amount": "x"}, {"at": None}, {"vat": "some"}, {"amount": None}])
+    return refund
 
 
 @pytest.mark.fault(64, 65)
@@ -226,8 +251,42 @@ def test_currencies_parts_and_marks_of_orders_reach_the_marts(world: Callable[[S
     assert not customers & {"", "0", "0 ", "Anna@Shop.example"}
     assert {row["is_revenue"] for row in published} == {True, False}
     assert len({row["currency"] for row in published}) == 2
-    for column in ("discount_amount", "tax_amount", "shipping_amount", "cancelled_at"):
+    for column in ("discount_amount", "tax_amount", "shipping_amount", "cancelled_at", "refunded_amount"):
         assert len({row[column] for row in published}) > 1, column
+
+
+@pytest.mark.fault(64)
+@pytest.mark.usefixtures("with_further_fields")
+def test_late_refunds_reach_their_own_dates(world: Callable[[Shop], World]) -> None:
+    """Refunds that come, change and go with later loads of their orders' days; then one build of all days."""
+    chance = random.Random(7)
+    rows = with_plain_rows({(dataset, day): [] for dataset in ("orders", "reviews") for day in DAYS})
+    shop = ListedShop(rows)
+    here = world(shop)
+    here.run(DAYS, [ORDERS.name])
+    assert rows_of("fct_refunds") == []
+    dates_of_refunds: set[date] = set()
+    for months, day in enumerate((DAYS[0], DAYS[1], DAYS[0], DAYS[2])):
+        for order in rows["orders", day]:
+            order["refunds"] = [
+                drawn_refund(chance, FIRST + timedelta(30 * months)) for _ in range(chance.choice([0, 0, 1, 2]))
+            ]
+            order["status"] = chance.choice(["shipped"] * 5 + ["cancelled"])
+            order["tax_amount"], order["shipping_amount"] = 1, chance.choice([0, 0, None])
+        shop.put("orders", day, rows["orders", day])
+        here.run([day], [ORDERS.name])
+        here.assert_marts_are_right([ORDERS])
+        dates_of_refunds |= {row["refund_date"] for row in rows_of("fct_refunds")}
+    sales = {row["order_date"]: row for row in rows_of("daily_sales")}
+    assert dates_of_refunds - sales.keys(), "no refund went away again"
+    assert {row["orders"] == 0 for row in sales.values()} == {True, False}
+    assert {row["net_sales"] is None for row in sales.values()} == {True, False}
+    kept = sum(row["net_amount"] for row in rows_of("fct_orders") if row["is_revenue"])
+    assert kept == sum(row["net_revenue"] for row in sales.values())
+    seen = contents([ORDERS])
+    build([ORDERS.name], full_refresh=True)
+    publish([ORDERS.name])
+    assert contents([ORDERS]) == seen
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
-{# The fields of an order that a shop need not declare: currency, parts of the total, marks of orders that are no sales. #}
+{# The fields of an order that a shop need not declare: currency, parts of the total, marks of orders that are no sales,
+   refunds. #}
 
 {% macro parts_of_total() -%}
 {{ return(['discount_amount', 'tax_amount', 'shipping_amount']) }}
@@ -11,7 +12,8 @@
 {% endfor -%}
 {{ flag_value('source.is_test') }} as is_test_read,
 case when not {{ is_no_date('source.cancelled_at') }} then {{ parse_date('source.cancelled_at', 'source._day') }} end
-    as local_cancelled_at
+    as local_cancelled_at,
+{{ parse_refunds('source.refunds') }} as parsed_refunds
 {%- endmacro %}
 
 {# The same, with their names and types in the staging model. #}
@@ -21,7 +23,8 @@ currency_of_order as currency,
 case when {{ part }}_read < 1e16 then {{ part }}_read::numeric(18, 2) end as {{ part }},
 {% endfor -%}
 is_test_read as is_test,
-local_cancelled_at as cancelled_at
+local_cancelled_at as cancelled_at,
+case when jsonb_typeof(parsed_refunds) = 'array' then parsed_refunds::text end as refunds
 {%- endmacro %}
 
 {# The rejection reasons of these fields, as elements of the array. #}
@@ -43,7 +46,8 @@ end,
 case when is_test_read is null then 'is_test_unreadable' end,
 case
     when local_cancelled_at is null and not {{ is_no_date('cancelled_at') }} then 'cancelled_at_unreadable'
-end
+end,
+case when jsonb_typeof(parsed_refunds) = 'string' then parsed_refunds #>> '{}' end
 {%- endmacro %}
 
 {# The value of a flag: false without one, null if it is unreadable. #}

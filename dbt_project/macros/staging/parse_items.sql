@@ -8,8 +8,8 @@ case
     when {{ text }} is null or settings.item_product_id is null or {{ is_missing(text) }} then null
     when octet_length({{ text }}) > settings.max_text_bytes then null  -- rejected as text_too_long
     when not {{ is_flat_enough(text) }} or not pg_input_is_valid({{ text }}, 'jsonb') then '"items_not_a_list"'::jsonb
-    when {{ text }} ~ '[:[,] ?-?[0-9]+([.][0-9]+)?[eE][+-]?0*[1-9][0-9]{3}' then '"item_unreadable"'::jsonb  -- 1e9999
-    when {{ listed_items(text) }} is null then '"items_not_a_list"'::jsonb
+    when {{ has_huge_exponent(text) }} then '"item_unreadable"'::jsonb
+    when {{ listed(text, 'settings.item_product_id') }} is null then '"items_not_a_list"'::jsonb
     else (
         select
             case
@@ -22,18 +22,6 @@ case
             end
         from ({{ read_items(text) }}) as items
     )
-end
-{%- endmacro %}
-
-{# The items as a list. PHP sends a list with gaps as an object with numbers for keys, and an empty one as `{}`; converters of
-   XML send a list of one item as that item. #}
-{% macro listed_items(text) -%}
-case
-    when left(ltrim({{ text }}), 1) = '[' then {{ text }}::jsonb
-    when left(ltrim({{ text }}), 1) <> '{' then null
-    when not jsonb_path_exists({{ text }}::jsonb, '$.keyvalue() ? (!(@.key like_regex "^[0-9]+$"))')
-        then jsonb_path_query_array({{ text }}::jsonb, '$.*')
-    when {{ text }}::jsonb #>> settings.item_product_id is not null then jsonb_build_array({{ text }}::jsonb)
 end
 {%- endmacro %}
 
@@ -67,7 +55,7 @@ from (
             item #>> settings.item_quantity as quantity_as_sent,
             item #>> settings.item_price as price_as_sent,
             item #>> settings.item_total as reported_total
-        from jsonb_array_elements({{ listed_items(text) }}) with ordinality as sent (item, item_number)
+        from jsonb_array_elements({{ listed(text, 'settings.item_product_id') }}) with ordinality as sent (item, item_number)
         limit all offset 0  -- noqa: AM09
     ) as parsed_items
     limit all offset 0  -- noqa: AM09

@@ -3,6 +3,7 @@
 {{ return([
     'order_id', 'customer_id', 'order_date', 'total_amount', 'status', 'is_revenue', 'is_large', 'logical_date', 'items',
     'currency', 'discount_amount', 'tax_amount', 'shipping_amount', 'is_test', 'cancelled_at',
+    'refunds', 'refunded_amount', 'net_amount',
 ]) }}
 {%- endmacro %}
 

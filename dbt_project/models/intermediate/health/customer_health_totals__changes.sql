@@ -36,7 +36,7 @@ ahead as (
 orders as (
     {{ after_this_build(
         'ahead', 'fct_orders', 'int_orders_affected', 'fct_orders__changes', 'order_id', 'orders_build_id',
-        ['order_id', 'customer_id', 'order_date', 'total_amount', 'is_revenue']
+        ['order_id', 'customer_id', 'order_date', 'net_amount', 'is_revenue']
     ) }}
 ),
 
@@ -65,7 +65,7 @@ summands as (
         orders.customer_id,
         orders.order_date as first_order_date,
         1 as total_orders,
-        orders.total_amount as total_spent,
+        orders.net_amount as total_spent,
         null as review_id,
         null as review_date,
         null as logical_date,

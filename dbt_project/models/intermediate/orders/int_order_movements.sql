@@ -10,7 +10,8 @@ before_this_build as (
         order_id,
         former_customer_id as customer_id,
         former_order_date as order_date,
-        former_total_amount as total_amount
+        former_net_amount as net_amount,
+        former_refunded_amount as refunded_amount
     from {{ ref('int_orders_affected') }}
     where
         former_is_revenue
@@ -25,7 +26,8 @@ after_this_build as (
         order_id,
         customer_id,
         order_date,
-        total_amount
+        net_amount,
+        refunded_amount
     from {{ ref('fct_orders__changes') }}
     where is_revenue
 ),

@@ -38,7 +38,10 @@ accepted as (
         tax_amount,
         shipping_amount,
         is_test,
-        cancelled_at
+        cancelled_at,
+        refunds,
+        {{ refunded_amount('refunds') }} as refunded_amount,
+        (total_amount - {{ refunded_amount('refunds') }})::numeric(18, 2) as net_amount
     from orders
     where
         is_valid

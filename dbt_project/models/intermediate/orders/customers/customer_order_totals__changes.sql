@@ -33,7 +33,8 @@ orders as (
     select
         customer_id,
         order_date,
-        total_amount
+        net_amount,
+        refunded_amount
     from orders_of_recounted
     where
         is_revenue
@@ -45,7 +46,8 @@ orders as (
     select
         customer_id,
         order_date,
-        total_amount
+        net_amount,
+        refunded_amount
     from movements
     where direction = 1
 ),
@@ -56,10 +58,17 @@ summands as (
         order_date as first_order_date,
         order_date as last_order_date,
         1 as total_orders,
-        total_amount as total_spent
+        net_amount as total_spent,
+        refunded_amount as total_refunded
     from orders
     union all
-    select totals.*
+    select
+        totals.customer_id,
+        totals.first_order_date,
+        totals.last_order_date,
+        totals.total_orders,
+        totals.total_spent,
+        totals.total_refunded
     from {{ ref('int_order_customers_affected') }} as affected
     inner join {{ source('published', 'customer_order_totals') }} as totals on affected.customer_id = totals.customer_id
     where
@@ -79,7 +88,8 @@ totals as (
         min(first_order_date) as first_order_date,
         max(last_order_date) as last_order_date,
         cast(sum(total_orders) as bigint) as total_orders,
-        cast(sum(total_spent) as numeric(38, 2)) as total_spent
+        cast(sum(total_spent) as numeric(38, 2)) as total_spent,
+        cast(sum(total_refunded) as numeric(38, 2)) as total_refunded
     from summands
     group by customer_id
 )

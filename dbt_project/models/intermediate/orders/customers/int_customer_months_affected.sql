@@ -6,7 +6,7 @@ movements as (
         customer_id,
         {{ first_of_month('order_date') }} as order_month,
         direction as orders,
-        direction * total_amount as revenue
+        direction * net_amount as revenue
     from {{ ref('int_order_movements') }}
 ),
 

@@ -29,6 +29,7 @@ lifetime_values as (
         totals.last_order_date,
         totals.total_orders,
         totals.total_spent,
+        totals.total_refunded,
         {{ money_average('totals.total_spent', 'totals.total_orders') }} as average_order_value,
         {{ lifetime_value('totals.total_spent', 'totals.first_order_date', 'as_of.as_of_date') }} as lifetime_value,
         as_of.as_of_date - totals.last_order_date as recency_days,
