@@ -47,8 +47,10 @@ def columns_of(scopes: Sequence[Scope], relations: Relations) -> Columns:
             found = {name: left[name] | origins for name, origins in zip(left, right.values(), strict=True)}
         elif isinstance(query, exp.Select):
             found = _selected(query, scope, columns, relations)
-        else:
+        elif isinstance(query.this, exp.Expression):
             found = columns.get(id(query.this.unnest()), {})
+        else:  # unnest() in `from`: its rows are values of the query around it
+            found = {}
         columns[id(query)] = found
     return columns[id(scopes[-1].expression)]
 

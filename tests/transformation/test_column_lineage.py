@@ -30,6 +30,8 @@ def lineage_of(sql: str) -> dict[str, str]:
         ("with a as (select id, day from raw.orders), b as (select id, amount from raw.orders where status = 'x') "
          "select id, day, amount, elsewhere.note from a inner join b using (id) cross join other.elsewhere", {
              "id": "id", "day": "day", "amount": "amount", "note": ""}),
+        ("select o.status = any(array(select s.x from raw.orders as i cross join unnest(i.day) as s (x))) as f "
+         "from raw.orders as o", {"f": "status"}),
         # A flag of one field is an origin of every column; a flag of all fields is not.
         ("with f as (select amount, status <> 'x' as is_revenue, id = status as is_valid from raw.orders) "
          "select sum(amount) as s from f where is_revenue and is_valid", {"s": "amount status"}),
