@@ -69,6 +69,7 @@ def _count(metric: str, day: date) -> float | None:
     sold = [row for row in rows_of("fct_order_items") if row["is_revenue"] and row["order_date"] == day]
     written = [row for row in rows_of("fct_reviews") if row["review_date"] == day]
     active, positive = [row["is_active"] for row in customers], [row["sentiment"] == "positive" for row in written]
+    sales = [row for row in rows_of("daily_sales") if row["order_date"] == day]
     value: dict[str, Any] = {
         "revenue": _sum(revenue, "total_amount"),
         "orders": len(revenue) or None,
@@ -77,6 +78,9 @@ def _count(metric: str, day: date) -> float | None:
         "revenue_growth": _ratio(
             _sum(revenue, "total_amount") - _sum(before, "total_amount"), _sum(before, "total_amount")
         ),
+        "refund_rate": _ratio(_sum(sales, "refunds"), _sum(revenue, "total_amount")),
+        **{name: _sum(sales, name) for name in ("refunds", "orders_refunded", "net_revenue")},
+        **{name: sales[0][name] for name in ("gross_sales", "net_sales")},
         "item_revenue": _sum(sold, "amount") if sold else None,
         "units_sold": _sum(sold, "quantity") if sold else None,
         "units_per_order": _ratio(_sum(sold, "quantity"), len(revenue)),
