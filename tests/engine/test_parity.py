@@ -1,5 +1,7 @@
 """Postgres and an engine produce the same rows, cents included, from any admitted loads."""
 
+import json
+import random
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -26,11 +28,12 @@ from tests.engine.data_sets import (
 )
 from tests.engine.needs import needs_an_engine
 from tests.laws.conftest import KEYS, rows_of
+from tests.laws.further_fields import further_fields, with_further_fields
 from tests.laws.test_laws import updates
 from transformation.pipelines import ORDERS, POSTGRES, SPARK
 from warehouse.connection import connect
 
-__all__ = ["loads"]  # the fixture
+__all__ = ["loads", "with_further_fields"]  # the fixtures
 
 pytestmark = needs_an_engine
 
@@ -40,7 +43,7 @@ COMPUTED = (
     "int_order_customers_affected",
     "int_order_dates_affected",
     "customer_order_totals__changes",
-    "daily_sales__changes",
+    "int_order_date_sales",
 )
 
 Rows = list[dict[str, Any]]
@@ -115,6 +118,27 @@ def test_an_engine_and_postgres_agree(loads: Loads) -> None:
     )
     assert_both_make_the_same(loads)
 
+    assert_both_make_the_same(loads, full_refresh=True)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("with_further_fields")
+def test_optional_fields_and_refunds_agree(loads: Loads) -> None:
+    save_settings(shop_config())
+    chance = random.Random(10)
+    for days in ([FIRST, SECOND], [FIRST, THIRD]):
+        for day in days:
+            rows = [order(f"{day}-{n}", f"c{n % 7}", day, f"{n}.05") | further_fields(chance) for n in range(40)]
+            texts = [
+                {
+                    name: value if value is None or isinstance(value, str) else json.dumps(value)
+                    for name, value in row.items()
+                }
+                for row in rows
+            ]
+            loads.admit("orders", day, texts)
+        assert_both_make_the_same(loads)
+    assert {row["refunded_amount"] > 0 for row in rows_of("fct_orders")} == {True, False}
     assert_both_make_the_same(loads, full_refresh=True)
 
 

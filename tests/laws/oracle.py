@@ -342,7 +342,7 @@ def _refunds(  # noqa: PLR0911  # a rule per return
 
 
 def _total(refunds: list[dict[str, Any]]) -> Decimal:
-    return sum((refund["amount"] for refund in refunds), Decimal(0))
+    return cents(sum((refund["amount"] for refund in refunds), Decimal(0)))
 
 
 def _order_refunds(orders: dict[str, dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -395,8 +395,8 @@ def _daily_sales(orders: dict[str, dict[str, Any]]) -> dict[date, dict[str, Any]
 
 
 def _sales_of(sold: list[dict[str, Any]], back: dict[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
-    revenue = sum((order["total_amount"] for order in sold), Decimal(0))
-    refunds = sum((refund["amount"] for refund in back.values()), Decimal(0))
+    revenue = cents(sum((order["total_amount"] for order in sold), Decimal(0)))
+    refunds = _total(list(back.values()))
     discounts, tax, shipping = (_sum_of_known([order[part] for order in sold]) for part in PARTS)
     are_split = [
         all(row["tax_amount"] is not None and row["shipping_amount"] is not None for row in rows)
@@ -445,7 +445,7 @@ def _customer_ltv(orders: dict[str, dict[str, Any]], as_of: date | None) -> dict
             "last_order_date": last,
             "total_orders": count,
             "total_spent": spent,
-            "total_refunded": sum((order["refunded_amount"] for order in bought), Decimal(0)),
+            "total_refunded": cents(sum((order["refunded_amount"] for order in bought), Decimal(0))),
             "average_order_value": cents(spent / count),
             "lifetime_value": cents(spent * 365 / days) if days > 0 else spent,
             "recency_days": (as_of - last).days,
