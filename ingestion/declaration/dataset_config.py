@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from ingestion.declaration.endpoint import STRICT, HeaderName, Template, check_template, fill_body, names_moment
-from ingestion.declaration.field_path import Constant, FirstOf, Path, Source
+from ingestion.declaration.field_path import Constant, EachOf, FirstOf, Path, Source
 from ingestion.declaration.pages import (
     BodyPath,
     KeyPath,
@@ -79,13 +79,16 @@ def _check_amount_format(amount_format: str) -> str:
     return amount_format
 
 
-def _parse_key(key: object) -> Path | FirstOf:
+def _parse_key(key: object) -> Path | FirstOf | EachOf:
     if not isinstance(key, dict):
         return path_of(key)
+    if set(key) == {"each_of"}:
+        return EachOf(path_of(key["each_of"]))
     paths = key.get("first_of")
     if set(key) != {"first_of"} or not isinstance(paths, list) or len(paths) < 2:
         raise ValueError(
-            f'{key!r} is not a path: use {{ first_of = ["customer.id", "email"] }} for the first with a value'
+            f'{key!r} is not a path: use {{ first_of = ["customer.id", "email"] }} for the first with a value, '
+            '{{ each_of = "payments.refunds" }} for the elements of lists within lists'
         )
     return FirstOf(tuple(map(path_of, paths)))
 
@@ -103,10 +106,13 @@ FieldName = Annotated[
 ]
 TemplatePath = Annotated[Template, StringConstraints(pattern=r"^[A-Za-z0-9._~%/:{}-]+$")]
 
-# A path, or several of which the first with a value counts.
+# A path, several of which the first with a value counts, or one through lists.
 FieldPlace = Annotated[
-    Path | FirstOf,
-    BeforeValidator(_parse_key, json_schema_input_type=Written | dict[Literal["first_of"], list[Written]]),
+    Path | FirstOf | EachOf,
+    BeforeValidator(
+        _parse_key,
+        json_schema_input_type=Written | dict[Literal["first_of"], list[Written]] | dict[Literal["each_of"], Written],
+    ),
 ]
 
 # A string is one template; a list repeats the parameter once per template.
@@ -138,8 +144,8 @@ class ItemKeys(BaseModel):
 class RefundKeys(BaseModel):
     """The paths within one object of the field `refunds`, the refunds of an order. Amounts count without their sign.
 
-    Without `id`, refunds are told apart by their place in the list; without `date`, a refund counts with its order. `tax` and
-    `shipping` are parts of `amount`. A refund in another `currency` than its order is refused.
+    Without `id`, refunds are told apart by their place in the list; without `date`, a refund counts with its order.
+    `tax` and `shipping` are parts of `amount`. A refund in another `currency` than its order is refused.
     """
 
     model_config = STRICT

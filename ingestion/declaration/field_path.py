@@ -31,14 +31,35 @@ class FirstOf:
         return next((value for value in values if (field_text(value) or "").strip() not in {"", *self.none}), None)
 
 
-Source: TypeAlias = Path | Constant | FirstOf
+@dataclass(frozen=True)
+class EachOf:
+    """All values at a path, as one list: the elements of each list on the way and at its end are entered."""
+
+    path: Path
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The path, as of FirstOf."""
+        return (self.path,)
+
+    def value_in(self, item: Any) -> list[Any] | None:
+        """Return the values in a JSON item, None without the first key."""
+        if _found(item, self.path[:1]) is None:
+            return None
+        values = [item]
+        for step in self.path:
+            values = [element for value in values for element in _elements(_found(value, (step,)))]
+        return values
+
+
+Source: TypeAlias = Path | Constant | FirstOf | EachOf
 
 
 def values_of(items: Sequence[dict[str, Any]], source: Source) -> list[Any]:
     """Return the value at this source in each item, None where it is absent."""
     if isinstance(source, Constant):
         return [source.value] * len(items)
-    if isinstance(source, FirstOf):
+    if isinstance(source, FirstOf | EachOf):
         return list(map(source.value_in, items))
     if len(source) > 1:
         return [_found(item, source) for item in items]
@@ -57,8 +78,12 @@ def whole_keys(sources: Sequence[Source]) -> frozenset[str]:
 def entered_keys(sources: Sequence[Source]) -> frozenset[str]:
     """Return the keys of an item whose values hold fields further down, or may be one; all of them goes to _extra."""
     inner = {str(source[0]) for source in sources if isinstance(source, tuple) and len(source) > 1}
-    either = {str(path[0]) for source in sources if isinstance(source, FirstOf) for path in source.paths}
+    either = {str(path[0]) for source in sources if isinstance(source, FirstOf | EachOf) for path in source.paths}
     return frozenset(inner | either)
+
+
+def _elements(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _found(item: Any, path: Path) -> Any:

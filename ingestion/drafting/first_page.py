@@ -10,7 +10,7 @@ import requests
 
 from ingestion.declaration.dataset_config import DatasetConfig
 from ingestion.declaration.endpoint import ApiKeyAuth
-from ingestion.declaration.field_path import Constant, FirstOf, Source, values_of
+from ingestion.declaration.field_path import Constant, EachOf, FirstOf, Source, values_of
 from ingestion.declaration.shop_config import ShopConfig
 from ingestion.http.access import shop_access, shop_auth
 from ingestion.http.deadline import Deadline
@@ -96,7 +96,7 @@ def _request_of(response: requests.Response, config: ShopConfig) -> str:
 def _place_of(source: Source) -> str:
     if isinstance(source, Constant):
         return "constant"
-    paths = source.paths if isinstance(source, FirstOf) else (source,)
+    paths = source.paths if isinstance(source, FirstOf | EachOf) else (source,)
     return " or ".join(".".join(map(str, path)) for path in paths)
 
 

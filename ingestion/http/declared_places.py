@@ -6,7 +6,7 @@ from typing import Any
 import requests
 
 from ingestion.declaration.dataset_config import DatasetConfig
-from ingestion.declaration.field_path import Path
+from ingestion.declaration.field_path import Constant, Path
 from ingestion.declaration.pages import Cursor, JsonLink
 from ingestion.http.clean_text import clean
 from ingestion.http.signs_of_more import says_end
@@ -32,6 +32,7 @@ class DeclaredPlaces:
             self._parts = {name: path for name, path in parts.items() if path}
         self._items_at = dict(zip(declared.fields, declared.sources(), strict=True)).get("items")
         self._item_keys: dict[str, None] = {}
+        self._refunds_at = _first_key(declared, "refunds") if declared.refunds else None  # until an order has it
         self._alike: str | None = None  # a key of the page that is the declared path, written with its dots
 
     def note(self, response: requests.Response, rows: Sequence[Any]) -> None:
@@ -47,6 +48,8 @@ class DeclaredPlaces:
             self._note_alike(body, selector or ())
         if self._parts:
             self._note_items(rows)
+        if self._refunds_at and any(isinstance(row, dict) and self._refunds_at in row for row in rows):
+            self._refunds_at = None
 
     def refuse_missing(self, rows: int, *, is_whole: bool) -> None:
         """Raise ShopError if a place is on no page. `is_whole`: a total or a flag showed that the day is whole."""
@@ -66,6 +69,12 @@ class DeclaredPlaces:
             raise ShopError(
                 f"items.{name} {_written(self._parts[name])!r} of shop.toml is in no item of the day",
                 f'Correct it: the items have the keys {keys}. If it is often left out: accept = ["items.{name}"].',
+            )
+
+        if self._refunds_at and "refunds" not in accepted:
+            raise ShopError(
+                f"No order of the day has the key {self._refunds_at!r}, where shop.toml finds refunds",
+                'Correct it. If the shop leaves it out of orders without refunds: accept = ["refunds"].',
             )
 
     def _on_no_page(self, name: str, path: Path, otherwise: str) -> ShopError:
@@ -107,6 +116,11 @@ def next_place(declared: DatasetConfig) -> tuple[str, Path] | None:
     if isinstance(declared.paginator, Cursor):
         return "cursor_path", declared.paginator.cursor_path
     return None
+
+
+def _first_key(declared: DatasetConfig, field: str) -> str | None:
+    source = dict(zip(declared.fields, declared.sources(), strict=True))[field]
+    return None if isinstance(source, Constant) else str((source if isinstance(source, tuple) else source.paths[0])[0])
 
 
 def _items(value: Any) -> list[dict[str, Any]]:

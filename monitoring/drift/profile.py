@@ -14,7 +14,7 @@ from functools import partial
 from statistics import median
 from typing import Any, Self
 
-from ingestion.declaration.field_path import Constant, FirstOf, Path
+from ingestion.declaration.field_path import Constant, EachOf, FirstOf, Path
 from ingestion.declaration.shop_config import ShopConfig
 from ingestion.values.formats import items_structure, number_value, structure
 from ingestion.values.json_text import ABSENT, Number, get_path
@@ -103,7 +103,7 @@ def profile_of(rows: Sequence[Any], config: ShopConfig, dataset: str, day: date)
     for name, source in zip(declared.fields, declared.sources(), strict=True):
         if isinstance(source, Constant):
             continue
-        taken.update(source.paths if isinstance(source, FirstOf) else (source,))
+        taken.update(source.paths if isinstance(source, FirstOf | EachOf) else (source,))
         role = ROLES.get(name, "other")
         structure_of = (
             partial(items_structure, declared.items.product_id) if name == "items" and declared.items else structure
@@ -116,8 +116,8 @@ def profile_of(rows: Sequence[Any], config: ShopConfig, dataset: str, day: date)
     return Profile(len(items), fields, undeclared_types(items, taken), len(rows) - len(items))
 
 
-def _value_in(item: Any, source: Path | FirstOf) -> Any:
-    return source.value_in(item) if isinstance(source, FirstOf) else get_path(item, source)
+def _value_in(item: Any, source: Path | FirstOf | EachOf) -> Any:
+    return source.value_in(item) if isinstance(source, FirstOf | EachOf) else get_path(item, source)
 
 
 def profile_as_json(config: ShopConfig, dataset: str, rows: Sequence[Any], day: date) -> dict[str, Any] | None:

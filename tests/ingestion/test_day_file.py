@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.declaration.field_path import Constant, FirstOf
+from ingestion.declaration.field_path import Constant, EachOf, FirstOf
 from ingestion.landing import day_file
 from ingestion.landing.day_file import MAX_UNDECLARED_NAMES, CsvFile, DayFile, columns_of
 from ingestion.landing.page_columns import page_columns
@@ -77,6 +77,20 @@ def test_the_first_path_with_a_value_counts() -> None:
     columns = page_columns(rows, ("customer_id",), (customer,))
     assert columns.fields[0].to_pylist() == ["7", "b@shop.example", None, None, None]
     assert [text is not None for text in columns.extra.to_pylist()] == [True, True, True, True, False]
+    assert columns.undeclared == set()
+
+
+def test_lists_on_the_way_are_entered() -> None:
+    refunds = EachOf(("payments", "captures", "refunds"))
+    rows = [
+        {"payments": [{"captures": [{"refunds": [{"id": "a"}, {"id": "b"}]}, {"refunds": []}]}, {"captures": None}]},
+        {"payments": [{"captures": {"refunds": {"id": "c"}}}, "x", {}]},
+        {"payments": []},
+        {"payments": None},
+        {},
+    ]
+    columns = page_columns(rows, ("refunds",), (refunds,))
+    assert columns.fields[0].to_pylist() == ['[{"id":"a"},{"id":"b"}]', '[{"id":"c"}]', "[]", None, None]
     assert columns.undeclared == set()
 
 

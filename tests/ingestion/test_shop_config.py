@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from ingestion.declaration.dataset_config import FieldName
 from ingestion.declaration.endpoint import fill
-from ingestion.declaration.field_path import FirstOf
+from ingestion.declaration.field_path import EachOf, FirstOf
 from ingestion.declaration.shop_config import STAGED_FIELDS, json_schema, load_shop_config, shop_config
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT
@@ -230,6 +230,7 @@ def test_the_error_for_an_unknown_dataset_lists_the_known_ones() -> None:
         ('["order.number"]', ("order.number",)),
         ('["lines", 0]', ("lines", 0)),
         ('{ first_of = ["lines.0.id", "number"] }', FirstOf((("lines", 0, "id"), ("number",)))),
+        ('{ each_of = "payments.refunds" }', EachOf(("payments", "refunds"))),
     ],
 )
 def test_keys_are_paths_of_fields(tmp_path: Path, key: str, path: object) -> None:

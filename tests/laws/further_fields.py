@@ -38,7 +38,7 @@ def with_further_fields(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 def further_fields(chance: random.Random) -> dict[str, Any]:
     """Draw optional fields as shops send them, and some that no order can have."""
-    drawn = {
+    drawn: dict[str, Any] = {
         "currency": chance.choice([None, "", "EUR", " eur", "USD", "EUR"]),
         "exchange_rate": chance.choice([None, "1.2", "0.85", "1", "x", 0, " "]),
         "discount_amount": chance.choice([None, "0", "-1.005", 3.5, "12.345", "", "1e3"]),
