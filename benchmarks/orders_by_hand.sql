@@ -1,7 +1,7 @@
 -- A day of orders by hand, in one transaction, as a script for a single use: cast, drop unusable rows, update the marts.
 -- For the rows of land_orders.sql, the marts equal Daybreak's, row for row. It omits everything else: reasons and counts
 -- of dropped rows, rules that these rows do not break, Great Expectations, data tests, build results, recovery after a
--- crash. It also omits product_months, which stays empty since these orders have no items.
+-- crash. It also omits product_months and fct_refunds, which stay empty since these orders have no items and refunds.
 
 create temp table accepted on commit drop as
 select
@@ -13,7 +13,10 @@ select
     status <> all((select non_revenue_statuses from ops.dataset_settings where dataset = 'orders')::text[]) as is_revenue,
     read.amount > %(large_order_amount)s as is_large,
     read.order_date as logical_date,
-    null::text as items
+    null::text as items,
+    false as is_test,
+    0.00 as refunded_amount,
+    read.amount::numeric(18, 2) as net_amount
 from (
     select distinct on (order_id) * from raw.orders
     where _day = %(day)s and _load_id = %(load)s
@@ -36,9 +39,10 @@ analyze accepted;
 
 -- the published orders that this day has or had, and those superseded by a later day
 create temp table replaced on commit drop as
-select * from marts.fct_orders where order_date = %(day)s
+select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items, is_test, refunded_amount, net_amount
+from marts.fct_orders where order_date = %(day)s
 union all
-select published.*
+select published.order_id, published.customer_id, published.order_date, published.total_amount, published.status, published.is_revenue, published.is_large, published.logical_date, published.items, published.is_test, published.refunded_amount, published.net_amount
 from marts.fct_orders as published
 inner join accepted on published.order_id = accepted.order_id
 where published.order_date <> %(day)s;
@@ -53,7 +57,7 @@ from (
     union all
     select * from replaced where order_date <> %(day)s
     union all
-    select * from ops.int_orders_superseded
+    select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items, is_test, refunded_amount, net_amount from ops.int_orders_superseded
     where
         order_date <> %(day)s
         and (order_id in (select order_id from accepted) or order_id in (select order_id from replaced))
@@ -61,8 +65,8 @@ from (
 analyze candidates;
 
 delete from marts.fct_orders using replaced where fct_orders.order_id = replaced.order_id;
-insert into marts.fct_orders (order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items)
-select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items from candidates where is_current;
+insert into marts.fct_orders (order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items, is_test, refunded_amount, net_amount)
+select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items, is_test, refunded_amount, net_amount from candidates where is_current;
 
 delete from ops.int_orders_superseded
 where
@@ -70,9 +74,9 @@ where
     or order_id in (select order_id from accepted)
     or order_id in (select order_id from replaced);
 insert into ops.int_orders_superseded (
-    order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items
+    order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items, is_test, refunded_amount, net_amount
 )
-select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items from candidates where not is_current;
+select order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date, items, is_test, refunded_amount, net_amount from candidates where not is_current;
 
 create temp table customers on commit drop as
 select customer_id from replaced
@@ -89,7 +93,8 @@ select
     min(order_date) as first_order_date,
     max(order_date) as last_order_date,
     count(*) as orders,
-    sum(total_amount) as revenue
+    sum(net_amount) as revenue,
+    sum(refunded_amount) as refunded
 from marts.fct_orders
 inner join customers using (customer_id)
 where is_revenue
@@ -97,8 +102,8 @@ group by customer_id, order_month;
 analyze months;
 
 delete from marts.customer_order_totals using customers where customer_order_totals.customer_id = customers.customer_id;
-insert into marts.customer_order_totals (customer_id, first_order_date, last_order_date, total_orders, total_spent)
-select customer_id, min(first_order_date), max(last_order_date), sum(orders), sum(revenue)
+insert into marts.customer_order_totals (customer_id, first_order_date, last_order_date, total_orders, total_spent, total_refunded)
+select customer_id, min(first_order_date), max(last_order_date), sum(orders), sum(revenue), sum(refunded)
 from months
 group by customer_id;
 
@@ -150,8 +155,18 @@ union
 select order_date from candidates where is_current;
 
 delete from marts.daily_sales using dates where daily_sales.order_date = dates.order_date;
-insert into marts.daily_sales (order_date, orders, customers, revenue, average_order_value)
-select order_date, count(*), count(distinct customer_id), sum(total_amount), round(sum(total_amount) / count(*), 2)
+insert into marts.daily_sales (
+    order_date, orders, customers, revenue, average_order_value, refunds, orders_refunded, net_revenue
+)
+select
+    order_date,
+    count(*),
+    count(distinct customer_id),
+    sum(total_amount),
+    round(sum(total_amount) / count(*), 2),
+    0,
+    0,
+    sum(total_amount)
 from marts.fct_orders
 inner join dates using (order_date)
 where is_revenue

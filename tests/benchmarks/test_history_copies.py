@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from psycopg import sql
 
 from benchmarks import history, history_copies
 from benchmarks.databases import contents
 from pipeline_settings import Settings
+from tests.administrator import administrator
 from tests.dbt_project.readers import pending
 from transformation import dbt_runner
 from transformation.pipelines import ORDERS
@@ -28,8 +30,10 @@ KEYS = "(select conrelid::regclass, conname, pg_get_constraintdef(oid) from pg_c
 
 
 @pytest.fixture
-def shape(monkeypatch: pytest.MonkeyPatch) -> history.Shape:
+def shape(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> history.Shape:
     """A small history with all parts of a long one."""
+    with administrator(warehouse) as connection:  # as the benchmarks do
+        connection.execute(sql.SQL("grant pg_checkpoint to {}").format(sql.Identifier(warehouse.pguser or "")))
     monkeypatch.setattr(history, "COPY_SIZE", 12_000)
     monkeypatch.setattr(history, "DAY_SIZE", 600)
     monkeypatch.setattr(history, "USUAL_DAYS", 3)

@@ -238,7 +238,7 @@ def test_tasks_and_callbacks_work_with_connections_alone(
     variables = {name: "" for name in os.environ if name.startswith("PG") or name == "DAYBREAK_EMBEDDED"}
     alerts = json.dumps({"conn_type": "generic", "password": f"json://127.0.0.1:{httpserver.port}/"})
     logged = run(TASKS, tmp_path, **variables | {WAREHOUSE: uri, ALERTS: alerts, "CALL": call})
-    assert logged.splitlines()[-1] == printed
+    assert logged.splitlines()[-1] == printed, logged
     with connect() as connection:
         rows = connection.execute("select pipeline, kind from ops.alerts").fetchall()
     assert rows == ([{"pipeline": ORDERS, "kind": "failure"}] if call in ("failure", "deliver") else [])
