@@ -29,7 +29,8 @@ AFFECTED_CUSTOMERS = """
 # Customers with an order that this build may remove or change: they are added up again from their orders.
 RECOUNTED_CUSTOMERS = """
     select former_customer_id as customer_id from (
-        select order_id, former_customer_id, former_order_date, former_net_amount, former_refunded_amount from build.int_orders_affected
+        select order_id, former_customer_id, former_order_date, former_net_amount, former_refunded_amount
+        from build.int_orders_affected
         where former_is_revenue
         except
         select order_id, customer_id, order_date, net_amount, refunded_amount from build.int_orders_accepted

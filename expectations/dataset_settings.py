@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from ingestion.declaration.dataset_config import ItemKeys, RefundKeys
+from ingestion.declaration.order_lists import ItemKeys, RefundKeys
 from ingestion.declaration.shop_config import ShopConfig
 from ingestion.values.amounts import PLAIN, amount_pattern
 from ingestion.values.dates import date_pattern

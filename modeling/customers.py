@@ -1,7 +1,7 @@
 """The customer models, fitted weekly: limits of RFM scores, BG/NBD and gamma-gamma, and a prediction per customer.
 
-Reads what customers kept of all revenue orders up to a day, each as that day or an earlier one sent it: what a later day changes belongs to
-the next fit. So a fit depends on the admitted loads up to its day, and not on the days loaded since.
+Reads all revenue orders up to a day, less refunds, each as that day or an earlier one sent it: what a later day changes
+belongs to the next fit. So a fit depends on the admitted loads up to its day, and not on the days loaded since.
 
 The customers stay in Postgres: only distinct histories, of which there are far fewer, are fitted and scored here, and
 their scores are joined to the customers there.
@@ -100,7 +100,8 @@ PREDICTIONS = """
         round(probability_alive::numeric, 6),
         round(expected_orders::numeric, 4),
         round((
-            expected_orders * %(p)s::double precision * (%(v)s::double precision + greatest(repeat_spent, 0)::double precision)
+            expected_orders * %(p)s::double precision
+            * (%(v)s::double precision + greatest(repeat_spent, 0)::double precision)
             / (%(p)s::double precision * repeats + %(q)s::double precision - 1)
         )::numeric, 2)
     from customer_histories

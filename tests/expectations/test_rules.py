@@ -9,7 +9,7 @@ import pytest
 
 from expectations.dataset_settings import save_settings
 from expectations.rules import COMMON_RULES, DATASET_RULES, rules
-from ingestion.declaration.dataset_config import ItemKeys, RefundKeys
+from ingestion.declaration.order_lists import ItemKeys, RefundKeys
 from ingestion.declaration.shop_config import STAGED_FIELDS
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT, Settings

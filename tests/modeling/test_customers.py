@@ -1,5 +1,6 @@
 """Fitting in the warehouse: the input, the published predictions, and the reasons for missing models."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,16 +14,24 @@ from warehouse.connection import connect
 
 FIRST = date(2026, 3, 1)
 
-Order = tuple[str, date, float]
+Order = tuple[str | None, date, float]
 
 
-def _add_orders(orders: list[Order], is_revenue: bool = True) -> None:
-    """Publish these orders, in the place of a build."""
-    columns = "order_id, customer_id, order_date, total_amount, status, is_revenue, is_large, logical_date"
+def _add_orders(orders: Sequence[Order], status: str = "delivered") -> None:
+    """Publish these orders, in the place of a build. The amounts are what is left after a refund."""
+    columns = (
+        "order_id, customer_id, order_date, total_amount, refunded_amount, net_amount, status, is_revenue, is_large,"
+        " logical_date"
+    )
     with connect() as connection, connection.cursor().copy(f"copy marts.fct_orders ({columns}) from stdin") as copy:
         for number, (customer_id, ordered, amount) in enumerate(orders):
-            status = "delivered" if is_revenue else "cancelled"
-            copy.write_row([f"{status}-{number}", customer_id, ordered, amount, status, is_revenue, False, ordered])
+            is_revenue = status != "cancelled"
+            copy.write_row(
+                [
+                    f"{status}-{number}", customer_id, ordered, amount + 1, 1, amount, status, is_revenue, False,
+                    ordered,
+                ]
+            )  # fmt: skip
 
 
 def _read(query: str) -> list[dict[str, Any]]:
@@ -38,7 +47,8 @@ def _fit(as_of: date) -> Fit:
 def test_cdnow_from_its_orders_to_its_predictions(warehouse: Settings) -> None:
     """Orders of a day count once, orders after the day not at all, and neither do those that bring no revenue."""
     _add_orders(list(cdnow.orders()))
-    _add_orders([("0001", date(1997, 3, 3), 99.0)], is_revenue=False)
+    _add_orders([("0001", date(1997, 3, 3), 99.0)], status="cancelled")
+    _add_orders([(None, date(1997, 3, 3), 99.0)], status="of a guest")
     assert str(_fit(cdnow.CALIBRATED_ON)) == "customer models fitted on 2,357 customers as of 1997-09-30"
     (model,) = _read("select * from marts.customer_models")
     assert {name: model[name] for name in cdnow.PUBLISHED} == pytest.approx(cdnow.PUBLISHED, rel=0.005)
@@ -79,7 +89,7 @@ def test_readers_see_the_old_predictions_until_the_new_ones_are_whole(warehouse:
 
 
 NO_REPEATS = "it needs at least 50 customers who ordered on two days, has 0"
-TOO_LITTLE: dict[str, tuple[list[Order], str]] = {
+TOO_LITTLE: dict[str, tuple[Sequence[Order], str]] = {
     "no customers": ([], NO_REPEATS),
     "one": ([("c", FIRST, 5.0)], NO_REPEATS),
     "five": (

@@ -16,3 +16,14 @@ end
 {% macro has_huge_exponent(text) -%}
 {{ text }} ~ '[:[,] ?-?[0-9]+([.][0-9]+)?[eE][+-]?0*[1-9][0-9]{3}'
 {%- endmacro %}
+
+{# The sum of the refunds in staging's format. #}
+{% macro refunded_amount(refunds) -%}
+case
+    when {{ refunds }} is null then 0
+    else (
+        select sum((refund ->> 'amount')::numeric)
+        from jsonb_array_elements({{ refunds }}::jsonb) as refund
+    )
+end::numeric(18, 2)
+{%- endmacro %}

@@ -72,14 +72,3 @@ from (
     limit all offset 0  -- noqa: AM09
 ) as typed_refunds
 {%- endmacro %}
-
-{# The sum of the refunds in staging's format. #}
-{% macro refunded_amount(refunds) -%}
-case
-    when {{ refunds }} is null then 0
-    else (
-        select sum((refund ->> 'amount')::numeric)
-        from jsonb_array_elements({{ refunds }}::jsonb) as refund
-    )
-end::numeric(18, 2)
-{%- endmacro %}

@@ -11,6 +11,10 @@ ORDERS, REVIEWS, HEALTH = "ecommerce_order_pipeline", "customer_feedback_pipelin
 DATASETS = {ORDERS: "orders", REVIEWS: "reviews", HEALTH: None}
 EVIL = "<script>alert(1)</script>"
 LAST = FIRST + timedelta(4)
+SALES = (
+    "insert into marts.daily_sales (order_date, orders, customers, revenue, average_order_value, refunds,"
+    " orders_refunded, net_revenue) values (%s, 3, 2, %s, %s, 0, 0, %s)"
+)
 CONTRACTS = {"product_metrics": "reviews", "customer_health": "health"}
 
 
@@ -104,9 +108,9 @@ def create_history() -> None:
         (ORDERS, FIRST, "volume_history", "info", "Not on the front page"),
     )
     create_marts()
-    execute("insert into marts.daily_sales values (%s, 3, 2, 1234567.50, 4.50)", (FIRST,))
-    execute("insert into marts.daily_sales values (%s, 3, 2, 0, 0)", (FIRST + timedelta(1),))
-    execute("insert into marts.daily_sales values (%s, 3, 2, 666, 0)", (FIRST - timedelta(1),))
+    execute(SALES, (FIRST, 1234567.50, 4.50, 1234567.50))
+    execute(SALES, (FIRST + timedelta(1), 0, 0, 0))
+    execute(SALES, (FIRST - timedelta(1), 666, 0, 666))
     execute(
         "insert into marts.product_metrics (product_id, prior_average, prior_count, recent_average, recent_count,"
         " rating_delta, is_rating_drop) values (%s, 4.5, 20, 2.25, 1000, %s, %s)",

@@ -5,9 +5,7 @@
 --   01-05   o1, none                    1.00 of o9 is refunded      1 (as published), 1.00, 0.00
 --   01-06   none, none                  1.00 of o1 is refunded      0, 1.00, -1.00
 --   01-07   o2, 1.00 of o3              o2 is cancelled             0, 1.00, -1.00
-{% set sales_columns = [
-    'order_date', 'orders', 'customers', 'revenue', 'average_order_value', 'discounts', 'tax', 'shipping', 'gross_sales',
-] | join(', ') %}
+{% set sales_columns = 'order_date, orders, customers, revenue, average_order_value, discounts, tax, shipping, gross_sales' %}
 {% set refund_columns = 'order_id, refund_date, amount, tax_amount, shipping_amount' %}
 {% set is_full_build = "exists (select from " ~ ref('int_order_days') ~ " as days where days.is_full)" %}
 
@@ -22,19 +20,11 @@ dates_of_refunds_only as (
     where order_date not in (select of_orders.order_date from {{ ref('int_order_dates_affected') }} as of_orders)
 ),
 
-published_sales as (
-    select * from {{ source('published', 'daily_sales') }}
-),
-
-published_refunds as (
-    select * from {{ source('published', 'fct_refunds') }}
-),
-
 sales as (
     select {{ sales_columns }} from {{ ref('int_order_date_sales') }}
     union all
     select {{ sales_columns }}
-    from ({{ lookup_by_key('dates_of_refunds_only', 'published_sales', 'order_date') }}) as kept
+    from ({{ lookup_by_key('dates_of_refunds_only', source('published', 'daily_sales'), 'order_date') }}) as kept
     where orders > 0 and not {{ is_full_build }}
 ),
 
@@ -42,7 +32,7 @@ refunds as (
     select {{ refund_columns }} from {{ ref('fct_refunds__changes') }}
     union all
     select {{ refund_columns }}
-    from ({{ lookup_by_key('dates', 'published_refunds', 'refund_date') }}) as kept
+    from ({{ lookup_by_key('dates', source('published', 'fct_refunds'), 'refund_date') }}) as kept
     where
         order_id not in (select affected.order_id from {{ ref('int_orders_affected') }} as affected)
         and not {{ is_full_build }}

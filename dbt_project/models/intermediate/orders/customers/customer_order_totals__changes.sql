@@ -62,13 +62,7 @@ summands as (
         refunded_amount as total_refunded
     from orders
     union all
-    select
-        totals.customer_id,
-        totals.first_order_date,
-        totals.last_order_date,
-        totals.total_orders,
-        totals.total_spent,
-        totals.total_refunded
+    select totals.*
     from {{ ref('int_order_customers_affected') }} as affected
     inner join {{ source('published', 'customer_order_totals') }} as totals on affected.customer_id = totals.customer_id
     where
