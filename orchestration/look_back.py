@@ -20,7 +20,7 @@ from orchestration.day_loading import OnProgress, judge_load
 from orchestration.load_choice import is_unchanged
 from orchestration.outcome import DayOutcome, RunOutcome
 from orchestration.run_messages import report_days, send_out
-from pipeline_errors import DaybreakError, DayBusyError, GateRefusedError, ShopError
+from pipeline_errors import ConfigurationError, DaybreakError, ShopError, WarehouseError
 from pipeline_settings import settings
 from transformation.pipelines import BY_DATASET
 from warehouse import day_ledger
@@ -112,9 +112,13 @@ def _ask(dataset: str, day: date, outcome: RunOutcome) -> DayOutcome:
                 return DayOutcome(dataset, day, "unchanged", asked[0].rows)
             judge_load(dataset, day, receipts[0].load_id, apart)
             return apart.days[0]
-    except DaybreakError as error:
-        error.place(day, STEP)
-        return DayOutcome(dataset, day, "failed", error=error)
+    except DaybreakError as expected:
+        error = expected
+    except Exception as failure:  # it fails the runs of that day, not of this one
+        logger.exception("%s of %s", dataset, day)
+        error = DaybreakError(f"unexpected {type(failure).__name__}", alerts.UNEXPECTED_REMEDY)
+    error.place(day, STEP)
+    return DayOutcome(dataset, day, "failed", error=error)
 
 
 def _not_asked(dataset: str, day: date, blocker: DaybreakError) -> DayOutcome:
@@ -127,13 +131,11 @@ def _not_asked(dataset: str, day: date, blocker: DaybreakError) -> DayOutcome:
 def _blocker(result: DayOutcome, run_id: str) -> DaybreakError | None:
     """Return why the other days cannot be asked for; None if the error concerns this day alone."""
     error = result.error
-    if error is None or isinstance(error, GateRefusedError | DayBusyError):
-        return None
     if isinstance(error, ShopError):
         try:
             steps.wait_for_shop(result.dataset, result.day, run_id, 0.0)
         except DaybreakError as down:
-            error = down
-        else:
-            return None
-    return DaybreakError(error.cause, error.remedy)
+            return DaybreakError(down.cause, down.remedy)
+    if isinstance(error, WarehouseError | ConfigurationError):
+        return DaybreakError(error.cause, error.remedy)
+    return None

@@ -2,21 +2,28 @@
 
 import json
 from datetime import date, timedelta
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import redis
 from pytest_httpserver import HTTPServer
+from typer.testing import CliRunner, Result
 from werkzeug import Request, Response
 
 from cli import summary
+from cli.main import app
 from local.demo_shop.shop_contract import ListedShop
+from local.demo_shop.shop_server import ShopServer
 from monitoring.runs.overview import read_overview
+from orchestration import steps
 from orchestration.day_run import run_days, unpublish_day
 from orchestration.outcome import RunOutcome
 from pipeline_settings import PROJECT_ROOT, Settings, settings
 from tests.laws.conftest import World, rows_of
-from tests.orchestration.test_run_messages import orders
-from transformation.pipelines import ORDERS
+from tests.orchestration.test_run_messages import orders, reviews
+from transformation.pipelines import BY_NAME, ORDERS
 from warehouse.connection import connect
 from warehouse.locks import day_lock
 
@@ -235,6 +242,78 @@ def test_a_busy_day_is_left_to_the_run_that_holds_it(world: World) -> None:
     assert alerts_of("failure") == {}
 
 
-def test_a_range_asks_for_its_own_days_only(world: World, shop: Shop) -> None:
-    run_days([DAY], NAMES)
+def test_an_unexpected_error_of_a_former_day_does_not_end_the_run(
+    world: World, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gate(dataset: str, day: date, *rest: str) -> object:
+        if day == BEFORE:
+            raise ValueError(f"a row of {day}")
+        return judge(dataset, day, *rest)
+
+    judge = steps.gate
+    monkeypatch.setattr(steps, "gate", gate)
+    shop.put("orders", BEFORE, changed(BEFORE))
+    shop.put("orders", WEEK, changed(WEEK))
+    outcome = run_days([DAY], NAMES, looks_back=True)
+    assert outcome.exit_code == 0
+    assert states(outcome) == {DAY: "admitted", BEFORE: "failed", WEEK: "admitted", MONTH: "unchanged"}
+    assert alerts_of("failure") == {BEFORE: f"Asked again by the run of {DAY}: unexpected ValueError"}
+
+
+def test_no_former_day_is_asked_once_the_time_of_a_step_is_over(
+    world: World, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half_hours = count(0, 1801)
+    monkeypatch.setattr("orchestration.look_back.time", SimpleNamespace(monotonic=lambda: next(half_hours)))
+    outcome = night(world)
+    assert shop.asked == [DAY, BEFORE]
+    assert states(outcome) == {DAY: "admitted", BEFORE: "unchanged", WEEK: "failed", MONTH: "failed"}
+    assert "there was no time left after 60 minutes" in alerts_of("failure")[MONTH]
+
+
+def test_the_command_looks_back_unless_it_is_a_backfill_or_told_not_to(world: World, shop: Shop) -> None:
+    def daybreak(*arguments: str) -> Result:
+        shop.asked.clear()
+        result = CliRunner().invoke(app, [*arguments, "--pipeline", ORDERS.name, "--json"])
+        assert result.exit_code == 0, result.output
+        return result
+
+    shop.put("orders", WEEK, orders(WEEK, bad=5))
+    daybreak("backfill", str(DAY), str(DAY))
     assert shop.asked == [DAY]
+    daybreak("run", str(DAY), "--no-lookback")
+    assert shop.asked == [DAY]
+    result = daybreak("run", str(DAY))
+    assert shop.asked == [DAY, *FORMER]
+    refused = f"{WEEK} gate: Asked again by the run of {DAY}: 5 of 10 orders are bad"
+    assert f"daybreak: {refused}" in result.stderr
+    days = {day["day"]: day for day in json.loads(result.stdout)["days"]}
+    assert days[str(WEEK)]["error"].startswith(refused)
+    assert [days[str(day)]["state"] for day in (DAY, *FORMER)] == ["unchanged", "unchanged", "refused", "unchanged"]
+
+
+def test_reviews_look_back_too(
+    shop: Shop, cache: "redis.Redis", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop.toml"
+    path.write_text(path.read_text().replace("[datasets.reviews]", "[datasets.reviews]\nlookback_days = [7]"))
+    for day in (DAY, *FORMER):
+        shop.put("reviews", day, reviews(day))
+    with ShopServer(shop) as server:
+        monkeypatch.setenv("SHOP_API_URL", server.url)
+        settings.cache_clear()
+        here = World(shop)
+        here.run([WEEK])
+        shop.put("reviews", WEEK, [{**reviews(WEEK)[0], "review_text": "bad", "rating": 1}])
+        outcome = run_days([DAY], list(BY_NAME), looks_back=True)
+    assert outcome.exit_code == 0
+    assert [(one.dataset, one.day, one.state) for one in outcome.days] == [
+        ("orders", DAY, "admitted"),
+        ("reviews", DAY, "admitted"),
+        ("orders", WEEK, "unchanged"),
+        ("reviews", WEEK, "admitted"),
+    ]
+    for result in outcome.days:
+        here.admit(result.dataset, result.day)
+    here.assert_marts_are_right()
+    assert [row["sentiment"] for row in rows_of("fct_reviews")] == ["negative", "positive"]
