@@ -218,6 +218,14 @@ def test_a_day_that_has_no_rows_any_more_keeps_its_admitted_load(world: World, s
     assert run_days([MONTH], NAMES).days[0].state == "empty"
 
 
+def test_a_day_of_updates_may_lose_all_its_rows(world: World, shop: Shop, tmp_path: Path) -> None:
+    path = tmp_path / "shop.toml"
+    path.write_text(path.read_text().replace("lookback_days", 'day_is = "updated"\nlookback_days', 1))
+    shop.put("orders", WEEK, [])
+    shop.put("orders", DAY, [*orders(DAY), *orders(WEEK)])
+    assert states(night(world)) == dict.fromkeys((DAY, BEFORE, MONTH), "admitted") | {WEEK: "empty"}
+
+
 def test_days_that_nobody_loaded_or_that_were_unpublished_are_not_asked(shop: Shop) -> None:
     run_days([WEEK], NAMES)
     run_days([MONTH], NAMES)
