@@ -4,9 +4,8 @@ import os
 import shlex
 from collections.abc import Callable
 from datetime import date, datetime
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +14,7 @@ from cli.customers import fit, forget
 from cli.diff import diff
 from cli.drift.contract_command import contract
 from cli.init.command import init
+from cli.options import AsJson, Day, NoLookback, On, Only, PipelineName, Wait
 from cli.terminal import errors_as_exit_codes, finish, hide_controls, progress, running_servers
 from orchestration.garbage_collection import collect_rarely
 from orchestration.outcome import RunOutcome
@@ -32,31 +32,30 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-PipelineName = Enum("PipelineName", {pipeline.name: pipeline.name for pipeline in PIPELINES})  # type: ignore[misc]
-Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], metavar="DAY", show_default=False)]
-Only = Annotated[
-    list[PipelineName] | None, typer.Option("--pipeline", help="Only this pipeline. Repeat it for several.")
-]
-Wait = Annotated[float, typer.Option("--wait", help="Seconds to wait until the shop is healthy.", min=0)]
-On = Annotated[
-    Literal["postgres", "spark"],
-    typer.Option("--engine", help="Engine for the orders' models: Postgres, or Spark for a large build."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
 
-
-@app.command(epilog="Example: daybreak run 2026-03-01 --pipeline ecommerce_order_pipeline")
-def run(day: Day, pipeline: Only = None, wait: Wait = 30, engine: On = "postgres", as_json: AsJson = False) -> None:
-    """Load, gate, build and publish one logical day."""
-    _run_range(day.date(), day.date(), pipeline, wait, engine, as_json)
+@app.command(
+    epilog="Example: daybreak run 2026-03-01 --pipeline ecommerce_order_pipeline; or daybreak run 2026-03-01 "
+    "--no-lookback, if the shop is slow and only this day is urgent"
+)
+def run(
+    day: Day,
+    pipeline: Only = None,
+    wait: Wait = 30,
+    engine: On = "postgres",
+    no_lookback: NoLookback = False,
+    as_json: AsJson = False,
+) -> None:
+    """Load, gate, build and publish one logical day, and the former days in lookback_days that have changed."""
+    options = {"wait_seconds": wait, "engine": engine, "looks_back": not no_lookback}
+    _run_range(day.date(), day.date(), pipeline, as_json, options)
 
 
 @app.command(epilog="Example: daybreak backfill 2026-03-01 2026-03-31")
 def backfill(
     first: Day, last: Day, pipeline: Only = None, wait: Wait = 30, engine: On = "postgres", as_json: AsJson = False
 ) -> None:
-    """Load and gate every day from FIRST to LAST, then build and publish them together."""
-    _run_range(first.date(), last.date(), pipeline, wait, engine, as_json)
+    """Load and gate every day from FIRST to LAST, then build and publish them together. Ignores lookback_days."""
+    _run_range(first.date(), last.date(), pipeline, as_json, {"wait_seconds": wait, "engine": engine})
 
 
 @app.command(epilog="Example: daybreak replay 2026-03-01 2026-03-31, after you changed shop.toml or a model")
@@ -225,11 +224,10 @@ def _print_status(day: datetime | None, pipeline: list[PipelineName] | None, as_
 
 
 def _run_range(
-    first: date, last: date, pipeline: list[PipelineName] | None, wait: float, engine: str, as_json: bool
+    first: date, last: date, pipeline: list[PipelineName] | None, as_json: bool, options: dict[str, Any]
 ) -> None:
     with errors_as_exit_codes():
         check_has_begun(last, _names(pipeline))
-    options = {"wait_seconds": wait, "engine": engine}
     _run(pipeline, as_json, lambda day_run, names, say: day_run.run_days(days_of(first, last), names, say, **options))
 
 

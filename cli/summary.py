@@ -129,6 +129,7 @@ def _print_anomalies(outcome: RunOutcome, console: Console) -> None:
 
 def _day_data(outcome: DayOutcome) -> dict[str, Any]:
     data: dict[str, Any] = {"dataset": outcome.dataset, "day": outcome.day.isoformat(), "state": outcome.state}
+    data |= {"is_look_back": outcome.is_look_back, "error": str(outcome.error) if outcome.error else None}
     data["anomalies"] = [
         {"kind": anomaly.kind, "severity": anomaly.severity, "message": anomaly.message}
         for anomaly in outcome.anomalies

@@ -89,6 +89,6 @@ def finish(outcome: "RunOutcome", as_json: bool) -> None:
         typer.echo(json.dumps(summary.as_data(outcome)))
     else:
         summary.print_tables(outcome)
-    for error in outcome.errors:
+    for error in (*outcome.errors, *outcome.look_back_errors):
         typer.echo(f"daybreak: {error}", err=True)
     raise typer.Exit(outcome.exit_code)

@@ -15,15 +15,14 @@ if TYPE_CHECKING:
 CACHE_KEYS = "product:{product_id}:metrics"
 
 
-def landing(receipts: "Sequence[LoadReceipt]") -> DatasetsUsed:
+def landing(dataset: str, receipts: "Sequence[LoadReceipt]") -> DatasetsUsed:
     """Return the use of extract_load: the shop's API and the loads. A single load is named as the version."""
-    dataset = receipts[0].dataset
     endpoint = DatasetUse(
         shop_config().dataset(dataset).path, namespace=_address(settings().shop_api_url or "http://unknown")
     )
     version = receipts[0].load_id if len(receipts) == 1 else None
     landed = DatasetUse(f"raw.{dataset}", rows=sum(receipt.rows for receipt in receipts), version=version)
-    return DatasetsUsed([endpoint], [landed], [receipt.day for receipt in receipts])
+    return DatasetsUsed([endpoint], [landed] if receipts else [], [receipt.day for receipt in receipts])
 
 
 def judgement(decision: "GateDecision") -> DatasetsUsed:

@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from orchestration import steps
+from orchestration.load_choice import unchanged_load
 from orchestration.outcome import DayOutcome, RunOutcome
 from pipeline_errors import DaybreakError, DayBusyError, GateRefusedError
 from transformation.pipelines import REVIEWS
@@ -51,7 +52,7 @@ def judge_again(dataset: str, days: Sequence[date], outcome: RunOutcome, on_prog
                 with connect() as connection:
                     load_id = day_ledger.newest_load(connection, dataset, day)
                 if load_id:
-                    _judge(dataset, day, load_id, outcome, is_again=True)
+                    judge_load(dataset, day, load_id, outcome, is_again=True)
 
 
 def _load_some(
@@ -80,17 +81,18 @@ def _admit(receipt: "LoadReceipt", outcome: RunOutcome) -> None:
     dataset, day = receipt.dataset, receipt.day
     try:
         with outcome.timed("extract_load"):
-            admitted = steps.unchanged_load(receipt)
+            admitted = unchanged_load(receipt)
         if admitted:
             _score(dataset, day, admitted, outcome)
             outcome.days.append(DayOutcome(dataset, day, "unchanged", receipt.rows))
         else:
-            _judge(dataset, day, receipt.load_id, outcome)
+            judge_load(dataset, day, receipt.load_id, outcome)
     except DayBusyError as error:  # another run took the day over and finishes it
         _record_failure(dataset, day, error, outcome)
 
 
-def _judge(dataset: str, day: date, load_id: str, outcome: RunOutcome, *, is_again: bool = False) -> None:
+def judge_load(dataset: str, day: date, load_id: str, outcome: RunOutcome, *, is_again: bool = False) -> None:
+    """Judge a landed load, and score its texts if it is admitted. The caller holds the lock of the day."""
     try:
         with outcome.timed("gate"):
             decision = steps.gate(dataset, day, load_id, outcome.run_id)

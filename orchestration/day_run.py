@@ -13,7 +13,8 @@ from monitoring.log_lines import context
 from monitoring.runs.run_log import step
 from orchestration import steps
 from orchestration.day_loading import OnProgress, judge_again, load_days
-from orchestration.outcome import DayOutcome, RunOutcome, new_run_id
+from orchestration.look_back import look_back
+from orchestration.outcome import OUT_OF_THE_MARTS, DayOutcome, RunOutcome, new_run_id
 from orchestration.run_messages import report_run
 from pipeline_errors import ConfigurationError, DaybreakError, ModelError
 from transformation.pipelines import BY_DATASET, BY_NAME, HEALTH, POSTGRES, REVIEWS
@@ -25,8 +26,6 @@ from warehouse.operator_actions import record_action
 
 logger = logging.getLogger(__name__)
 
-OUT_OF_THE_MARTS = ("unpublished", "not published")  # states of a day after unpublish_day
-
 
 def run_days(
     days: Sequence[date],
@@ -35,10 +34,12 @@ def run_days(
     *,
     wait_seconds: float = 0.0,
     engine: str = POSTGRES,
+    looks_back: bool = False,
 ) -> RunOutcome:
     """Load, gate, build and publish these days, in order. Failures go into the outcome.
 
     `wait_seconds`: how long to wait until the shop is healthy. `engine`: the engine for the orders' models.
+    `looks_back`: whether to ask again for the lookback_days before the last of these days, if that day is loaded.
 
     A refused or busy day does not stop the others. If the shop is down, loading of that dataset ends; the days loaded
     before are still published.
@@ -53,6 +54,9 @@ def run_days(
             return outcome
         for dataset in datasets:
             load_days(dataset, days, outcome, on_progress, wait_seconds)
+        if looks_back:
+            for dataset in outcome.datasets_loaded(days[-1]):
+                look_back(dataset, days[-1], outcome, on_progress)
         _build_and_publish(pipelines, days, outcome, on_progress, engine=engine)
     return outcome
 
@@ -218,7 +222,7 @@ def _measure(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome
     with outcome.timed("data_docs"):
         steps.write_data_docs()
     with outcome.timed("measure"), cached_connections():
-        for result in (result for result in outcome.days if result.state not in OUT_OF_THE_MARTS):
+        for result in (result for result in outcome.days if result.is_measured):
             result.anomalies = steps.measure(BY_DATASET[result.dataset].name, result.day, outcome.run_id)
         for name in pipelines:
             if BY_NAME[name].dataset is None:

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from monitoring.anomalies.findings import Anomaly
     from serving.product_cache import CacheReceipt
 
+OUT_OF_THE_MARTS = ("unpublished", "not published")  # states of a day after unpublish_day
+
 
 @dataclass
 class DayOutcome:
     """The outcome of one day of a dataset. `state`: admitted, unchanged, empty, refused, failed, unpublished or not
     published.
 
-    `figures`: GateDecision.figures, if the gate judged the day.
+    `figures`: GateDecision.figures, if the gate judged the day. `is_look_back`: a former day that the run asked for
+    again; its error does not fail the run.
     """
 
     dataset: str
@@ -30,6 +33,12 @@ class DayOutcome:
     figures: Mapping[str, Any] | None = None
     error: DaybreakError | None = None
     anomalies: "Sequence[Anomaly]" = ()
+    is_look_back: bool = False
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the run gets metrics of this day: not if it is out of the marts, or was asked again in vain."""
+        return self.state not in OUT_OF_THE_MARTS and not (self.is_look_back and self.figures is None)
 
 
 @dataclass
@@ -52,6 +61,15 @@ class RunOutcome:
         """0, or the code of the most important error: a refused day counts only if nothing else failed."""
         codes = [error.exit_code for error in self.errors]
         return next((code for code in codes if code != GateRefusedError.exit_code), codes[0] if codes else 0)
+
+    @property
+    def look_back_errors(self) -> list[DaybreakError]:
+        """The errors of former days that were asked for again. They do not fail the run."""
+        return [result.error for result in self.days if result.is_look_back and result.error]
+
+    def datasets_loaded(self, day: date) -> list[str]:
+        """Return the datasets whose day is loaded, neither refused nor failed."""
+        return [result.dataset for result in self.days if result.day == day and result.error is None]
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:

@@ -35,7 +35,7 @@ def report_run(
     try:
         yield
     except Exception as error:
-        _report_days(outcome)
+        report_days(outcome)
         report_failed_run(pipelines, error, outcome.run_id)
         send_out()
         raise
@@ -110,14 +110,14 @@ def _write_report() -> None:
 
 
 def _report(pipelines: Sequence[str], days: Sequence[date], outcome: RunOutcome, before: int, is_replay: bool) -> None:
-    _report_days(outcome)
+    report_days(outcome)
     try:
         _report_builds(pipelines, days, outcome, _published_since(before), is_replay)
     except Exception as failure:  # monitoring never fails the pipeline
         logger.error("The builds of run %s were not reported: %s", outcome.run_id, failure)
 
 
-def _report_days(outcome: RunOutcome) -> None:
+def report_days(outcome: RunOutcome) -> None:
     """Report the failed days, except busy ones: the run that holds such a day reports it.
 
     A build that waited in vain for another build is reported, because its days are not published.

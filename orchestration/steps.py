@@ -36,6 +36,7 @@ from warehouse.time_limit import time_limit
 
 if TYPE_CHECKING:
     from expectations.gate import GateDecision
+    from ingestion.landing.land_days import IsKnown
     from monitoring.anomalies.findings import Anomaly
     from serving.product_cache import CacheReceipt
     from transformation.dbt_runner import EventListener, Progress
@@ -79,15 +80,22 @@ def extract_load(dataset: str, day: date, run_id: str) -> "LoadReceipt":
 
 
 def extract_load_days(
-    dataset: str, days: Sequence[date], run_id: str, on_day: Callable[[date], None] = lambda _: None
+    dataset: str,
+    days: Sequence[date],
+    run_id: str,
+    on_day: Callable[[date], None] = lambda _: None,
+    is_known: "IsKnown | None" = None,
 ) -> "Sequence[LoadReceipt]":
-    """Land the first of these days as `extract_load` does: as many as fit into one batch, at least one."""
+    """Land the first of these days as `extract_load` does: as many as fit into one batch, at least one.
+
+    A day whose receipt `is_known` is not loaded, and not logged if no other day is.
+    """
     from ingestion.landing.land_days import land_days
     from monitoring.drift.profile import profile_as_json
     from monitoring.drift.store import save_profile
 
     with step([BY_DATASET[dataset].name], "extract_load", days[:1], run_id) as record, acting_as(LOADER):
-        receipts = land_days(dataset, days, on_day, partial(profile_as_json, shop_config(), dataset))
+        receipts = land_days(dataset, days, on_day, partial(profile_as_json, shop_config(), dataset), is_known)
         with connect() as connection:
             for number, receipt in enumerate(receipts):
                 left_out = drop_forgotten(connection, dataset, receipt.day, receipt.load_id)
@@ -96,29 +104,8 @@ def extract_load_days(
                 save_profile(connection, receipts[number])
         record.records = sum(receipt.rows for receipt in receipts)
         record.shares = {receipt.day: (receipt.rows, receipt.seconds) for receipt in receipts}
-        record.used = datasets_used.landing(receipts)
+        record.used, record.is_logged = datasets_used.landing(dataset, receipts), bool(receipts)
     return receipts
-
-
-def unchanged_load(receipt: "LoadReceipt") -> str | None:
-    """Return the day's admitted load if its rows and settings equal the receipt's. It stays admitted then."""
-    with acting_as(LOADER), connect() as connection:
-        load_id = day_ledger.admitted_twin(connection, receipt)
-        if load_id:
-            prune_day(connection, receipt.dataset, receipt.day)
-    return load_id
-
-
-def load_to_judge(receipt: "LoadReceipt") -> str:
-    """Return the day's newest load: the receipt's, unless another run landed a newer one since.
-
-    Judging the older load would revert the day to outdated rows.
-    """
-    with acting_as(LOADER), connect() as connection:
-        newest = day_ledger.newest_load(connection, receipt.dataset, receipt.day)
-    if newest and newest != receipt.load_id:
-        logger.warning("%s %s: judging the newer load %s", receipt.day, receipt.dataset, newest)
-    return newest or receipt.load_id
 
 
 def gate(dataset: str, day: date, load_id: str, run_id: str) -> "GateDecision":

@@ -101,6 +101,13 @@ def unpublished_days(connection: Connection, dataset: str) -> set[date]:
     return {row["day"] for row in rows}
 
 
+def loaded_days(connection: Connection, dataset: str, days: Sequence[date]) -> set[date]:
+    """Return those of these days that have a load, without unpublished ones."""
+    query = "select distinct day from ops.loads where dataset = %s and day = any(%s)"
+    loaded = {row["day"] for row in connection.execute(query, [dataset, list(days)])}
+    return loaded - unpublished_days(connection, dataset)
+
+
 def newest_load(connection: Connection, dataset: str, day: date) -> str | None:
     """Return the newest load of a day that is still in raw."""
     row = connection.execute(
@@ -132,6 +139,13 @@ def admitted_twin(connection: Connection, receipt: "LoadReceipt") -> str | None:
         [receipt.dataset, receipt.day, receipt.fingerprint, NUMBERS_OF_SETTINGS, NUMBERS_OF_SETTINGS],
     ).fetchone()
     return row["load_id"] if row else None
+
+
+def admitted_rows(connection: Connection, dataset: str, day: date) -> int:
+    """Return the number of rows in a day's admitted load; 0 without one."""
+    query = "select row_count from ops.loads where load_id = %s"
+    row = connection.execute(query, [day_state(connection, dataset, day).admitted_load_id]).fetchone()
+    return int(row["row_count"]) if row else 0
 
 
 def is_scored(connection: Connection, load_id: str) -> bool:

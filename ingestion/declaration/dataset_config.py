@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from ingestion.declaration.endpoint import HeaderName, Template, check_template, fill_body, names_moment
 from ingestion.declaration.field_path import Constant, EachOf, FirstOf, Path, Source
+from ingestion.declaration.lookback import LookbackDays
 from ingestion.declaration.order_lists import ItemKeys, RefundKeys
 from ingestion.declaration.pages import (
     BodyPath,
@@ -151,6 +152,7 @@ class DatasetConfig(BaseModel):
     product_id_pattern: Annotated[str, AfterValidator(_check_pattern)] | None = None
     day_is: Literal["order_date", "updated"] = "order_date"
     skip_other_days: str | None = None
+    lookback_days: LookbackDays = ()
     date_format: DateFormat = "iso"
     amount_format: AmountFormat = PLAIN
     amount_decimals: Literal["exact", "round"] = "exact"

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 OnDay = Callable[[date], None]
 ProfileOf = Callable[[Sequence[Any], date], Mapping[str, Any] | None]
+IsKnown = Callable[[LoadReceipt], bool]
 
 HEALTH_CHECK_SECONDS = 5.0
 ROWS_AT_ONCE, SECONDS_AT_ONCE = 100_000, 60.0  # limits of days loaded together: an error repeats all of their work
@@ -82,21 +83,25 @@ def land_days(
     days: Sequence[date],
     on_day: OnDay = lambda _: None,
     profile_of: ProfileOf = lambda _rows, _day: None,
+    is_known: IsKnown | None = None,
 ) -> list[LoadReceipt]:
     """Land the first of these days as `land` does: one load per day, one run of dlt for all of them.
 
     Reading stops after SECONDS_AT_ONCE or ROWS_AT_ONCE, and before a day that cannot be read. `on_day` is called before
     a day is read, `profile_of` with a sample of its rows. Raises the errors of `land`, for the first day or for all.
+
+    With `is_known`, raw gets no row before a day is read completely. A day whose receipt is known is not loaded at all,
+    and its receipt is left out.
     """
     config = shop_config()
     declared = config.dataset(dataset)
     shop_access(config)
     with load_directory(settings().daybreak_home, new_load_id()) as directory:
-        read = list(_read_days(config, dataset, declared, days, directory, on_day, profile_of))
+        read = list(_read_days(config, dataset, days, directory, on_day, profile_of, is_known))
         started = time.monotonic()
         with translated_errors(directory):
             _load_rest(dataset, declared, read)
-        share = (time.monotonic() - started) / len(read)
+        share = (time.monotonic() - started) / max(len(read), 1)
     receipts = [one.receipt(dataset, share) for one in read]
     for receipt in receipts:
         logger.info(
@@ -134,13 +139,13 @@ def new_load_id() -> str:
 def _read_days(
     config: ShopConfig,
     dataset: str,
-    declared: DatasetConfig,
     days: Sequence[date],
     directory: Path,
     on_day: OnDay,
     profile_of: ProfileOf,
+    is_known: IsKnown | None,
 ) -> Iterator[_DayRead]:
-    rows, began = 0, time.monotonic()
+    rows, began, ahead = 0, time.monotonic(), is_known is None
     for number, day in enumerate(days):
         started = time.monotonic()
         if number and (rows >= ROWS_AT_ONCE or started - began >= SECONDS_AT_ONCE):
@@ -149,26 +154,31 @@ def _read_days(
         load_id = new_load_id()
         try:
             with translated_errors(directory):
-                file, pages, skipped = _read_day(config, dataset, declared, day, load_id, directory / f"{day}.csv")
+                file, pages, skipped = _read_day(config, dataset, day, load_id, directory / f"{day}.csv", ahead=ahead)
         except DaybreakError as error:
             if number == 0:
                 raise
             logger.info("%s of %s is postponed: %s", dataset, day, error)
             return
+        read = _DayRead(day, load_id, file, pages, time.monotonic() - started, None, skipped)
+        if is_known and is_known(read.receipt(dataset, 0)):
+            logger.info("%s of %s: %d rows are known and not loaded", dataset, day, file.row_count)
+            continue
         profile = profile_of(file.sample.rows, day)
         file.sample.rows.clear()
-        yield _DayRead(day, load_id, file, pages, time.monotonic() - started, profile, skipped)
+        yield replace(read, profile=profile)
         rows += file.row_count
 
 
 def _read_day(
-    config: ShopConfig, dataset: str, declared: DatasetConfig, day: date, load_id: str, path: Path
+    config: ShopConfig, dataset: str, day: date, load_id: str, path: Path, *, ahead: bool
 ) -> tuple[DayFile, int, int]:
     """Read a day into files. Return them with the number of pages read and rows skipped.
 
-    All files but the last are in raw already. The day is read again if its row count differs from the reported total.
+    `ahead`: all files but the last are in raw already; otherwise there is one file. The day is read again if its row
+    count differs from the reported total.
     """
-    access = shop_access(config)
+    access, declared = shop_access(config), config.dataset(dataset)
     with Deadline(config.deadline_seconds) as deadline:
         auth = shop_auth(config, access, deadline)
         for _ in range(READINGS):
@@ -176,7 +186,7 @@ def _read_day(
             with (
                 load_in_background(dataset, day, load_id, columns_of(declared.fields)) as begin_load,
                 ShopSession(access.base_url, config, deadline, check.check, check.accept_refusal) as session,
-                DayFile(path, load_id, day, declared.fields, declared.sources(), begin_load) as file,
+                DayFile(path, load_id, day, declared.fields, declared.sources(), begin_load if ahead else None) as file,
             ):
                 source = shop_source(dataset, declared, day, access.base_url, config.page_size, auth, session=session)
                 write_pages(source.resources[f"{dataset}_pages"], check, file, rows)

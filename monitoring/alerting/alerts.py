@@ -129,6 +129,19 @@ def report_published(
 
 
 @_harmless
+def report_recovered(pipeline: str, dataset: str, days: Sequence[date], run_id: str) -> bool:
+    """Report the recovery of each of these days that is published and has an open failure or refusal.
+
+    Returns whether a message was stored.
+    """
+    with connect() as connection:
+        values = {"pipeline": pipeline, "dataset": dataset, "days": list(days)}
+        recovered = [row["day"] for row in connection.execute(RECOVERED, values)]
+    stored = [report_success(pipeline, day, run_id) for day in sorted(recovered)]
+    return any(stored)
+
+
+@_harmless
 def report_anomaly(
     pipeline: str,
     day: date,

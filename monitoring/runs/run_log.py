@@ -45,13 +45,14 @@ class StepRecord:
     """The record of a step, filled in by the step. `records`: rows handled; `warning`: why it succeeded only in part.
 
     `used`: the datasets read and written, for lineage. `shares`: the finished days of a step for several days, with the
-    rows and seconds of each.
+    rows and seconds of each. `is_logged`: whether a success gets a row in the tables.
     """
 
     records: int | None = None
     warning: str | None = None
     used: DatasetsUsed = field(default_factory=DatasetsUsed)
     shares: dict[date, tuple[int, float]] = field(default_factory=dict)
+    is_logged: bool = True
     seconds: float = field(default=0.0, init=False)
 
 
@@ -86,7 +87,7 @@ def step(pipelines: Sequence[str], name: str, days: Sequence[date], run_id: str)
             logger.warning("%s %s: %s", days[-1] if days else "", name, record.warning)
         ended = {"status": status, "records": record.records, "seconds": round(record.seconds, 3), "error": shown}
         logger.info(logfmt(place | ended), extra={"fields": place | ended})
-        for pipeline in pipelines:
+        for pipeline in pipelines if record.is_logged or raised else ():
             of_pipeline = (status, error)
             if isinstance(raised, ModelError):  # another pipeline's failed node is not this one's
                 own = raised.of(pipeline)

@@ -15,9 +15,9 @@ from pipeline_errors import ConfigurationError, DaybreakError, GateRefusedError
 
 # Remedies for the command line, and their equivalents in Airflow.
 REMEDIES = {
-    "Run the same command again": "Clear the run's failed tasks",
-    "Run the same again": "Clear the run's failed tasks",
-    "run the same command again": "clear the run's failed tasks",
+    "Run the same command again": "Clear {tasks}",
+    "Run the same again": "Clear {tasks}",
+    "run the same command again": "clear {tasks}",
     "run the day again": "start a new run for the day",
     "Extract the day again": "Start a new run for the day",
 }
@@ -37,13 +37,18 @@ def final_errors(*types: type[DaybreakError]) -> Iterator[None]:
         with lineage.child_of(_airflow_runs):
             yield
     except DaybreakError as error:
-        for command, click in REMEDIES.items():
-            error.remedy = error.remedy.replace(command, click)
+        translate_remedy(error)
         if isinstance(error, final):
             raise AirflowFailException(str(error)) from error
         raise
     finally:
         release_semaphores()
+
+
+def translate_remedy(error: DaybreakError, tasks: str = "the run's failed tasks") -> None:
+    """Turn a remedy for the command line into one for Airflow's UI. `tasks`: those to clear."""
+    for command, click in REMEDIES.items():
+        error.remedy = error.remedy.replace(command, click.format(tasks=tasks))
 
 
 def release_semaphores() -> None:

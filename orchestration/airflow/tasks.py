@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator, Context, get_current_context, task
@@ -17,7 +18,8 @@ from monitoring.alerting import alerts
 from orchestration import customer_models, steps
 from orchestration.airflow.connections import take_connections
 from orchestration.airflow.schedules import DAY_COMPLETE, MESSAGE_POOL, SHOP_POOL, logical_day
-from orchestration.airflow.task_errors import final_errors
+from orchestration.airflow.task_errors import final_errors, translate_remedy
+from orchestration.load_choice import load_to_judge, unchanged_load
 from orchestration.run_messages import keep_up, send_out
 from pipeline_errors import DaybreakError, GateRefusedError, ModelError, ShopError
 from pipeline_settings import settings
@@ -27,6 +29,7 @@ from warehouse.connection import connect
 from warehouse.locks import day_lock, pipeline_lock
 
 Receipt = Any  # a dict of JSON values when the task runs, the other task's XComArg when the DAG is wired
+LOOK_BACK_TASKS = "look_back and the tasks after it"  # to clear, if a former day failed
 REPORTED_FIELDS = 20  # maximum number of undeclared fields in a receipt
 
 
@@ -80,10 +83,10 @@ def validate(dataset: str, receipt: Receipt) -> dict[str, Any]:
     day, run_id = _day_and_run()
     load = LoadReceipt(**(receipt | {"day": day, "undeclared_fields": ()}))
     with final_errors(), _show_judgement(dataset, day, run_id), day_lock(dataset, day):
-        admitted = steps.unchanged_load(load)
+        admitted = unchanged_load(load)
         if admitted:
             return {"load_id": admitted, "decision": "unchanged", "rows": load.rows}
-        decision = steps.gate(dataset, day, steps.load_to_judge(load), run_id)
+        decision = steps.gate(dataset, day, load_to_judge(load), run_id)
     return {
         "load_id": decision.load_id,
         "decision": decision.decision,
@@ -99,6 +102,22 @@ def score_sentiment(verdict: Receipt) -> int:
     day, run_id = _day_and_run()
     with final_errors():
         return steps.score_sentiment(day, verdict["load_id"], run_id)
+
+
+@task(pool=SHOP_POOL, retries=0)
+def look_back(dataset: str) -> dict[str, str]:
+    """Ask again for the days in lookback_days, unless the run is a backfill's. Return the state of each day.
+
+    The build does not depend on its success. A refused or failed day is an alert, and the task stays green.
+    """
+    from orchestration.look_back import look_back_and_report
+
+    day, run_id = _day_and_run()
+    if get_current_context()["dag_run"].run_type == "backfill":  # its other runs ask for these days
+        return {}
+    with final_errors():
+        results = look_back_and_report(dataset, day, run_id, partial(translate_remedy, tasks=LOOK_BACK_TASKS))
+    return {result.day.isoformat(): result.state for result in results}
 
 
 @task.branch(pool=MESSAGE_POOL)

@@ -4,7 +4,8 @@
 Extracts the day's reviews from the shop's API, validates them (the gate), scores the sentiment of their texts, builds
 and tests the changes of `fct_reviews` and `product_metrics`, publishes them in one transaction, and updates Redis.
 
-If `shop.toml` declares no reviews, this DAG has no schedule.
+If `shop.toml` declares no reviews, this DAG has no schedule. If it declares `lookback_days` for them, **look_back**
+asks for these former days again, except in a backfill. A refused or failed one is an alert, and the run goes on.
 
 The **partition key** of a run is its day. To load a day again, trigger a run with that key, or with *day* in the form.
 
@@ -17,7 +18,7 @@ The **partition key** of a run is its day. To load a day again, trigger a run wi
 - **Redis is down:** the run succeeds. `update_cache` logs a warning, and the next run updates the cache.
 """
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, TriggerRule
 
 from orchestration.airflow import tasks
 from orchestration.airflow.build_tasks import build
@@ -37,7 +38,10 @@ with DAG(
     extract_reviews = tasks.extract.override(task_id="extract_reviews")("reviews")
     validate_reviews = tasks.validate.override(task_id="validate_reviews")("reviews", extract_reviews)
     score_sentiment = tasks.score_sentiment(validate_reviews)
-    calculate_product_metrics = build.override(task_id="calculate_product_metrics")(dag.dag_id)
+    look_back = tasks.look_back("reviews")
+    calculate_product_metrics = build.override(
+        task_id="calculate_product_metrics", trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
+    )(dag.dag_id)
     publish = tasks.publish.override(outlets=[REVIEWS_PUBLISHED])(dag.dag_id)
     update_cache = tasks.update_cache()
     monitor_and_alert = tasks.measure.override(task_id="monitor_and_alert")(dag.dag_id)
@@ -45,5 +49,6 @@ with DAG(
 
     check_api_health >> extract_reviews
     calculate_product_metrics >> dbt_tasks(dag.dag_id, ["calculate_product_metrics"])
+    score_sentiment >> look_back >> calculate_product_metrics
     score_sentiment >> calculate_product_metrics >> publish >> [update_cache, tasks.announce_day()]
     update_cache >> monitor_and_alert >> success_notification

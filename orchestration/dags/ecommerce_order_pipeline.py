@@ -5,6 +5,9 @@ Extracts the day's orders from the shop's API, validates them (the gate), builds
 `customer_ltv`, `daily_sales`, `customer_months`, `customer_cohorts` and `product_months`, and publishes them in one
 transaction. Readers see either the whole old day or the whole new one.
 
+If `shop.toml` declares `lookback_days`, **look_back** asks for these former days again, except in a backfill. Changed
+ones are built together with the day. A refused or failed one is an alert, and the run goes on.
+
 The **partition key** of a run is its day. To load a day again, trigger a run with that key, or with *day* in the form.
 
 - **A task failed:** the last line of its log gives the cause and the remedy. Readers see the old marts.
@@ -43,7 +46,10 @@ with DAG(
     check_api_health = tasks.ShopHealthSensor(task_id="check_api_health", dataset="orders")
     extract_orders = tasks.extract.override(task_id="extract_orders")("orders")
     validate_orders = tasks.validate.override(task_id="validate_orders")("orders", extract_orders)
-    decide_processing_path = tasks.decide_processing_path(dag.dag_id, "standard_processing", "high_volume_processing")
+    look_back = tasks.look_back("orders")
+    decide_processing_path = tasks.decide_processing_path.override(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)(
+        dag.dag_id, "standard_processing", "high_volume_processing"
+    )
     standard_processing = build.override(task_id="standard_processing")(dag.dag_id)
     high_volume_processing = LargeBuild(task_id="high_volume_processing", pipeline=dag.dag_id, pool=HIGH_VOLUME_POOL)
     processing_complete = EmptyOperator(
@@ -54,6 +60,7 @@ with DAG(
     success_notification = tasks.notify_success.override(task_id="success_notification")(dag.dag_id)
 
     check_api_health >> extract_orders
+    validate_orders >> look_back >> decide_processing_path
     validate_orders >> decide_processing_path >> [standard_processing, high_volume_processing] >> processing_complete
     [standard_processing, high_volume_processing] >> dbt_tasks(
         dag.dag_id, ["standard_processing", "high_volume_processing"]

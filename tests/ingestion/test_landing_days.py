@@ -77,6 +77,29 @@ def test_days_landed_together_equal_days_landed_alone(days_of: set[date], wareho
     assert list((settings().daybreak_home / "loads").iterdir()) == []
 
 
+def test_a_known_day_puts_no_row_into_raw(shop: Shop, warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the first files of a large day, which otherwise land while the rest is read."""
+
+    def answer(request: Request) -> Response:
+        following = "null" if "page" in request.args else f'"{request.url}&page=2"'
+        row = order(order_id=f"{request.args['date']}-{following == 'null'}")
+        return Response(f'{{"orders": [{row}], "next": {following}, "total": 2}}')
+
+    shop.answer = answer
+    monkeypatch.setattr("ingestion.landing.day_file.ROWS_OF_A_FILE", 1)
+    asked: list[tuple[date, int, int]] = []
+
+    def is_known(receipt: LoadReceipt) -> bool:
+        asked.append((receipt.day, receipt.rows, len(landed())))
+        return receipt.day != DAYS[1]
+
+    (receipt,) = land_days("orders", DAYS[:3], is_known=is_known)
+    assert asked == [(day, 2, 0) for day in DAYS[:3]]
+    assert (receipt.day, len(landed())) == (DAYS[1], 2)
+    assert land_days("orders", DAYS[:1], is_known=lambda _: True) == []
+    assert land("orders", DAYS[0]).fingerprint != receipt.fingerprint
+
+
 def test_days_before_one_that_fails_are_landed(days_of: set[date], warehouse: Settings) -> None:
     days_of.add(DAYS[2])
     assert [receipt.day for receipt in land_days("orders", DAYS)] == DAYS[:2]

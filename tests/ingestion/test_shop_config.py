@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from ingestion.declaration.dataset_config import FieldName
 from ingestion.declaration.endpoint import fill
 from ingestion.declaration.field_path import EachOf, FirstOf
+from ingestion.declaration.lookback import days_before
 from ingestion.declaration.shop_config import STAGED_FIELDS, json_schema, load_shop_config, shop_config
 from pipeline_errors import ConfigurationError
 from pipeline_settings import PROJECT_ROOT
@@ -60,6 +61,23 @@ WRONG = [
         "max_bad_rate = 10",
         "reviews.max_bad_rate: Input should be less than",
         "max_bad_rate = 10",
+    ),
+    *(
+        (
+            "[datasets.orders]",
+            f"[datasets.orders]\nlookback_days = {days}",
+            f"lookback_days{expected}",
+            "lookback_days =",
+        )
+        for days, expected in {
+            "[1, 7, 1]": " lists 1 twice",
+            "[0, 7]": ".0: Input should be greater than or equal to 1",
+            "[7, -1]": ".1: Input should be greater than or equal to 1",
+            "[4000]": ".0: Input should be less than or equal to 3660",
+            '["7"]': ".0: Input should be a valid integer",
+            "7": ": Input should be a valid tuple",
+            str(list(range(1, 33))): ": Tuple should have at most 31 items",
+        }.items()
     ),
     ('required = ["order_id"', 'required = ["oder_id"', "datasets.orders: required names oder_id", "oder_id"),
     (
@@ -196,6 +214,19 @@ def test_a_wrong_file_is_reported_with_key_line_and_remedy(
     named = [lines[int(number) - 1] for number in re.findall(r"line (\d+), (?!column)", str(error.value))]
     assert [line_has in line for line in named] == ([True] * len(named) if line_has else [])
     assert bool(named) == bool(line_has)
+
+
+def test_lookback_days_are_optional_and_go_with_the_day_of_an_update(tmp_path: Path) -> None:
+    path = tmp_path / "shop.toml"
+    declared = {"orders": 'lookback_days = [30, 1]\nday_is = "updated"', "reviews": "lookback_days = [7]"}
+    text = OURS
+    for name, keys in declared.items():
+        text = text.replace(f"[datasets.{name}]\n", f"[datasets.{name}]\n{keys}\n")
+    path.write_text(text)
+    config = load_shop_config(path)
+    assert {name: config.dataset(name).lookback_days for name in declared} == {"orders": (30, 1), "reviews": (7,)}
+    assert days_before(date(2026, 3, 1), (30, 1)) == [date(2026, 2, 28), date(2026, 1, 30)]
+    assert shop_config().dataset("orders").lookback_days == ()
 
 
 def test_the_schema_for_editors_is_current() -> None:

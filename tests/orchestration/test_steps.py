@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from orchestration import steps
+from orchestration.load_choice import load_to_judge
 from pipeline_settings import Settings
 from warehouse import day_ledger
 from warehouse.connection import connect
@@ -17,4 +17,4 @@ def test_an_old_load_is_not_judged_again_after_a_newer_one(warehouse: Settings) 
     for receipt in (first, second, other_day):
         with connect() as connection:
             day_ledger.record_load(connection, receipt)
-    assert [steps.load_to_judge(receipt) for receipt in (first, second)] == ["second", "second"]
+    assert [load_to_judge(receipt) for receipt in (first, second)] == ["second", "second"]

@@ -99,7 +99,7 @@ def test_every_task_has_retries_a_timeout_a_pool_and_an_owner(dag: Any) -> None:
     pools = json.loads((PROJECT_ROOT / "orchestration" / "airflow" / "pools.json").read_text())
     assert len(dag["tasks"]) <= 60
     for name, task in own_tasks(dag).items():
-        assert task["retries"] == 2, name
+        assert task["retries"] == (0 if name == "look_back" else 2), name
         assert task["retry_delay"] == 300, name
         assert task["grows"], name
         assert task["max_retry_delay"] == 1800, name
@@ -157,14 +157,16 @@ def test_without_a_first_day_the_first_run_is_at_the_next_tick(facts: Any) -> No
 def test_the_tasks_of_orders(facts: Any) -> None:
     tasks = facts["dags"][ORDERS]["tasks"]
     assert list(own_tasks(facts["dags"][ORDERS])) == [
-        "check_api_health", "extract_orders", "validate_orders", "decide_processing_path", "standard_processing",
-        "high_volume_processing", "processing_complete", "publish", "generate_metrics", "success_notification",
-        "announce_day",
+        "check_api_health", "extract_orders", "validate_orders", "look_back", "decide_processing_path",
+        "standard_processing", "high_volume_processing", "processing_complete", "publish", "generate_metrics",
+        "success_notification", "announce_day",
     ]  # fmt: skip
     for first, then in (
         ("check_api_health", "extract_orders"),
         ("extract_orders", "validate_orders"),
         ("validate_orders", "decide_processing_path"),
+        ("validate_orders", "look_back"),
+        ("look_back", "decide_processing_path"),
         ("processing_complete", "publish"),
         ("publish", "generate_metrics"),
         ("generate_metrics", "success_notification"),
@@ -183,10 +185,11 @@ def test_the_tasks_of_orders(facts: Any) -> None:
 def test_the_tasks_of_reviews(facts: Any) -> None:
     tasks = facts["dags"][REVIEWS]["tasks"]
     assert list(own_tasks(facts["dags"][REVIEWS])) == [
-        "check_api_health", "extract_reviews", "validate_reviews", "score_sentiment", "calculate_product_metrics",
-        "publish", "update_cache", "monitor_and_alert", "success_notification", "announce_day",
+        "check_api_health", "extract_reviews", "validate_reviews", "score_sentiment", "look_back",
+        "calculate_product_metrics", "publish", "update_cache", "monitor_and_alert", "success_notification",
+        "announce_day",
     ]  # fmt: skip
-    assert tasks["score_sentiment"]["downstream"] == ["calculate_product_metrics"]
+    assert tasks["score_sentiment"]["downstream"] == ["calculate_product_metrics", "look_back"]
     assert behind(tasks, "calculate_product_metrics") == ["publish"]
     assert tasks["publish"]["outlets"] == ["reviews_published"]
     assert tasks["update_cache"]["downstream"] == ["monitor_and_alert"]
@@ -206,6 +209,23 @@ def test_the_tasks_of_customer_models(facts: Any) -> None:
     tasks = facts["dags"][MODELS]["tasks"]
     assert list(tasks) == ["fit_customer_models", "keep_history"]
     assert tasks["fit_customer_models"]["downstream"] == ["keep_history"]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "before", "after"),
+    [
+        (ORDERS, "validate_orders", "decide_processing_path"),
+        (REVIEWS, "score_sentiment", "calculate_product_metrics"),
+    ],
+)
+def test_a_failed_look_back_does_not_stop_the_night(facts: Any, pipeline: str, before: str, after: str) -> None:
+    """The build needs one success of two: without the day's own, the look-back does not run either."""
+    tasks = facts["dags"][pipeline]["tasks"]
+    look_back = tasks["look_back"]
+    assert (look_back["upstream"], look_back["downstream"]) == ([before], [after])
+    assert (look_back["trigger_rule"], look_back["retries"], look_back["pool"]) == ("all_success", 0, "shop_api")
+    assert tasks[after]["upstream"] == sorted([before, "look_back"])
+    assert tasks[after]["trigger_rule"] == "all_done_min_one_success"
 
 
 BUILDS = {
