@@ -14,7 +14,7 @@ from engine import engine_steps
 from engine.exchange import Folder
 from local.demo_shop.shop_contract import ListedShop, Shop
 from local.state import free_port
-from orchestration import steps
+from orchestration import load_choice, steps
 from pipeline_errors import ConfigurationError, LockedError, ModelError, WarehouseError
 from pipeline_settings import settings
 from tests.dbt_project.loads import FIRST, orders
@@ -40,7 +40,7 @@ def admitted(world: Callable[[Shop], World]) -> World:
     known = world(ListedShop({("orders", FIRST): orders(FIRST)}))
     steps.prepare()
     receipt = steps.extract_load("orders", FIRST, RUN)
-    steps.gate("orders", FIRST, steps.load_to_judge(receipt), RUN)
+    steps.gate("orders", FIRST, load_choice.load_to_judge(receipt), RUN)
     known.admit("orders", FIRST)
     return known
 
