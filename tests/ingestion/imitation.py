@@ -21,7 +21,7 @@ class Imitation:
 
     `environment`: the credentials it requires. `first_row`: id, customer, amount, date and status of DAY's first order.
     `items`: product, quantity and amount of each item of that order, if the shop's file declares items. `money`: its
-    currency, discount, tax, shipping, mark of a test and date of cancellation.
+    currency, discount, tax, shipping, mark of a test and date of cancellation. `refunds`: id, date and amount of each.
     """
 
     path: str
@@ -31,6 +31,7 @@ class Imitation:
     other_paths: Sequence[str] = ()
     items: Sequence[tuple[str | None, float, str]] = ()
     money: Sequence[object] = ()
+    refunds: Sequence[tuple[str, str, str]] = ()
 
     def serve(self, server: HTTPServer) -> None:
         """Register the handler for all paths."""

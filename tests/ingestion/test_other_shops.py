@@ -101,6 +101,21 @@ def test_the_money_of_an_order(connected: Imitation) -> None:
     assert list(row.values()) == connected.money
 
 
+@pytest.mark.parametrize("connected", [name for name, one in IMITATIONS.items() if one.refunds], indirect=True)
+def test_the_refunds_of_an_order(connected: Imitation) -> None:
+    save_settings(shop_config())
+    ensure_staging()
+    load_id = land("orders", DAY).load_id
+    with connect_to_warehouse() as connection:
+        rows = connection.execute(
+            "select refunds::jsonb from staging.stg_shop__orders where _load_id = %s order by _row_number", [load_id]
+        ).fetchall()
+    first, *others = [row["refunds"] for row in rows]
+    read = [(refund["refund_id"], refund["refund_date"], f"{refund['amount']:.2f}") for refund in first]
+    assert read == connected.refunds
+    assert set(map(str, others)) == {"None"}
+
+
 @pytest.mark.parametrize("connected", ["woocommerce"], indirect=True)
 def test_a_guest_is_known_by_the_address(connected: Imitation) -> None:
     rows = landed(load_id=land("orders", DAY).load_id)
