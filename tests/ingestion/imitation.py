@@ -31,7 +31,7 @@ class Imitation:
     other_paths: Sequence[str] = ()
     items: Sequence[tuple[str | None, float, str]] = ()
     money: Sequence[object] = ()
-    refunds: Sequence[tuple[str, str, str]] = ()
+    refunds: Sequence[tuple[str, str | None, str]] = ()
 
     def serve(self, server: HTTPServer) -> None:
         """Register the handler for all paths."""

@@ -10,7 +10,7 @@ from tests.ingestion.imitation import Imitation, basic, json_response, orders
 def answer(request: Request) -> Response:
     if request.headers.get("Authorization") != basic("ck_user", "secret"):
         return json_response({"code": "woocommerce_rest_cannot_view"}, status=401)
-    after, before = (datetime.fromisoformat(request.args[name]) for name in ("after", "before"))
+    after, before = (datetime.fromisoformat(request.args[name]) for name in ("modified_after", "modified_before"))
     found = [
         {
             "id": number,
@@ -23,6 +23,7 @@ def answer(request: Request) -> Response:
             "total_tax": "4.69",
             "shipping_total": "10.00",
             "date_created": at.isoformat(),
+            "refunds": [{"id": 726, "reason": "", "total": "-10.00"}] if number == 2 else [],
             "line_items": [{"id": 315, "product_id": 93, "quantity": 2, "total": "6.00", "price": 3}],
         }
         for number, moment in orders("Europe/Berlin")
@@ -41,4 +42,5 @@ IMITATION = Imitation(
     ["2", "2", "29.35", "2026-03-01T00:00:00", "completed"],
     items=[("93", 2, "6.00")],
     money=["EUR", "1.00", "4.69", "10.00", False, None],
+    refunds=[("726", None, "10.00")],
 )
