@@ -200,7 +200,7 @@ def test_currencies_parts_and_marks_of_orders_reach_the_marts(world: Callable[[S
         assert len({row[column] for row in published}) > 1, column
 
 
-@pytest.mark.fault(64)
+@pytest.mark.fault(66)
 @pytest.mark.usefixtures("with_further_fields")
 def test_late_refunds_reach_their_own_dates(world: Callable[[Shop], World]) -> None:
     """Refunds that come, change and go with later loads of their orders' days; then one build of all days."""
