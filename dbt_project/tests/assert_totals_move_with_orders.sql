@@ -1,6 +1,6 @@
 -- Fails if this build changes customer_order_totals or daily_sales by another number or sum of orders than fct_orders.
--- Refunds move the net_revenue of their own dates, by as much as they move the net_amount of their orders. The totals are
--- updated from build to build, so an error would persist. Reads the affected rows only.
+-- Refunds move the net_revenue of their own dates by as much as the net_amount of their orders. The totals are updated
+-- from build to build, so an error would persist. Reads the affected rows only.
 with
 
 orders as (

@@ -1,11 +1,12 @@
--- One row per affected date with a revenue order or a refund after this build. A date that only a refund affects keeps its
--- published sales, so that a late refund does not read the orders of its date. Example, with orders of 1.00 each:
+-- One row per affected date with a revenue order or a refund after this build. A date that only a refund affects keeps
+-- its published sales, so a late refund does not read the orders of its date. Example, with orders of 1.00 each:
 --
 --   date    published orders, refunds   this build                  orders, refunds, net_revenue after
 --   01-05   o1, none                    1.00 of o9 is refunded      1 (as published), 1.00, 0.00
 --   01-06   none, none                  1.00 of o1 is refunded      0, 1.00, -1.00
---   01-07   o2, 1.00 of o3              o2 is cancelled             0, 1.00, -1.00
-{% set sales_columns = 'order_date, orders, customers, revenue, average_order_value, discounts, tax, shipping, gross_sales' %}
+{% set sales_columns %}
+    order_date, orders, customers, revenue, average_order_value, discounts, tax, shipping, gross_sales
+{% endset %}
 {% set refund_columns = 'order_id, refund_date, amount, tax_amount, shipping_amount' %}
 {% set is_full_build = "exists (select from " ~ ref('int_order_days') ~ " as days where days.is_full)" %}
 
@@ -43,7 +44,6 @@ refunds_by_date as (
         refund_date,
         sum(amount) as refunds,
         count(distinct order_id) as orders_refunded,
-        -- null if the shop does not split one of them
         case when bool_and(tax_amount + shipping_amount is not null) then sum(amount - tax_amount - shipping_amount) end
             as refunds_of_goods
     from refunds
@@ -66,7 +66,7 @@ joined as (
         end::numeric(38, 2) as gross_sales,
         coalesce(refunds_by_date.refunds, 0)::numeric(38, 2) as refunds,
         coalesce(refunds_by_date.orders_refunded, 0) as orders_refunded,
-        case when refunds_by_date.refund_date is null then 0 else refunds_by_date.refunds_of_goods end as refunds_of_goods
+        case when refunds_by_date.refund_date is not null then refunds_by_date.refunds_of_goods else 0 end as goods_back
     from sales
     full outer join refunds_by_date on sales.order_date = refunds_by_date.refund_date
 )
@@ -76,5 +76,5 @@ select
     refunds,
     orders_refunded,
     (revenue - refunds)::numeric(38, 2) as net_revenue,
-    (gross_sales - coalesce(discounts, 0) - refunds_of_goods)::numeric(38, 2) as net_sales
+    (gross_sales - coalesce(discounts, 0) - goods_back)::numeric(38, 2) as net_sales
 from joined
