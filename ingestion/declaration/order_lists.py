@@ -31,7 +31,7 @@ class ItemKeys(BaseModel):
 class RefundKeys(BaseModel):
     """The paths within one object of the field `refunds`, the refunds of an order. Amounts count without their sign.
 
-    Without `id`, refunds are told apart by their place in the list; without `date`, a refund counts with its order.
+    Without `id`, refunds are numbered by their place in the list; without `date`, a refund counts with its order.
     `tax` and `shipping` are parts of `amount`. A refund in another `currency` than its order is refused.
     """
 

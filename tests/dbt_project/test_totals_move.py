@@ -13,6 +13,7 @@ WRONG = [
     ("customer_order_totals__changes", "total_spent = total_spent + 0.01", "totals_move_with_orders"),
     ("daily_sales__changes", "orders = orders + 1", "totals_move_with_orders"),
     ("daily_sales__changes", "revenue = revenue + 0.01", "totals_move_with_orders"),
+    ("daily_sales__changes", "net_revenue = net_revenue + 0.01", "totals_move_with_orders"),
     ("int_customer_months_affected", "orders = orders + 1", "cohorts_move_with_customers"),
     ("int_customer_months_affected", "revenue = revenue + 0.01", "cohorts_move_with_customers"),
     ("cohort_months__changes", "active_customers = active_customers + 1", "cohorts_move_with_customers"),

@@ -75,7 +75,7 @@ def secrets(
     address = urlsplit(warehouse.redis_url.get_secret_value())
     with administrator(warehouse) as connection:
         connection.execute(
-            f"create role teller login createrole password '{CANARY}-pg' in role {warehouse.pguser}".encode()
+            f"create role teller login createrole createdb password '{CANARY}-pg' in role {warehouse.pguser}".encode()
         )
         cache.execute_command("ACL", "SETUSER", "teller", "on", f">{CANARY}-redis", "~*", "&*", "+@all")  # type: ignore[no-untyped-call]
         with monkeypatch.context() as secret:

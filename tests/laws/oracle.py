@@ -280,19 +280,25 @@ def _rate(row: dict[str, Any], currency: str | None) -> Decimal | None:
     return rate if rate is not None and Decimal("1e-9") <= rate <= Decimal("1e9") else None
 
 
-def _lines(sent: Any, keys: Mapping[str, str], rate: Decimal) -> list[dict[str, Any]] | None:
-    """Parse the items of an order; None if they are malformed."""
-    if not keys or sent is None or (isinstance(sent, str) and not isinstance(sent, Literal) and not sent.strip()):
+def _list(sent: Any) -> list[Any] | None:
+    """Return a list that is sent as JSON or as its text; None if it is neither."""
+    if sent is None or (isinstance(sent, str) and not isinstance(sent, Literal) and not sent.strip()):
         return []
     if isinstance(sent, str) and not isinstance(sent, Literal):
         try:
             sent = _read(sent.encode())
         except ValueError:
             return None
-    if not isinstance(sent, list):
+    return sent if isinstance(sent, list) else None
+
+
+def _lines(sent: Any, keys: Mapping[str, str], rate: Decimal) -> list[dict[str, Any]] | None:
+    """Parse the items of an order; None if they are malformed."""
+    listed = _list(sent if keys else None)
+    if listed is None:
         return None
     lines = []
-    for item in sent:
+    for item in listed:
         read = {name: _text(item.get(key)) if isinstance(item, dict) else None for name, key in keys.items()}
         quantity = Decimal(1) if read.get("quantity") is None else _decimal(read["quantity"] or "")
         amount = _decimal(read["total" if "total" in keys else "price"] or "")
@@ -304,21 +310,15 @@ def _lines(sent: Any, keys: Mapping[str, str], rate: Decimal) -> list[dict[str, 
     return lines
 
 
-def _refunds(  # noqa: PLR0911  # a rule per return
+def _refunds(
     sent: Any, keys: Mapping[str, str], rate: Decimal, zone: str, currency: str | None
 ) -> list[dict[str, Any]] | None:
     """Parse the refunds of an order; None if they are malformed."""
-    if not keys or sent is None or (isinstance(sent, str) and not isinstance(sent, Literal) and not sent.strip()):
-        return []
-    if isinstance(sent, str) and not isinstance(sent, Literal):
-        try:
-            sent = _read(sent.encode())
-        except ValueError:
-            return None
-    if not isinstance(sent, list):
+    listed = _list(sent if keys else None)
+    if listed is None:
         return None
     found: dict[str, dict[str, Any]] = {}
-    for number, refund in enumerate(sent, 1):
+    for number, refund in enumerate(listed, 1):
         if not isinstance(refund, dict):
             return None
         read = {name: (_text(refund.get(key)) or "").strip() for name, key in keys.items()}

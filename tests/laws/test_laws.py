@@ -206,6 +206,8 @@ def test_late_refunds_reach_their_own_dates(world: Callable[[Shop], World]) -> N
     """Refunds that come, change and go with later loads of their orders' days; then one build of all days."""
     chance = random.Random(7)
     rows = with_plain_rows({(dataset, day): [] for dataset in ("orders", "reviews") for day in DAYS})
+    for day in DAYS:
+        rows["orders", day][0]["refunds"] = []  # a key that no order of a day has is an error
     shop = ListedShop(rows)
     here = world(shop)
     here.run(DAYS, [ORDERS.name])

@@ -21,9 +21,9 @@ max_text_bytes = 1_000_000
 [datasets.orders]
 path = "api/v1/orders"
 params = {{ date = "{{day}}" }}
-fields = ["order_id", "customer_id", "total_amount", "order_date", "status", "items"]
+fields = ["order_id", "customer_id", "total_amount", "order_date", "status", "items", "refunds"]
 required = ["order_id", "customer_id", "total_amount", "order_date", "status"]
-keys = {{ order_id = "id", items = "lines" }}
+keys = {{ order_id = "id", items = "lines", refunds = {{ each_of = "payments.refunds" }} }}
 constants = {{ customer_id = "c", total_amount = "1", order_date = "2024-02-29", status = "paid" }}
 max_bad_rate = 0.05
 {lines}

@@ -15,6 +15,7 @@ FLAGGED = CURSOR.replace(" }", ', has_more_path = "more" }')
 PAGES = 'paginator = { type = "page_number" }\n'
 TOTAL = 'total_selector = "total"\n'
 ITEMS = 'items = { product_id = "product", quantity = "qty", total = "sum" }\n'
+REFUNDS = 'refunds = { amount = "sum" }\n'
 
 
 def page(**others: Any) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def page(**others: Any) -> dict[str, Any]:
         (ITEMS, {"orders": [{"id": 1, "lines": [{"sku": 1, "qty": 1, "sum": 2}]}]}, "items.product_id 'product' of"),
         (ITEMS, {"orders": [{"id": 1, "lines": {"7": {"product": 1, "qty": 1}}}]}, "items.total 'sum' of shop.toml"),
         (ITEMS, {"orders": [{"id": 1, "lines": '[{"product": 1, "sum": 1}]'}]}, "items.quantity 'qty' of shop.toml"),
+        (REFUNDS, page(), "No order of the day has the key 'payments', where shop.toml finds refunds"),
     ],
 )
 @pytest.mark.fault(54)
@@ -69,6 +71,8 @@ def test_a_declared_place_on_no_page(
         (FLAGGED, [page(more=False)], 2),
         (LINK, [page(done=True, totalSize=2)], 2),
         (ITEMS, [page()], 2),
+        (REFUNDS, [{"orders": [{"id": 1}, {"id": 2, "payments": None}]}], 2),
+        (REFUNDS + 'accept = ["refunds"]\n', [page()], 2),
         (
             ITEMS + 'accept = ["items.qty", "items.quantity"]\n',
             [{"orders": [{"id": 1, "lines": [{"product": 1, "sum": 1}]}]}],

@@ -10,7 +10,8 @@ from tests.ingestion.imitation import Imitation, basic, json_response, orders
 def answer(request: Request) -> Response:
     if request.headers.get("Authorization") != basic("ck_user", "secret"):
         return json_response({"code": "woocommerce_rest_cannot_view"}, status=401)
-    after, before = (datetime.fromisoformat(request.args[name]) for name in ("modified_after", "modified_before"))
+    prefix = "modified_" if "modified_after" in request.args else ""
+    after, before = (datetime.fromisoformat(request.args[prefix + name]) for name in ("after", "before"))
     found = [
         {
             "id": number,
